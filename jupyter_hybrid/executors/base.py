@@ -1,0 +1,135 @@
+"""The contract between the manager and a place where jobs run.
+
+::
+
+    manager ── submit ──> handle, handle, …   (each saved before the next step can fail)
+            ── poll ────> {job id: status}    (a job left out means "no news")
+            ── read ────> bytes               (tail of events or log)
+            ── cancel, cleanup                (idempotent)
+            ── fetch ───> directory           (complete, or ResultError)
+
+No executor touches store, ledger or kernel. Handles are small JSON objects that any other process
+can use: everything an executor must remember of a job is in its handle or at the place.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ..bundle import Bundle
+from ..job import Job, State
+from ..spec import ExitRecord, Resources
+
+#: What a place calls a job: JSON values.
+Handle = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """Hardware a target can give, and what that costs."""
+
+    target: str
+    #: In words: ``2 cores, 24 GB``.
+    hardware: str
+    cpus: int | None = None
+    #: Bytes.
+    mem: int | None = None
+    gpus: int = 0
+    gpu_type: str | None = None
+    #: True where a job would start at once; None where the place cannot tell.
+    free_now: bool | None = None
+    #: Seconds until a job would start; None where the place cannot tell.
+    wait: float | None = None
+    #: Price per hour in the site's currency; None where no price is configured.
+    price: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStatus:
+    """What a place says of a job."""
+
+    state: State
+    #: In plain words, why it waits or what happened.
+    reason: str = ""
+    #: The runner's exit record or the place's own accounting, where the job has ended.
+    exit: ExitRecord | None = None
+    #: True where the place does not know the job; the manager calls it LOST after the grace period.
+    missing: bool = False
+    #: A handle better than the stored one (the job was adopted after a crash, or requeued).
+    handle: Handle | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetConfig:
+    """One named place in the configuration."""
+
+    name: str
+    #: The executor's name in the entry point group ``jupyter_hybrid.executors``.
+    executor: str
+    #: Directory at the place that is ours: ``blobs/`` and ``jobs/`` are below it.
+    root: Path
+    #: The executor's own options.
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Executor(ABC):
+    """Speaks to one kind of place. One instance serves one target."""
+
+    #: Name in the entry point group ``jupyter_hybrid.executors``.
+    name: ClassVar[str]
+
+    def __init__(self, target: TargetConfig) -> None:
+        self.target = target
+
+    @abstractmethod
+    async def offers(self, resources: Resources) -> Sequence[Offer]:
+        """What this target can give now; raises ``UsageError`` where it never can."""
+
+    @abstractmethod
+    def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
+        """Start the job, yielding a handle as soon as something exists that could be cancelled.
+
+        Each handle replaces the one before. A second submit of the same job finds what the first
+        one made and adopts it; it never starts the job twice. Raises ``PlaceError``.
+        """
+
+    @abstractmethod
+    async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
+        """What the place says of these jobs, by job id. A job left out means "no news".
+
+        Also asked for jobs without a handle (a submit that died): an executor that finds such a
+        job at the place says so, with its handle. Raises ``PlaceError`` where the place as a
+        whole does not answer; that changes nothing but the back-off.
+        """
+
+    @abstractmethod
+    async def read(self, job: Job, name: str, offset: int) -> bytes:
+        """What is behind ``offset`` in a file of the job (relative to its directory; ``JobPaths``).
+
+        ``b""`` means nothing new, also where the file does not exist yet. May return less than
+        there is; call again.
+        """
+
+    @abstractmethod
+    async def cancel(self, job: Job, *, force: bool = False) -> None:
+        """Ask the job to end: politely, so that everything is saved, or at once with ``force``.
+
+        Idempotent; a job the place does not know is not an error. That it ended is told by ``poll``.
+        """
+
+    @abstractmethod
+    async def cleanup(self, job: Job) -> None:
+        """Remove what the place still holds of an ended job. Idempotent."""
+
+    @abstractmethod
+    async def fetch(self, job: Job, directory: Path) -> Path:
+        """Bring the results here, complete, or raise ``ResultError``.
+
+        Returns the directory that holds them, laid out as ``JobPaths`` says: ``directory``, or the
+        job's own where that can be read from here.
+        """

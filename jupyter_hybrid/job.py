@@ -1,0 +1,102 @@
+"""A job as the submitting side remembers it, and the one table of its states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from .spec import ExitRecord, JobSpec
+
+
+class State(str, Enum):
+    """Where a job stands (design §5)."""
+
+    #: Recorded here; nothing exists elsewhere yet.
+    CREATED = "CREATED"
+    #: The place accepted it and waits with it.
+    PENDING = "PENDING"
+    #: The runner's first event was read, or the place says so.
+    RUNNING = "RUNNING"
+    #: Every cell ran.
+    COMPLETED = "COMPLETED"
+    #: Something in the job went wrong; ``Job.exit`` says what.
+    FAILED = "FAILED"
+    #: Ended because somebody asked for it.
+    CANCELLED = "CANCELLED"
+    #: The place does not know it and no exit record came.
+    LOST = "LOST"
+
+    @property
+    def final(self) -> bool:
+        """True where the state never changes again."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.CREATED: frozenset(
+        {
+            State.PENDING,
+            State.RUNNING,
+            State.COMPLETED,
+            State.FAILED,
+            State.CANCELLED,
+            State.LOST,
+        }
+    ),
+    State.PENDING: frozenset(
+        {State.RUNNING, State.COMPLETED, State.FAILED, State.CANCELLED, State.LOST}
+    ),
+    # a requeued job waits again
+    State.RUNNING: frozenset(
+        {State.PENDING, State.COMPLETED, State.FAILED, State.CANCELLED, State.LOST}
+    ),
+    State.COMPLETED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.LOST: frozenset(),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job as it was when last written. Changes make a new record (``evolve``)."""
+
+    #: 26 lower-case characters, sortable by the time of submission.
+    id: str
+    spec: JobSpec
+    state: State = State.CREATED
+    #: The state somebody asked for, where it is not reached yet (``CANCELLED``).
+    wanted: State | None = None
+    #: The place's own id for the job: JSON, usable from any process.
+    handle: Mapping[str, Any] | None = None
+    #: Directory of the job at the place.
+    directory: str
+    #: Why it waits or what it does, in plain words.
+    reason: str = ""
+    #: Code cells done and to do, and the first line of the current one.
+    cells_done: int = 0
+    cells_total: int | None = None
+    current: str = ""
+    exit: ExitRecord | None = None
+    #: Digest (sha256) of the user's notebook at the submit, by which a later change is noticed.
+    notebook_digest: str | None = None
+    #: Seconds since the epoch, by this machine's clock.
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    #: Counts the saves; compare-and-set rests on it.
+    revision: int = 0
+    #: What came back and where it was put, by fetch.
+    fetched: Mapping[str, Any] = field(default_factory=dict)
+
+    def evolve(self, **changes: Any) -> Job:
+        """This job with some fields changed.
+
+        Raises ``ValueError`` where the table of transitions does not allow the new state.
+        """
+        state = changes.get("state", self.state)
+        if state is not self.state and state not in TRANSITIONS[self.state]:
+            raise ValueError(f"job {self.id} cannot go from {self.state.value} to {state.value}")
+        return replace(self, **changes)

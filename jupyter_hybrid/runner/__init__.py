@@ -1,0 +1,1 @@
+"""What travels into the container: executes a notebook and reports."""
