@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from .spec import ExitRecord, JobSpec
+
+
+#: Crockford's base 32, in lower case: digits and letters that are not mistaken for one another.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_job_id(now: float | None = None) -> str:
+    """26 characters that sort by time: 48 bits of milliseconds, 80 random bits (the ULID layout)."""
+    milliseconds = int((time.time() if now is None else now) * 1000)
+    number = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 class State(str, Enum):
@@ -73,12 +86,18 @@ class Job:
     handle: Mapping[str, Any] | None = None
     #: Directory of the job at the place.
     directory: str
+    #: Directory here that the work directory stands for; results are brought back to it.
+    base: str = ""
     #: Why it waits or what it does, in plain words.
     reason: str = ""
     #: Code cells done and to do, and the first line of the current one.
     cells_done: int = 0
     cells_total: int | None = None
     current: str = ""
+    #: Bytes of the events that the progress above was read from.
+    events_offset: int = 0
+    #: Since when the place has not known the job; None where it knows it.
+    missing_since: float | None = None
     exit: ExitRecord | None = None
     #: Digest (sha256) of the user's notebook at the submit, by which a later change is noticed.
     notebook_digest: str | None = None

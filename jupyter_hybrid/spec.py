@@ -99,6 +99,8 @@ class Cause:
     INPUT_REFUSED = "input-refused"
     CANCELLED = "cancelled"
     SUBMIT_INTERRUPTED = "submit-interrupted"
+    REFUSED = "refused"
+    LOST = "lost"
     INTERNAL = "internal"
 
 

@@ -1,0 +1,45 @@
+"""Call async code from code that is not: one event loop in a background thread.
+
+Kernels run an event loop of their own in the main thread, so ``asyncio.run`` is not to be had
+there; a thread's loop serves kernels, the command line and plain scripts alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """The background loop, started at the first call."""
+    global _loop
+    with _lock:
+        if _loop is None or _loop.is_closed():
+            _loop = asyncio.new_event_loop()
+            threading.Thread(
+                target=_loop.run_forever, name="jupyter-hybrid-loop", daemon=True
+            ).start()
+        return _loop
+
+
+def start(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    """Begin the coroutine in the background loop; its result is in the future."""
+    return asyncio.run_coroutine_threadsafe(coroutine, loop())
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The coroutine's result. An interrupt (Ctrl-C) cancels it and is raised here."""
+    future = start(coroutine)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
