@@ -1,0 +1,302 @@
+"""The composer: makes jobs of requests, keeps their records true, and brings back what they made.
+
+Any process may hold a ``Manager``; there is no daemon. Every method can be called again after a
+crash, from another process, at the same time (design §4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import reconcile, staging
+from .config import Hybrid, load_config
+from .credentials import job_key
+from .errors import Conflict, HybridError, PlaceError, UsageError
+from .events import Event, parse_events
+from .executors.registry import load_executor
+from .files import file_digest
+from .job import Job, State, new_job_id
+from .paths import JobPaths, job_directory
+from .spec import Cause, ExitRecord, JobSpec, Resources
+from .store import Store
+
+if TYPE_CHECKING:
+    from .capture import Plan
+    from .executors.base import Executor, Offer
+    from .request import Request
+    from .results import Fetched
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a cancel that was asked for and not confirmed is sent again.
+CANCEL_AGAIN_AFTER = 5.0
+#: Seconds that a record's move is retried while other processes move it too.
+SAVE_ATTEMPTS = 20
+
+
+class Manager:
+    """Jobs of one user on all targets."""
+
+    def __init__(self, config: Hybrid, store: Store) -> None:
+        self.config = config
+        self.store = store
+        self._executors: dict[str, Executor] = {}
+        #: Monotonic times of the last cancel sent, by job id.
+        self._cancel_sent: dict[str, float] = {}
+
+    @classmethod
+    def default(cls) -> Manager:
+        """The manager over this user's configuration and store."""
+        config = load_config()
+        return cls(config, Store.open(Path(config.directory)))
+
+    # -- places ---------------------------------------------------------------------------------
+
+    def executor(self, target: str | None = None) -> Executor:
+        """The executor of the named target; raises ``UnknownTarget`` or ``ConfigError``."""
+        settings = self.config.target(target)
+        if settings.name not in self._executors:
+            self._executors[settings.name] = load_executor(settings)
+        return self._executors[settings.name]
+
+    async def offers(self, resources: Resources | None = None) -> Sequence[Offer]:
+        """What every target can give now. A target that does not answer is left out, with a log line."""
+        offers: list[Offer] = []
+        for name in self.config.target_options():
+            try:
+                offers += await self.executor(name).offers(resources or Resources())
+            except HybridError as error:
+                log.warning("%s: %s", name, error)
+        return offers
+
+    # -- submit ---------------------------------------------------------------------------------
+
+    async def preview(self, request: Request) -> Plan:
+        """What a submit would send; nothing is sent or written."""
+        return await asyncio.to_thread(staging.plan, request, self.config)
+
+    async def submit(self, request: Request) -> Job:
+        """Start a job. What exists at the place is recorded before the next step can fail.
+
+        Raises ``UsageError`` before anything exists, ``PlaceError`` after the job is FAILED.
+        """
+        executor = self.executor(request.target)
+        await executor.offers(request.resources)
+        bundle, plan = await asyncio.to_thread(staging.make_bundle, request, self.config)
+        spec = staging.make_spec(request, executor.target.name, plan, self.config)
+        return await self._start(executor, spec, bundle, base=str(plan.base), request=request)
+
+    async def rerun(self, job_id: str, parameters: Mapping[str, Any] | None = None) -> Job:
+        """Submit once more what an earlier job executed, with its files and variables of then."""
+        old = self.get(job_id)
+        executor = self.executor(old.spec.target)
+        bundle = await asyncio.to_thread(staging.read_bundle, Path(old.directory))
+        spec = old.spec
+        if parameters:
+            spec = replace(spec, parameters={**spec.parameters, **parameters})
+        return await self._start(executor, spec, bundle, base=old.base, request=None)
+
+    async def _start(
+        self, executor: Executor, spec: JobSpec, bundle: Any, *, base: str, request: Request | None
+    ) -> Job:
+        job_id = new_job_id()
+        path = request.notebook_path if request else None
+        job = Job(
+            id=job_id,
+            spec=spec,
+            directory=str(job_directory(executor.target.root, job_id)),
+            base=base,
+            notebook_digest=_digest(path),
+            created_at=time.time(),
+        )
+        job = self.store.add(job)
+        key = job_key(Path(self.config.directory), job_id)
+        try:
+            async for handle in executor.submit(job, replace(bundle, key=key)):
+                job = self._update(job, lambda j, h=handle: j.evolve(handle=h))
+        except HybridError as error:
+            record = ExitRecord("FAILED", Cause.REFUSED, f"{spec.target}: {error}")
+            self._update(job, lambda j: reconcile.finish(j, record, now=time.time()))
+            raise
+        return self._update(
+            job, lambda j: j.evolve(state=State.PENDING) if j.state is State.CREATED else j
+        )
+
+    # -- records --------------------------------------------------------------------------------
+
+    def get(self, job_id: str) -> Job:
+        """The job's record as stored; ``job_id`` may be a unique prefix, or ``last``."""
+        return self.store.find(job_id)
+
+    def jobs(self, **filters: Any) -> list[Job]:
+        """Records as stored, newest first; filters as ``Store.jobs``."""
+        return self.store.jobs(**filters)
+
+    async def status(self, job_id: str) -> Job:
+        """The job's record after asking its place."""
+        job = self.get(job_id)
+        if job.state.final:
+            return job
+        await self.reconcile([job.id])
+        return self.store.get(job.id)
+
+    async def reconcile(self, ids: Iterable[str] | None = None) -> list[Job]:
+        """Ask the places about unfinished jobs (or these); returns the jobs that changed."""
+        jobs = self.store.unfinished() if ids is None else [self.store.get(i) for i in ids]
+        by_target: dict[str, list[Job]] = {}
+        for job in jobs:
+            if not job.state.final:
+                by_target.setdefault(job.spec.target, []).append(job)
+        changed: list[Job] = []
+        for target, group in by_target.items():
+            try:
+                changed += await self._reconcile_target(self.executor(target), group)
+            except (PlaceError, UsageError) as error:
+                # silence is no news: nothing changes until the place answers
+                log.warning("%s: %s", target, error)
+        return changed
+
+    async def _reconcile_target(self, executor: Executor, jobs: list[Job]) -> list[Job]:
+        statuses = await executor.poll(jobs)
+        changed = []
+        for job in jobs:
+            status = statuses.get(job.id)
+            if status is None:
+                continue
+            events, offset = [], job.events_offset
+            if status.state is not State.PENDING or status.exit is not None:
+                events, offset = await self._new_events(executor, job)
+            now, lost_after = time.time(), self.config.lost_after
+
+            def move(j: Job, s=status, e=events, o=offset) -> Job:  # type: ignore[no-untyped-def]
+                if j.events_offset == job.events_offset:
+                    j = reconcile.take_events(j, e, o)
+                return reconcile.advance(j, s, now=now, lost_after=lost_after)
+
+            moved = self._update(job, move)
+            if moved.revision != job.revision:
+                changed.append(moved)
+            if moved.wanted is State.CANCELLED and not moved.state.final:
+                await self._send_cancel(executor, moved, force=False)
+        return changed
+
+    @staticmethod
+    async def _new_events(executor: Executor, job: Job) -> tuple[list[Event], int]:
+        events: list[Event] = []
+        offset = job.events_offset
+        name = JobPaths(Path()).events.name
+        while chunk := await executor.read(job, name, offset):
+            found, used = parse_events(chunk)
+            events += found
+            offset += used
+            if not used:
+                break
+        return events, offset
+
+    def _update(self, job: Job, change: Any) -> Job:
+        """Compare-and-set with retry: ``change`` is applied to the newest record until it holds."""
+        for _ in range(SAVE_ATTEMPTS):
+            new: Job = change(job)
+            if new is job:
+                return job
+            try:
+                return self.store.save(new)
+            except Conflict:
+                job = self.store.get(job.id)
+                if job.state.final:
+                    return job
+        raise Conflict(f"job {job.id} is being changed by too many processes; try again")
+
+    # -- end ------------------------------------------------------------------------------------
+
+    async def cancel(self, job_id: str, *, force: bool = False) -> Job:
+        """Ask the job to end. CANCELLED is reached when its place confirms that."""
+        job = self.get(job_id)
+        if job.state.final:
+            return job
+        job = self._update(job, lambda j: j if j.wanted else j.evolve(wanted=State.CANCELLED))
+        executor = self.executor(job.spec.target)
+        self._cancel_sent.pop(job.id, None)
+        await self._send_cancel(executor, job, force=force)
+        return await self.status(job.id)
+
+    async def _send_cancel(self, executor: Executor, job: Job, *, force: bool) -> None:
+        last = self._cancel_sent.get(job.id)
+        if last is not None and time.monotonic() - last < CANCEL_AGAIN_AFTER:
+            return
+        self._cancel_sent[job.id] = time.monotonic()
+        await executor.cancel(job, force=force)
+
+    async def delete(self, job_id: str) -> None:
+        """Forget an ended job and remove what is kept of it, here and at its place."""
+        job = await self.status(job_id)
+        if not job.state.final:
+            raise UsageError(f"job {job.id} is {job.state.value}; cancel it before deleting it")
+        await self.executor(job.spec.target).cleanup(job)
+        self.store.delete(job.id)
+
+    # -- what a job says and makes --------------------------------------------------------------
+
+    def follow(self, job_id: str, after: int = 0) -> AsyncIterator[Event | Job]:
+        """Events behind number ``after``, and the record whenever it changed, until the job ended.
+
+        The last item is the record in its final state. Replays from the beginning, in any process.
+        """
+        from .following import follow
+
+        return follow(self, self.get(job_id), after)
+
+    async def events(self, job_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Only the events of ``follow``."""
+        async for item in self.follow(job_id, after):
+            if isinstance(item, Event):
+                yield item
+
+    async def log(self, job_id: str, offset: int = 0) -> bytes:
+        """The runner's own output behind ``offset``: what to read when a job died without a word."""
+        job = self.get(job_id)
+        executor = self.executor(job.spec.target)
+        return await executor.read(job, JobPaths(Path()).log.name, offset)
+
+    async def fetch(self, job_id: str, **options: Any) -> Fetched:
+        """Bring an ended job's notebook and files here; options as ``results.bring_back``."""
+        from .results import bring_back
+
+        job = await self.status(job_id)
+        directory = await self._result_directory(job)
+        fetched = await asyncio.to_thread(bring_back, job, directory, **options)
+        self._record_fetch(job, fetched)
+        return fetched
+
+    async def variables(self, job_id: str) -> tuple[Path, bytes]:
+        """Directory of the variables that an ended job sent back, and the key that vouches for them."""
+        job = self.get(job_id)
+        directory = await self._result_directory(job)
+        return JobPaths(directory).outputs, job_key(Path(self.config.directory), job.id)
+
+    async def _result_directory(self, job: Job) -> Path:
+        if not job.state.final:
+            raise UsageError(
+                f"job {job.id} is {job.state.value}; its results come when it has ended"
+            )
+        local = job_directory(Path(self.config.directory), job.id)
+        return await self.executor(job.spec.target).fetch(job, local)
+
+    def _record_fetch(self, job: Job, fetched: Fetched) -> None:
+        current = self.store.get(job.id)
+        self.store.save(replace(current, fetched=fetched.to_json()))
+
+
+def _digest(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return file_digest(path)
+    except OSError:
+        return None

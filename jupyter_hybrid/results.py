@@ -1,0 +1,252 @@
+"""Bring an ended job's notebook and files into the user's workspace, never over their work.
+
+What was changed here since the submit is kept: the job's copy goes beside it, named
+``NAME.JOB.EXT``, and both are named (design §4.6). Every file appears by rename, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .errors import ResultError
+from .events import parse_events
+from .files import file_digest, replacing
+from .job import Job
+from .paths import JobPaths
+
+#: Characters of the job's id in the names of copies: enough to tell a user's jobs apart.
+SHORT_ID = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """What came back and where it was put."""
+
+    #: The executed notebook; None where it was not asked for.
+    notebook: str | None = None
+    #: Files written, as absolute paths.
+    files: tuple[str, ...] = ()
+    #: Files that were changed here meanwhile: (kept, the job's copy beside it).
+    conflicts: tuple[tuple[str, str], ...] = ()
+    #: Files that were the same here already.
+    unchanged: int = 0
+    #: Inputs that the job deleted; they are kept here.
+    deleted: tuple[str, ...] = ()
+    #: What could not be brought back, each with the reason.
+    left: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object, as the store keeps it."""
+        return asdict(self)
+
+
+def bring_back(
+    job: Job,
+    directory: Path,
+    *,
+    output: Path | None = None,
+    into: Path | None = None,
+    notebook: bool = True,
+    files: bool = True,
+) -> Fetched:
+    """Write the results in ``directory`` to the workspace and say what was done.
+
+    ``output`` is the executed notebook's path (default: beside the user's notebook, with the job's
+    id in its name), ``into`` the directory for files (default: where they came from).
+    Raises ``ResultError`` where nothing can be written.
+    """
+    paths = JobPaths(directory)
+    written: Path | None = None
+    if notebook:
+        content = executed_notebook(paths)
+        written = _notebook_path(job, output)
+        content = _with_origin(content, job)
+        _write(written, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    changes = _Changes(job, into or Path(job.base or ".")).bring(paths) if files else {}
+    return Fetched(notebook=str(written) if written else None, **changes)
+
+
+def executed_notebook(paths: JobPaths) -> dict[str, Any]:
+    """The job's notebook with its outputs; made from the events where the runner could not write it."""
+    try:
+        content = json.loads(paths.result.read_bytes())
+    except (OSError, ValueError):
+        content = None
+    if isinstance(content, dict):
+        return content
+    return _assembled(paths)
+
+
+def _assembled(paths: JobPaths) -> dict[str, Any]:
+    from .runner.assemble import assemble
+
+    try:
+        notebook = json.loads(paths.notebook.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ResultError(
+            f"{paths.directory} holds neither a result nor the notebook that was sent ({error}); "
+            "submit it again"
+        ) from error
+    try:
+        events, _ = parse_events(paths.events.read_bytes())
+    except OSError:
+        events = []
+    return assemble(notebook, events, paths.event_blobs)
+
+
+def _with_origin(notebook: dict[str, Any], job: Job) -> dict[str, Any]:
+    metadata = dict(notebook.get("metadata") or {})
+    metadata["jupyter_hybrid"] = {
+        "job": job.id,
+        "target": job.spec.target,
+        "state": job.state.value,
+        "message": job.reason,
+    }
+    return {**notebook, "metadata": metadata}
+
+
+def _notebook_path(job: Job, output: Path | None) -> Path:
+    if output is not None:
+        if job.spec.notebook_path and _same(output, Path(job.spec.notebook_path)):
+            raise ResultError(
+                f"{output} is the notebook that was submitted; name another file with --output"
+            )
+        output.parent.mkdir(parents=True, exist_ok=True)
+        return output
+    source = Path(job.spec.notebook_path or Path(job.base or ".") / f"{job.spec.name}.ipynb")
+    stem = source.stem.replace("/", "-") or "notebook"
+    return source.with_name(f"{stem}.{job.id[-SHORT_ID:]}.ipynb")
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.absolute() == other.absolute()
+
+
+class _Changes:
+    """Brings the files that the job made or changed."""
+
+    def __init__(self, job: Job, base: Path) -> None:
+        self._job = job
+        self._base = base
+        self._files: list[str] = []
+        self._conflicts: list[tuple[str, str]] = []
+        self._unchanged = 0
+        self._left: list[str] = []
+
+    def bring(self, paths: JobPaths) -> dict[str, Any]:
+        """Copy what changed; returns the fields of ``Fetched`` about files."""
+        sent = _sent(paths)
+        deleted: list[str] = []
+        for relative in _changed(paths, sent, deleted):
+            try:
+                self._one(paths.work, relative, sent.get(relative))
+            except OSError as error:
+                self._left.append(f"{relative}: {error.strerror or error}")
+        return {
+            "files": tuple(self._files),
+            "conflicts": tuple(self._conflicts),
+            "unchanged": self._unchanged,
+            "deleted": tuple(deleted),
+            "left": tuple(self._left),
+        }
+
+    def _one(self, work: Path, relative: str, sent: str | None) -> None:
+        source = work / relative
+        if not _inside(relative) or source.is_symlink() or not source.is_file():
+            self._left.append(f"{relative}: not a regular file of the work directory")
+            return
+        target = self._base / relative
+        if not _inside_really(target, self._base):
+            self._left.append(f"{relative}: leads out of {self._base} through a link")
+            return
+        if target.exists() or target.is_symlink():
+            here = file_digest(target) if target.is_file() else None
+            if here is not None and here == file_digest(source):
+                self._unchanged += 1
+                return
+            if self._changed_here(target, here, sent):
+                beside = _beside(target, self._job.id)
+                _copy(source, beside)
+                self._conflicts.append((str(target), str(beside)))
+                return
+        _copy(source, target)
+        self._files.append(str(target))
+
+    def _changed_here(self, target: Path, here: str | None, sent: str | None) -> bool:
+        if here is None or target.is_symlink():
+            return True
+        if sent is not None:
+            return here != sent
+        # never sent: what is older than the submit is what a local execution would overwrite too
+        return target.stat().st_mtime >= self._job.created_at
+
+
+def _sent(paths: JobPaths) -> Mapping[str, str]:
+    try:
+        manifest = json.loads(paths.files.read_bytes())
+        return {entry["path"]: entry["digest"] for entry in manifest.get("files", ())}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _changed(paths: JobPaths, sent: Mapping[str, str], deleted: list[str]) -> Iterator[str]:
+    try:
+        manifest = json.loads(paths.changes.read_bytes())
+        deleted += [str(path) for path in manifest.get("deleted", ())]
+        yield from (str(entry["path"]) for entry in manifest["files"])
+        return
+    except (OSError, ValueError, KeyError, TypeError):
+        # the runner died before it could say: whatever differs from what was sent is a result
+        pass
+    for path in _walk(paths.work):
+        relative = path.relative_to(paths.work).as_posix()
+        if sent.get(relative) != file_digest(path):
+            yield relative
+
+
+def _walk(directory: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(directory):
+        names[:] = [name for name in names if name not in ("__pycache__", ".ipynb_checkpoints")]
+        for name in sorted(files):
+            path = Path(folder, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _inside(relative: str) -> bool:
+    path = PurePosixPath(relative)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+
+
+def _inside_really(target: Path, base: Path) -> bool:
+    return target.parent.resolve().is_relative_to(base.resolve())
+
+
+def _beside(target: Path, job_id: str) -> Path:
+    return target.with_name(f"{target.stem}.{job_id[-SHORT_ID:]}{target.suffix}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with replacing(path) as file:
+            file.write(text.encode("utf-8", "surrogatepass"))
+    except OSError as error:
+        raise ResultError(
+            f"{path} cannot be written: {error.strerror}; name another file with --output"
+        ) from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = source.stat().st_mode & 0o777 | 0o200
+    with source.open("rb") as read, replacing(target, mode) as write:
+        shutil.copyfileobj(read, write, 1 << 20)

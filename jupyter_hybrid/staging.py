@@ -1,0 +1,72 @@
+"""From a request to what travels: plan, bundle and spec."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .blobs import BlobStore
+from .bundle import Bundle, read_job_directory
+from .capture import CaptureRequest, Plan, plan_files, store_plan
+from .paths import blob_directory
+from .spec import JobSpec
+from .statcache import StatCache
+
+if TYPE_CHECKING:
+    from .config import Hybrid
+    from .request import Request
+
+
+def plan(request: Request, config: Hybrid) -> Plan:
+    """What would travel, and why; reads file names and sizes, no contents."""
+    return plan_files(
+        CaptureRequest(
+            directory=request.directory,
+            code=request.code,
+            files=request.files,
+            limit=config.max_bundle_size,
+            notebook=request.notebook_path,
+        )
+    )
+
+
+def make_bundle(request: Request, config: Hybrid) -> tuple[Bundle, Plan]:
+    """The request as what travels; new file contents are stored by content."""
+    planned = plan(request, config)
+    root = config.target(request.target).root
+    blobs = BlobStore(blob_directory(root))
+    entries = store_plan(planned, blobs, StatCache(blob_directory(root)))
+    bundle = Bundle(
+        notebook=json.dumps(request.notebook, ensure_ascii=False).encode("utf-8", "surrogatepass"),
+        files=entries,
+        directories=planned.directories,
+        links=planned.links,
+        inputs=request.inputs,
+    )
+    return bundle, planned
+
+
+def make_spec(request: Request, target: str, planned: Plan, config: Hybrid) -> JobSpec:
+    """The request as what is asked for."""
+    return JobSpec(
+        name=request.name,
+        target=target,
+        kind=request.kind,
+        notebook_path=str(request.notebook_path) if request.notebook_path else None,
+        kernel=request.kernel,
+        language=request.language,
+        parameters=request.parameters,
+        cwd=planned.cwd,
+        shown_cells=request.shown_cells,
+        returns=request.returns,
+        image=request.image,
+        env=request.env,
+        resources=request.resources,
+        grace=config.grace,
+    )
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """What an earlier job travelled with, read from its directory, to be sent once more."""
+    return read_job_directory(directory)
