@@ -44,3 +44,5 @@ class Request:
     env: Mapping[str, str] = field(default_factory=dict)
     #: Sources in which imports and file names are looked for.
     code: tuple[str, ...] = ()
+    #: What the user should read before the job starts.
+    notes: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from jupyter_hybrid.errors import NotebookError
 from jupyter_hybrid.notebooks import parse_notebook, read_notebook
 
 
-def document(*sources: str, **changes: Any) -> dict[str, Any]:
+def document(*sources: str | list[str], **changes: Any) -> dict[str, Any]:
     cells = [
         {"cell_type": "code", "source": s, "metadata": {}, "outputs": [], "execution_count": 3}
         for s in sources

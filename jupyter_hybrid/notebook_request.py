@@ -1,0 +1,50 @@
+"""From a notebook's path to a request, refused here if it cannot be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .kernels import choose_kernel
+from .notebooks import Notebook, read_notebook
+from .parameters import check, to_json
+from .request import Request
+
+
+def notebook_request(
+    path: Path | str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    kernel: str | None = None,
+    directory: Path | None = None,
+    allow_unknown: bool = False,
+    **options: Any,
+) -> Request:
+    """A request for a whole notebook; ``options`` are ``Request``'s own fields.
+
+    ``directory`` is where the kernel starts (default: the notebook's own). ``allow_unknown`` takes
+    parameters that the notebook's ``parameters`` cell does not have.
+    Raises ``NotebookError`` or ``ParameterError`` before anything is sent.
+    """
+    notebook = read_notebook(path)
+    values = to_json(parameters or {})
+    chosen, language, note = choose_kernel(notebook, kernel)
+    notes = check(values, notebook, allow_unknown=allow_unknown)
+    options["name"] = options.get("name") or _name(notebook)
+    return Request(
+        kind="notebook",
+        notebook=notebook.content,
+        notebook_path=notebook.path,
+        directory=directory or (notebook.path.parent if notebook.path else Path.cwd()),
+        parameters=values,
+        kernel=chosen,
+        language=language,
+        code=notebook.sources() if language == "python" else (),
+        notes=(*((note,) if note else ()), *notes),
+        **options,
+    )
+
+
+def _name(notebook: Notebook) -> str:
+    return notebook.path.stem if notebook.path else "notebook"
