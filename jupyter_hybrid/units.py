@@ -19,7 +19,9 @@ def parse_duration(text: str) -> float:
     """
     value = _clock(text.strip()) if ":" in text else _phrase(text.strip().lower())
     if value is None or value <= 0:
-        raise UsageError(f"{text!r} is not a duration. Write 90 (seconds), 30s, 10m, 2h or 1:30:00.")
+        raise UsageError(
+            f"{text!r} is not a duration. Write 90 (seconds), 30s, 10m, 2h or 1:30:00."
+        )
     return value
 
 

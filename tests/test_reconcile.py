@@ -1,0 +1,113 @@
+"""The record moves on with the place's news, and only with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jupyter_hybrid import reconcile
+from jupyter_hybrid.events import Event, Kind
+from jupyter_hybrid.executors.base import JobStatus
+from jupyter_hybrid.job import TRANSITIONS, Job, State, new_job_id
+from jupyter_hybrid.spec import Cause, ExitRecord, JobSpec
+
+SPEC = JobSpec(name="demo", target="local", kind="notebook")
+
+
+def a_job(**changes: Any) -> Job:
+    values: dict[str, Any] = {"id": new_job_id(), "spec": SPEC, "directory": "/j", "created_at": 1.0}
+    return Job(**{**values, **changes})
+
+
+def advance(job: Job, status: JobStatus, now: float = 100.0) -> Job:
+    return reconcile.advance(job, status, now=now, lost_after=10.0)
+
+
+def test_ids_sort_by_time_and_differ() -> None:
+    ids = [new_job_id(now) for now in (1.0, 1.001, 2.0, 1e9, 2e9)]
+    assert ids == sorted(ids)
+    assert all(len(i) == 26 for i in ids)
+    assert len({new_job_id(5.0) for _ in range(1000)}) == 1000
+
+
+@pytest.mark.parametrize("state", [state for state in State if not TRANSITIONS[state]])
+def test_final_states_never_change(state: State) -> None:
+    assert state.final
+    job = a_job(state=state)
+    assert advance(job, JobStatus(state=State.RUNNING)) is job
+    assert advance(job, JobStatus(state=State.RUNNING, missing=True)) is job
+    with pytest.raises(ValueError, match="cannot go from"):
+        job.evolve(state=State.RUNNING)
+
+
+def test_no_news_is_the_same_object() -> None:
+    job = a_job(state=State.RUNNING, started_at=3.0, reason="busy")
+    assert advance(job, JobStatus(state=State.RUNNING, reason="busy")) is job
+
+
+def test_running_and_back_to_pending_after_a_requeue() -> None:
+    job = advance(a_job(), JobStatus(state=State.RUNNING), now=7.0)
+    assert (job.state, job.started_at) == (State.RUNNING, 7.0)
+    job = advance(job, JobStatus(state=State.PENDING, reason="requeued"))
+    assert (job.state, job.reason) == (State.PENDING, "requeued")
+
+
+def test_an_exit_record_ends_the_job_with_its_own_sentence() -> None:
+    record = ExitRecord("FAILED", Cause.OUT_OF_MEMORY, "used 3 GB of 2 GB", seconds=4.0)
+    job = advance(a_job(state=State.RUNNING, started_at=10.0), JobStatus(state=State.FAILED, exit=record))
+    assert (job.state, job.reason, job.exit) == (State.FAILED, "used 3 GB of 2 GB", record)
+    assert job.finished_at == 14.0
+
+
+def test_missing_is_lost_only_after_the_grace_period() -> None:
+    handle = {"pid": 1}
+    job = a_job(state=State.RUNNING, handle=handle)
+    gone = JobStatus(state=State.RUNNING, missing=True, reason="the process is gone")
+    job = advance(job, gone, now=100.0)
+    assert (job.state, job.missing_since) == (State.RUNNING, 100.0)
+    assert advance(job, gone, now=105.0) is job
+    found = advance(job, JobStatus(state=State.RUNNING), now=106.0)
+    assert (found.state, found.missing_since) == (State.RUNNING, None)
+    lost = advance(job, gone, now=111.0)
+    assert lost.state is State.LOST
+    assert "the process is gone" in lost.reason and "kept" in lost.reason
+
+
+def test_a_clock_that_jumps_back_starts_the_grace_period_again() -> None:
+    gone = JobStatus(state=State.RUNNING, missing=True)
+    job = advance(a_job(state=State.RUNNING, handle={"pid": 1}), gone, now=1000.0)
+    job = advance(job, gone, now=10.0)
+    assert (job.state, job.missing_since) == (State.RUNNING, 10.0)
+    assert advance(job, gone, now=21.0).state is State.LOST
+
+
+def test_a_submit_that_died_before_anything_existed_failed() -> None:
+    gone = JobStatus(state=State.CREATED, missing=True)
+    job = advance(a_job(), gone, now=1.0)
+    job = advance(job, gone, now=12.0)
+    assert job.state is State.FAILED
+    assert job.exit is not None and job.exit.cause == Cause.SUBMIT_INTERRUPTED
+    assert "submit it again" in job.reason
+
+
+def test_a_cancelled_job_that_is_gone_is_cancelled() -> None:
+    gone = JobStatus(state=State.RUNNING, missing=True)
+    job = a_job(state=State.RUNNING, handle={"pid": 1}, wanted=State.CANCELLED)
+    job = advance(advance(job, gone, now=1.0), gone, now=12.0)
+    assert job.state is State.CANCELLED
+
+
+def test_progress_is_counted_from_events() -> None:
+    events = [
+        Event(1, 0.0, Kind.KERNEL, {"name": "python3", "total": 3}),
+        Event(2, 0.0, Kind.CELL, {"cell_id": "a", "number": 1, "total": 3, "line": "x = 1"}),
+        Event(3, 0.0, Kind.CELL_END, {"cell_id": "a", "status": "ok"}),
+        Event(4, 0.0, Kind.CELL, {"cell_id": "b", "number": 2, "total": 3, "line": "fit()"}),
+    ]
+    job = reconcile.take_events(a_job(), events, 120)
+    assert (job.cells_done, job.cells_total, job.current) == (1, 3, "fit()")
+    assert job.events_offset == 120
+    assert reconcile.take_events(job, [], 120) is job
+    failed = [Event(5, 0.0, Kind.CELL_END, {"cell_id": "b", "status": "error"})]
+    assert reconcile.take_events(job, failed, 140).cells_done == 1

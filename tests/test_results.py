@@ -1,0 +1,166 @@
+"""Results come back whole, and never over the user's work."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_hybrid.errors import ResultError
+from jupyter_hybrid.files import file_digest, replacing
+from jupyter_hybrid.job import Job, State, new_job_id
+from jupyter_hybrid.paths import JobPaths
+from jupyter_hybrid.results import bring_back
+from jupyter_hybrid.spec import JobSpec
+
+NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+class Place:
+    """A finished job's directory and the user's workspace beside it."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.base = tmp_path / "home"
+        self.paths = JobPaths(tmp_path / "job")
+        self.base.mkdir()
+        self.paths.work.mkdir(parents=True)
+        self.paths.result.write_text(json.dumps(NOTEBOOK))
+        self.sent: list[dict[str, Any]] = []
+        self.changed: list[dict[str, Any]] = []
+
+    def send(self, name: str, text: str) -> None:
+        (self.base / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.base / name).write_text(text)
+        (self.paths.work / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.paths.work / name).write_text(text)
+        self.sent.append({"path": name, "digest": file_digest(self.base / name), "size": len(text)})
+
+    def write(self, name: str, text: str) -> None:
+        path = self.paths.work / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        self.changed.append({"path": name, "size": len(text)})
+
+    def job(self, **changes: Any) -> Job:
+        self.paths.files.write_text(json.dumps({"files": self.sent}))
+        values: dict[str, Any] = {
+            "id": new_job_id(),
+            "spec": JobSpec(name="n", target="local", kind="notebook", notebook_path=str(self.base / "n.ipynb")),
+            "directory": str(self.paths.directory),
+            "base": str(self.base),
+            "created_at": 2e9,
+            "state": State.COMPLETED,
+        }
+        return Job(**{**values, **changes})
+
+    def fetch(self, *, manifest: bool = True, **options: Any) -> Any:
+        if manifest:
+            record = {"files": self.changed, "deleted": []}
+            self.paths.changes.write_text(json.dumps(record))
+        job = options.pop("job", None) or self.job()
+        return bring_back(job, self.paths.directory, **options)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_a_new_file_and_the_notebook_come_back(place: Place) -> None:
+    place.write("out/table ü.csv", "a,b")
+    fetched = place.fetch()
+    assert (place.base / "out/table ü.csv").read_text() == "a,b"
+    assert fetched.files == (str(place.base / "out/table ü.csv"),)
+    notebook = json.loads(Path(fetched.notebook).read_text())
+    assert notebook["metadata"]["jupyter_hybrid"]["state"] == "COMPLETED"
+    assert Path(fetched.notebook).name.startswith("n.") and Path(fetched.notebook).name != "n.ipynb"
+
+
+def test_an_input_that_the_job_changed_replaces_the_unchanged_original(place: Place) -> None:
+    place.send("data.csv", "old")
+    place.write("data.csv", "new")
+    assert place.fetch().files == (str(place.base / "data.csv"),)
+    assert (place.base / "data.csv").read_text() == "new"
+
+
+def test_what_was_changed_here_meanwhile_is_kept_and_both_are_named(place: Place) -> None:
+    place.send("data.csv", "old")
+    (place.base / "data.csv").write_text("mine")
+    place.write("data.csv", "the job's")
+    fetched = place.fetch()
+    assert (place.base / "data.csv").read_text() == "mine"
+    ((kept, beside),) = fetched.conflicts
+    assert Path(kept) == place.base / "data.csv"
+    assert Path(beside).read_text() == "the job's"
+    assert Path(beside).suffix == ".csv"
+
+
+def test_a_file_made_here_since_the_submit_is_kept(place: Place) -> None:
+    place.write("out.csv", "the job's")
+    (place.base / "out.csv").write_text("mine")
+    fetched = place.fetch(job=place.job(created_at=1.0))
+    assert (place.base / "out.csv").read_text() == "mine"
+    assert len(fetched.conflicts) == 1
+
+
+def test_an_older_product_is_replaced_as_by_a_local_execution(place: Place) -> None:
+    (place.base / "out.csv").write_text("last week's")
+    place.write("out.csv", "today's")
+    assert place.fetch().conflicts == ()
+    assert (place.base / "out.csv").read_text() == "today's"
+
+
+def test_fetching_twice_changes_nothing(place: Place) -> None:
+    place.write("out.csv", "x")
+    job = place.job()
+    place.fetch(job=job)
+    again = place.fetch(job=job)
+    assert (again.files, again.conflicts, again.unchanged) == ((), (), 1)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "link/evil", "itself"])
+def test_nothing_leaves_the_workspace(place: Place, name: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (place.base / "link").symlink_to(outside)
+    (place.paths.work / "link").mkdir()
+    (place.paths.work / "link/evil").write_text("x")
+    (tmp_path / "evil").write_text("x")
+    (place.paths.work / "itself").symlink_to("/etc/passwd")
+    place.changed.append({"path": name})
+    fetched = place.fetch()
+    assert fetched.files == ()
+    assert len(fetched.left) == 1 and fetched.left[0].startswith(name)
+    assert list(outside.iterdir()) == []
+
+
+def test_without_the_runners_manifest_the_differences_come_back(place: Place) -> None:
+    place.send("same.csv", "same")
+    place.send("changed.csv", "old")
+    (place.paths.work / "changed.csv").write_text("new")
+    (place.paths.work / "made.txt").write_text("made")
+    fetched = place.fetch(manifest=False)
+    assert sorted(Path(f).name for f in fetched.files) == ["changed.csv", "made.txt"]
+
+
+def test_the_submitted_notebook_is_never_the_output(place: Place) -> None:
+    (place.base / "n.ipynb").write_text("{}")
+    with pytest.raises(ResultError, match="is the notebook that was submitted"):
+        place.fetch(output=place.base / "n.ipynb")
+    assert (place.base / "n.ipynb").read_text() == "{}"
+
+
+def test_replacing_leaves_nothing_behind_after_an_error(tmp_path: Path) -> None:
+    target = tmp_path / ("x" * 255)
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    with replacing(target) as file:
+        file.write(b"new")
+    assert os.listdir(tmp_path) == [target.name]
+    assert target.read_text() == "new"
