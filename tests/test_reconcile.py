@@ -25,7 +25,7 @@ def advance(job: Job, status: JobStatus, now: float = 100.0) -> Job:
 
 
 def test_ids_sort_by_time_and_differ() -> None:
-    ids = [new_job_id(now) for now in (1.0, 1.001, 2.0, 1e9, 2e9)]
+    ids = [new_job_id(now) for now in (1.0, 1.5, 2.0, 1e9, 2e9)]
     assert ids == sorted(ids)
     assert all(len(i) == 26 for i in ids)
     assert len({new_job_id(5.0) for _ in range(1000)}) == 1000
