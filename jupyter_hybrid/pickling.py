@@ -1,0 +1,185 @@
+"""Pickle what a notebook defines so that it is the same thing on the other side, and again here.
+
+Beyond cloudpickle: functions of the notebook see the other side's namespace itself, not a copy of
+the names they read; a class or function that comes back unchanged *is* the one that left, so that
+``isinstance`` holds; and tracebacks through them show their source. Python 3.8.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copyreg
+import os
+import pickle
+import types
+import weakref
+from collections import ChainMap
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+import cloudpickle
+
+#: Names of definitions that left this process or arrived in it: object -> token, token -> object.
+_tokens: "weakref.WeakKeyDictionary[Any, str]" = weakref.WeakKeyDictionary()
+_known: "weakref.WeakValueDictionary[str, Any]" = weakref.WeakValueDictionary()
+#: What an arrived definition looked like on arrival; whatever differs later travels back.
+_arrived: "weakref.WeakKeyDictionary[Any, Dict[str, Any]]" = weakref.WeakKeyDictionary()
+
+#: Attributes that Python itself makes and changes as a class is used.
+_NOISE = frozenset(
+    "__dict__ __weakref__ _abc_impl __annotate_func__ __annotations_cache__ __annotate__".split()
+)
+_PLAIN = (int, float, complex, str, bytes, bool, type(None))
+
+
+class _Namespace:
+    """Stands for the dictionary of the notebook's globals, whichever side is reading."""
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return namespace, ()
+
+
+def namespace() -> Dict[str, Any]:
+    """In a pickle: the loading side's namespace."""
+    raise pickle.UnpicklingError("this pickle is read by jupyter_hybrid.values.load only")
+
+
+def define(token: Optional[str], make: Callable[..., Any], args: Tuple[Any, ...]) -> Any:
+    """In a pickle: a class or function, the existing one where this process knows it."""
+    raise pickle.UnpicklingError("this pickle is read by jupyter_hybrid.values.load only")
+
+
+def complete(made: Any, state: Tuple[Any, ...]) -> None:
+    """In a pickle: fill what ``define`` made, or apply what has changed to the existing one."""
+    raise pickle.UnpicklingError("this pickle is read by jupyter_hybrid.values.load only")
+
+
+def _reduce_code(code: types.CodeType) -> Tuple[Any, ...]:
+    # cloudpickle forgets the file name, and with it the source lines in tracebacks
+    make, args = cloudpickle.Pickler._dispatch_table[types.CodeType](code)
+    return make, tuple(code.co_filename if arg == "<dynamic-code>" else arg for arg in args)
+
+
+class Pickler(cloudpickle.Pickler):
+    """Writes values whose functions refer to ``globals_dict``.
+
+    ``on_code`` is called with the code of each function of the notebook and the names of
+    ``globals_dict`` that it reads.
+    """
+
+    dispatch_table = ChainMap(
+        {types.CodeType: _reduce_code}, cloudpickle.Pickler._dispatch_table, copyreg.dispatch_table
+    )
+
+    def __init__(
+        self,
+        file: Any,
+        globals_dict: Dict[str, Any],
+        *,
+        buffer_callback: Optional[Callable[[Any], Any]] = None,
+        on_code: Callable[[types.CodeType, Mapping[str, Any]], None] = lambda code, names: None,
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._globals = globals_dict
+        self._on_code = on_code
+        self.globals_ref[id(globals_dict)] = _Namespace()
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Give definitions of the notebook a token; leave everything else to cloudpickle."""
+        reduced = super().reducer_override(obj)
+        if reduced is NotImplemented or len(reduced) < 6:
+            return reduced
+        make, args, state, _, _, fill = reduced
+        if isinstance(obj, types.FunctionType):
+            if obj.__globals__ is self._globals:
+                self._on_code(obj.__code__, state[1]["__globals__"])
+                # the names are there by themselves, or travel by themselves
+                state[1]["__globals__"] = {}
+            token = _token(obj) if _is_plain(obj) else None
+        else:
+            token = _token(obj)
+        changed = _changes(obj) if token else None
+        return define, (token, make, args), (token, changed, fill, state), None, None, complete
+
+
+class _Reading:
+    """How both unpicklers below understand what ``Pickler`` wrote."""
+
+    def __init__(self, file: Any, globals_dict: Dict[str, Any], *, buffers: Any = None) -> None:
+        super().__init__(file, buffers=buffers)  # type: ignore[call-arg]
+        self._globals = globals_dict
+        self._existing: Dict[int, Any] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Resolve a global; the three of this module mean this unpickler's own."""
+        if module == __name__:
+            return {
+                "namespace": lambda: self._globals,
+                "define": self._define,
+                "complete": self._complete,
+            }[name]
+        return super().find_class(module, name)  # type: ignore[misc]
+
+    def _define(self, token: Optional[str], make: Callable[..., Any], args: Any) -> Any:
+        existing = _known.get(token) if token else None
+        if existing is not None:
+            self._existing[id(existing)] = existing
+            return existing
+        made = make(*args)
+        if token:
+            _known[token] = made
+            _tokens[made] = token
+        return made
+
+    def _complete(self, made: Any, state: Tuple[Any, ...]) -> None:
+        token, changed, fill, full = state
+        if id(made) in self._existing:
+            for name, value in (changed or {}).items():
+                setattr(made, name, value)
+            return
+        fill(made, full)
+        if token:
+            _arrived[made] = _look(made)
+
+
+class Unpickler(_Reading, pickle.Unpickler):
+    """Reads what ``Pickler`` wrote; the notebook's functions get ``globals_dict``."""
+
+
+class SlowUnpickler(_Reading, pickle._Unpickler):  # type: ignore[misc, name-defined]
+    """The same in Python, whose memo can be set."""
+
+    memo: Dict[int, Any]
+
+
+def _token(obj: Any) -> Optional[str]:
+    try:
+        token = _tokens.get(obj)
+        if token is None:
+            token = os.urandom(16).hex()
+            _tokens[obj] = token
+            _known[token] = obj
+    except TypeError:  # a metaclass may make its classes unhashable
+        return None
+    return token
+
+
+def _is_plain(function: types.FunctionType) -> bool:
+    """True where nothing of the function can change without being seen in ``_look``."""
+    defaults = (function.__defaults__ or ()) + tuple((function.__kwdefaults__ or {}).values())
+    return function.__closure__ is None and all(isinstance(d, _PLAIN) for d in defaults)
+
+
+def _look(obj: Any) -> Dict[str, Any]:
+    if isinstance(obj, types.FunctionType):
+        own = {"__code__": obj.__code__, "__defaults__": obj.__defaults__}
+        return dict(obj.__dict__, **own)
+    return {name: value for name, value in vars(obj).items() if name not in _NOISE}
+
+
+def _changes(obj: Any) -> Optional[Dict[str, Any]]:
+    before = _arrived.get(obj)
+    if before is None:
+        return None
+    missing = builtins.object()
+    now = _look(obj)
+    return {name: value for name, value in now.items() if before.get(name, missing) is not value}

@@ -1,0 +1,350 @@
+"""Variables travel to a directory and back, into another process and home again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import types
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jupyter_hybrid.errors import ResultError
+from jupyter_hybrid.values import dump, load, read_manifest, sign
+
+#: Plays the kernel: runs the first script, hands over to another process, runs the second.
+HOME = """
+import subprocess, sys
+from pathlib import Path
+from jupyter_hybrid.values import dump, load
+main = sys.modules["__main__"].__dict__
+{before}
+dumped = dump(main, {names!r}, Path("in"), globals_dict=main)
+assert not dumped.refused, dumped.refused
+subprocess.run([sys.executable, "away.py"], check=True)
+loaded = load(Path("out"), main)
+assert not loaded.refused, loaded.refused
+{after}
+"""
+AWAY = """
+import sys
+from pathlib import Path
+from jupyter_hybrid.values import dump, load
+main = sys.modules["__main__"].__dict__
+loaded = load(Path("in"), main)
+assert not loaded.refused, loaded.refused
+{there}
+dumped = dump(main, {back!r}, Path("out"), globals_dict=main)
+assert not dumped.refused, dumped.refused
+"""
+
+
+def round_trip(
+    directory: Path, before: str, names: list[str], there: str, back: list[str], after: str
+) -> None:
+    """Run ``before`` here, ``there`` in another process, and ``after`` here again."""
+    home = HOME.format(before=dedent(before), names=names, after=dedent(after))
+    (directory / "home.py").write_text(home)
+    (directory / "away.py").write_text(AWAY.format(there=dedent(there), back=back))
+    done = subprocess.run(
+        [sys.executable, "home.py"], cwd=directory, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_functions_see_the_namespace_of_the_other_side(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        """
+        model = 2
+        def f(): return model
+        def fact(n): return 1 if n < 2 else n * fact(n - 1)
+        def adder(n):
+            def add(x): return x + n + model
+            return add
+        add = adder(10)
+        """,
+        ["f", "fact", "add"],
+        """
+        assert model == 2  # followed
+        model = 3
+        assert f() == 3 and f.__globals__ is main
+        assert fact(5) == 120
+        assert add(1) == 14
+        def g(): return f() + model
+        """,
+        ["g"],
+        """
+        model = 20
+        assert g() == 40 and g.__globals__ is main
+        """,
+    )
+
+
+def test_what_functions_read_does_not_come_back_by_itself(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        "a = 1\ndef f(): return a",
+        ["f"],
+        "a = 2\nholder = [f]",
+        ["holder"],
+        # followed, as nothing restricts it
+        "assert a == 2 and holder[0] is f",
+    )
+    namespace: dict[str, Any] = {}
+    exec("a = 1\nb = 2\ndef f(): return a + b", namespace)
+    namespace["f"].__module__ = "__main__"
+    dumped = dump(namespace, ["f"], tmp_path / "d", follow=["b"])
+    assert [v.name for v in dumped.names] == ["f", "b"]
+
+
+def test_classes_keep_their_identity(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        """
+        import dataclasses, enum, abc, collections
+        scale = 2
+        class Base(abc.ABC):
+            @abc.abstractmethod
+            def go(self): ...
+        class Net(Base):
+            count = 0
+            def __init__(self): super().__init__(); self.w = 1
+            def go(self): return self.w * scale
+            @property
+            def double(self): return 2 * self.w
+            @classmethod
+            def make(cls): return cls()
+        @dataclasses.dataclass(frozen=True)
+        class Point:
+            x: int
+            y: int = 0
+        class Color(enum.Enum):
+            RED = 1
+            BLUE = 2
+        Pair = collections.namedtuple("Pair", "a b")
+        net, point, color, pair = Net(), Point(1), Color.RED, Pair(1, 2)
+        old = Net, Point, Color, Pair, Net.go
+        """,
+        ["net", "point", "color", "pair"],
+        """
+        assert net.go() == 2 and net.double == 2
+        net.w = 5
+        type(net).count = 7
+        nets = [net, type(net).make()]
+        points = {type(point)(3): 1}
+        red = color
+        pairs = [pair, type(pair)(3, 4)]
+        """,
+        ["nets", "points", "red", "pairs"],
+        """
+        assert (Net, Point, Color, Pair, Net.go) == old
+        assert all(isinstance(n, Net) for n in nets) and nets[0].go() == 10
+        assert Net.count == 7, Net.count
+        assert points == {Point(3): 1}
+        assert red is Color.RED
+        assert all(type(p) is Pair for p in pairs)
+        """,
+    )
+
+
+def test_a_redefined_class_is_another_class(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        "class A:\n    v = 1\na = A()\nold = A",
+        ["A", "a"],
+        "class A:\n    v = 2\nb = A()",
+        ["A", "a", "b"],
+        "assert A is not old and type(a) is old and a.v == 1 and type(b) is A and b.v == 2",
+    )
+
+
+def test_definitions_that_come_back_are_the_ones_that_left(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        """
+        def f(x=1): return x
+        def tally(): tally.calls = getattr(tally, "calls", 0) + 1
+        g, first = f, f
+        deco = lambda fn: lambda *a: fn(*a) + 1
+        @deco
+        def inc(x): return x
+        """,
+        ["f", "g", "tally", "inc"],
+        "assert f is g\ntally()\nassert inc(1) == 2\nbox = [f]",
+        ["box", "tally", "inc"],
+        "assert box[0] is first and tally.calls == 1 and inc(1) == 2",
+    )
+
+
+def test_reading_that_calls_functions_of_the_notebook(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        """
+        def helper(x): return x + 1
+        class Odd:
+            def __init__(self, v): self.v = v
+            def __getstate__(self): return self.v
+            def __setstate__(self, v): self.v = helper(v)
+        odd = Odd(1)
+        """,
+        ["odd"],
+        "assert odd.v == 2",
+        ["odd"],
+        "assert odd.v == 3",
+    )
+
+
+def test_tracebacks_through_travelled_functions_show_their_source(tmp_path: Path) -> None:
+    script = """
+    import linecache
+    source = "def boom(x):\\n    return 1 / x  # here\\n"
+    linecache.cache["<cell 1>"] = (len(source), None, source.splitlines(True), "<cell 1>")
+    exec(compile(source, "<cell 1>", "exec"))
+    """
+    there = """
+    import traceback
+    try: boom(0)
+    except ZeroDivisionError: text = traceback.format_exc()
+    """
+    round_trip(tmp_path, script, ["boom"], there, ["text"], "assert '# here' in text, text")
+
+
+def test_identity_between_names_survives(tmp_path: Path) -> None:
+    a = [1]
+    dump({"a": a, "b": {"x": a}}, ["a", "b"], tmp_path)
+    back: dict[str, Any] = {}
+    load(tmp_path, back)
+    assert back["b"]["x"] is back["a"]
+
+
+def test_large_arrays_are_mapped_and_writable(tmp_path: Path) -> None:
+    big = np.arange(100_000, dtype=float).reshape(100, 1000)
+    fortran, small = np.asfortranarray(big), np.arange(3)
+    names = {"big": big, "alias": big, "fortran": fortran, "small": small, "view": big[::2, ::3]}
+    dumped = dump(names, list(names), tmp_path)
+    assert {v.name: v.size for v in dumped.names}["big"] >= big.nbytes
+    assert {v.name: v.size for v in dumped.names}["alias"] < 1000
+    assert len(list((tmp_path / "buffers").iterdir())) == 2
+    back: dict[str, Any] = {}
+    load(tmp_path, back)
+    for name, value in names.items():
+        np.testing.assert_array_equal(back[name], value)
+    for name in names:
+        back[name][0] = 7
+    assert back["alias"] is back["big"]
+    again: dict[str, Any] = {}
+    load(tmp_path, again)
+    np.testing.assert_array_equal(again["big"], big)
+
+
+def test_refusals_name_the_reason_and_spoil_nothing(tmp_path: Path) -> None:
+    import threading
+
+    shared = [1]
+    values = {
+        "gen": (i for i in ()),
+        "holder": {"shared": shared, "lock": threading.Lock()},
+        "ok": shared,
+        "huge": b"x" * 100_000,
+        "huge_array": np.zeros(1_000_000),
+    }
+    dumped = dump(values, list(values), tmp_path, limit=50_000)
+    notes = {v.name: v.note for v in dumped.refused}
+    assert notes == {
+        "gen": "generator objects do not pickle",
+        "holder": "it holds a lock, which does not pickle",
+        "huge": "larger than the limit",
+        "huge_array": "larger than the limit",
+    }
+    assert [v.name for v in dumped.names] == ["ok"]
+    back: dict[str, Any] = {}
+    loaded = load(tmp_path, back)
+    assert back == {"ok": [1]}
+    assert {v.name for v in loaded.refused} == set(notes)
+
+
+def test_modules_are_names_not_values(tmp_path: Path) -> None:
+    dumped = dump({"np": np, "j": json}, ["np", "j"], tmp_path)
+    assert dumped.modules == {"np": "numpy", "j": "json"}
+    back: dict[str, Any] = {}
+    load(tmp_path, back)
+    assert back["np"] is np and back["j"] is json
+
+
+def test_one_name_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
+    module = types.ModuleType("only_there")
+    exec("class Thing:\n    pass", module.__dict__)
+    sys.modules["only_there"] = module
+    big = np.arange(100_000.0)
+    thing = module.Thing()
+    thing.shared, thing.big = ["s"], np.arange(50_000.0)
+    values = {
+        "before": big,
+        "thing": thing,
+        "sharing": [thing.shared],
+        "after": [big, "text", {"a": 1}],
+        "big": np.arange(60_000.0),
+        "again": [thing],
+        "last": 5,
+    }
+    dump(values, list(values), tmp_path)
+    del sys.modules["only_there"]
+    back: dict[str, Any] = {}
+    loaded = load(tmp_path, back)
+    notes = {v.name: v.note for v in loaded.refused}
+    assert notes["thing"] == "the module only_there is not installed here"
+    assert "shares objects" in notes["sharing"]
+    assert set(notes) == {"thing", "sharing", "again"}
+    assert back["after"][0] is back["before"]
+    np.testing.assert_array_equal(back["big"], values["big"])
+    assert back["after"][1:] == ["text", {"a": 1}] and back["last"] == 5
+
+
+def test_deleted_names_are_deleted(tmp_path: Path) -> None:
+    dump({"x": 1}, ["x"], tmp_path, deleted=["y"])
+    namespace: dict[str, Any] = {"y": 1, "z": 2}
+    assert load(tmp_path, namespace).deleted == ("y",)
+    assert namespace == {"x": 1, "z": 2}
+
+
+@pytest.mark.parametrize("harm", ["none", "key", "unsigned", "stream", "manifest", "buffer"])
+def test_nothing_is_read_that_the_key_does_not_vouch_for(tmp_path: Path, harm: str) -> None:
+    dump({"x": [1], "a": np.zeros(100_000)}, ["x", "a"], tmp_path)
+    if harm != "unsigned":
+        sign(tmp_path, b"another" if harm == "key" else b"key")
+    path = {"stream": "variables.pkl", "manifest": "variables.json", "buffer": "buffers/0.bin"}
+    if harm in path:
+        content = bytearray((tmp_path / path[harm]).read_bytes())
+        content[-3] ^= 1
+        (tmp_path / path[harm]).write_bytes(content)
+    namespace: dict[str, Any] = {}
+    if harm == "none":
+        load(tmp_path, namespace, key=b"key")
+        assert namespace["x"] == [1]
+        return
+    with pytest.raises(ResultError):
+        load(tmp_path, namespace, key=b"key")
+    assert not namespace
+
+
+def test_a_half_written_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match="there are no variables"):
+        read_manifest(tmp_path)
+    (tmp_path / "variables.json").write_text("{")
+    with pytest.raises(ResultError, match="incomplete"):
+        load(tmp_path, {})
+
+
+def test_another_python_is_named(tmp_path: Path) -> None:
+    dump({"x": 1}, ["x"], tmp_path)
+    manifest = read_manifest(tmp_path)
+    manifest.update(python=[3, 2], code=True)
+    (tmp_path / "variables.json").write_text(json.dumps(manifest))
+    (tmp_path / "variables.pkl").write_bytes(b"\x80\x05broken")
+    loaded = load(tmp_path, {})
+    assert "Python 3.2" in loaded.refused[0].note
