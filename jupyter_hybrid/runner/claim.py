@@ -1,0 +1,112 @@
+"""Who runs the job: one process, and never two.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from ..paths import JobPaths
+from .processes import boot_id, started_ticks
+
+
+class Claimed(Exception):
+    """Another process runs the job, or it has ended; the text says which."""
+
+
+def _restarts() -> int:
+    """How often the scheduler has put this job back into its queue."""
+    count = os.environ.get("SLURM_RESTART_COUNT", "0")
+    return int(count) if count.isdigit() else 0
+
+
+def _mine(attempt: int) -> Dict[str, Any]:
+    pid = os.getpid()
+    return {
+        "pid": pid,
+        "started_ticks": started_ticks(pid),
+        "boot_id": boot_id(),
+        "host": socket.gethostname(),
+        "attempt": attempt,
+        "restarts": _restarts(),
+    }
+
+
+def is_living(claim: Mapping[str, Any]) -> bool:
+    """Whether the process that made the claim may still be at work.
+
+    A process of another host cannot be seen from here: it counts as living unless the scheduler
+    says that it has restarted the job since.
+    """
+    if claim.get("host") != socket.gethostname():
+        return _restarts() <= int(claim.get("restarts") or 0)
+    if claim.get("boot_id") != boot_id():
+        return False
+    ticks = started_ticks(int(claim.get("pid") or 0))
+    return ticks is not None and ticks == claim.get("started_ticks")
+
+
+def read_claim(path: Path) -> Optional[Dict[str, Any]]:
+    """The claim in the file; None if there is none, ``{}`` if it was cut off in the middle."""
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _create(path: Path, record: Mapping[str, Any]) -> bool:
+    # a link of a complete file, so that no reader ever meets half a claim
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(json.dumps(record), encoding="utf-8")
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        return False
+    except OSError:
+        # file systems without hard links
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            return False
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(record, file)
+    finally:
+        scratch.unlink()
+    return True
+
+
+def claim_job(paths: JobPaths) -> Dict[str, Any]:
+    """Make this process the job's runner and return the claim; raises ``Claimed`` otherwise."""
+    if paths.exit.exists():
+        raise Claimed(f"The job in {paths.directory} has ended: its exit record is {paths.exit}.")
+    mine = _mine(attempt=1)
+    if _create(paths.claim, mine):
+        return mine
+    other = read_claim(paths.claim) or {}
+    if is_living(other):
+        raise Claimed(
+            f"Process {other.get('pid')} on {other.get('host')} already runs the job in "
+            f"{paths.directory}; a job runs once. End that process first, or read its events."
+        )
+    attempt = int(other.get("attempt") or 1)
+    while True:
+        attempt += 1
+        mine["attempt"] = attempt
+        # the name of the attempt is the lock: of several that find a dead claim, one goes on
+        lock = paths.claim.with_name(f"runner.{attempt}.json")
+        if _create(lock, mine):
+            break
+        if is_living(read_claim(lock) or {}):
+            raise Claimed(f"Another process has just taken over the job in {paths.directory}.")
+    scratch = paths.claim.with_name(f".{paths.claim.name}.{os.getpid()}")
+    scratch.write_text(json.dumps(mine), encoding="utf-8")
+    scratch.replace(paths.claim)
+    return mine

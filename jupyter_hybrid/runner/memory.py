@@ -1,0 +1,58 @@
+"""How much memory there may be, and whether the kernel of the operating system took a process for it.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional
+
+
+def parse_counter(text: str, name: str = "oom_kill") -> Optional[int]:
+    """The counter of that name in ``memory.events`` (v2) or ``memory.oom_control`` (v1)."""
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) == 2 and words[0] == name and words[1].isdigit():
+            return int(words[1])
+    return None
+
+
+def parse_cgroup(text: str) -> List[str]:
+    """Files below ``/sys/fs/cgroup`` that may count kills, from ``/proc/self/cgroup``."""
+    found = []
+    for line in text.splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0" and not controllers:
+            found.append(f"{path.rstrip('/')}/memory.events")
+            found.append("/memory.events")
+        elif "memory" in controllers.split(","):
+            found.append(f"/memory{path.rstrip('/')}/memory.oom_control")
+            found.append("/memory/memory.oom_control")
+    return found
+
+
+def oom_kills() -> Optional[int]:
+    """How many processes of this control group the OOM killer has ended; None where unknown."""
+    try:
+        candidates = parse_cgroup(Path("/proc/self/cgroup").read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    for name in candidates:
+        try:
+            count = parse_counter(Path("/sys/fs/cgroup" + name).read_text(encoding="ascii"))
+        except OSError:
+            continue
+        if count is not None:
+            return count
+    return None
+
+
+def human(size: float) -> str:
+    """Bytes in words: ``1.5 GB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

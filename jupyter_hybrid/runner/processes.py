@@ -1,0 +1,161 @@
+"""What /proc says about processes: who descends from whom, how much memory, since when.
+
+Standard library only; the supervisor uses this and must stay small.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Iterable, List, Optional
+
+#: Not in every platform's signal module under this name; the kernel's number is the same everywhere.
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def prctl(option: int, value: int) -> bool:
+    """Set a property of this process; False where the platform cannot."""
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0
+    except (ImportError, OSError, AttributeError):
+        return False
+
+
+def boot_id() -> str:
+    """Which boot of this machine it is; empty where that cannot be told."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def parse_stat(text: str) -> "tuple[str, int, int]":
+    """State letter, parent and start time (ticks since boot) in a ``/proc/PID/stat`` line."""
+    # the command's name stands in brackets and may itself hold spaces and brackets
+    fields = text.rpartition(")")[2].split()
+    return fields[0], int(fields[1]), int(fields[19])
+
+
+def started_ticks(pid: int) -> Optional[int]:
+    """When the living process started, in ticks since boot; None for dead ones and zombies."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            state, _, ticks = parse_stat(file.read())
+    except (OSError, ValueError, IndexError):
+        return None
+    return None if state in "ZX" else ticks
+
+
+def _children_by_scan(pid: int) -> List[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                    parent = parse_stat(file.read())[1]
+            except (OSError, ValueError, IndexError):
+                continue
+            if parent == pid:
+                found.append(int(name))
+    return found
+
+
+def children(pid: int) -> List[int]:
+    """The process's own children, zombies included."""
+    found: List[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found.extend(map(int, file.read().split()))
+    except FileNotFoundError:
+        # either the process has gone or this Linux was built without the file
+        if Path(f"/proc/{pid}").exists() and not Path("/proc/self/task/self/children").exists():
+            return found or _children_by_scan(pid)
+    except OSError:
+        return found
+    return found
+
+
+def descendants(pid: int) -> List[int]:
+    """Children, their children and so on; parents before their children."""
+    found: List[int] = []
+    waiting = children(pid)
+    seen = set()
+    while waiting:
+        child = waiting.pop(0)
+        if child not in seen:
+            seen.add(child)
+            found.append(child)
+            waiting.extend(children(child))
+    return found
+
+
+def resident(pids: Iterable[int]) -> int:
+    """Bytes of memory resident in these processes; pages that they share count once for each."""
+    pages = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+                pages += int(file.read().split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def parse_proportional(text: str) -> int:
+    """Bytes in the ``Pss:`` line of a ``smaps_rollup``; 0 without one."""
+    for line in text.splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def proportional(pids: Iterable[int]) -> int:
+    """Bytes of memory in these processes, shared pages divided among those that share them."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+                total += parse_proportional(file.read())
+        except (OSError, ValueError, IndexError):
+            total += resident([pid])
+    return total
+
+
+def kill(pids: Iterable[int], signum: int = signal.SIGKILL) -> None:
+    """Send the signal to those that are still there."""
+    for pid in pids:
+        try:
+            os.kill(pid, signum)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def reap() -> None:
+    """Collect ended children so that they do not stay as zombies."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
+
+
+def kill_descendants(pid: int, spare: Iterable[int] = (), seconds: float = 2.0) -> None:
+    """No descendant but the spared is left running, also none that is born meanwhile."""
+    spared = set(spare)
+    deadline = time.monotonic() + seconds
+    while True:
+        alive = [p for p in descendants(pid) if p not in spared and started_ticks(p) is not None]
+        if not alive or time.monotonic() > deadline:
+            return
+        # stopped first, so that a parent cannot replace the child that was just killed
+        kill(alive, signal.SIGSTOP)
+        kill(alive)
+        if pid == os.getpid() and not spared:
+            reap()
+        time.sleep(0.002)
