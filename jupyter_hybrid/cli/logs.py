@@ -1,0 +1,92 @@
+"""``logs``: the text of what a job's cells printed."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from ..events import Event, parse_events
+from ..job import Job
+from ..manager import Manager
+from ..paths import JobPaths
+from ..progress.plain import PlainProgress
+from .documents import job_document
+from .naming import find_job
+from .terminal import Terminal
+
+_EVENTS = JobPaths(Path()).events.name
+
+
+def logs(options: Namespace, terminal: Terminal) -> int:
+    """Print what the job's cells printed so far, and with ``-f`` until it has ended."""
+    manager = Manager.default()
+    job = find_job(manager, options.job)
+    if options.runner:
+        return asyncio.run(_runner_log(manager, job, options, terminal))
+    return asyncio.run(_logs(manager, job, options, terminal))
+
+
+async def _logs(manager: Manager, job: Job, options: Namespace, terminal: Terminal) -> int:
+    events = _events(manager, job, live=options.follow)
+    if options.json and options.follow:
+        async for event in events:
+            terminal.line(_document(event))
+    elif options.json:
+        shown = [_document(event) async for event in events]
+        terminal.document({**job_document(manager.get(job.id)), "events": shown})
+    else:
+        # what a pager or a file gets is all of it, in order: both streams go to standard output
+        colour = terminal.out_is_terminal and terminal.colour
+        progress = PlainProgress(terminal.out, terminal.out, None, colour=colour)
+        async for event in events:
+            progress.take(event)
+        progress.close()
+    return 0
+
+
+async def _events(manager: Manager, job: Job, *, live: bool) -> AsyncIterator[Event]:
+    """The job's events until now, or with ``live`` until its end."""
+    last = None if live else await _last_number(manager, job)
+    if last == 0:
+        return
+    async for event in manager.events(job.id):
+        yield event
+        if last is not None and event.seq >= last:
+            return
+
+
+async def _last_number(manager: Manager, job: Job) -> int:
+    executor = manager.executor(job.spec.target)
+    last, offset = 0, 0
+    while chunk := await executor.read(job, _EVENTS, offset):
+        events, used = parse_events(chunk)
+        last = max([last, *(event.seq for event in events)])
+        offset += used
+        if not used:
+            break
+    return last
+
+
+def _document(event: Event) -> dict[str, Any]:
+    return {**event.data, "seq": event.seq, "time": event.time, "kind": event.kind}
+
+
+async def _runner_log(manager: Manager, job: Job, options: Namespace, terminal: Terminal) -> int:
+    content = bytearray()
+    while True:
+        while chunk := await manager.log(job.id, len(content)):
+            content += chunk
+            if not options.json:
+                terminal.write(chunk.decode("utf-8", "replace"))
+        terminal.out.flush()
+        job = await manager.status(job.id)
+        if job.state.final or not options.follow:
+            break
+        await asyncio.sleep(0.2)
+    if options.json:
+        text = content.decode("utf-8", "replace")
+        terminal.document({**job_document(job), "log": text})
+    return 0

@@ -1,0 +1,218 @@
+"""``run``, ``rerun`` and ``attach``: a job from its submit to its results."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import HybridError
+from ..job import Job, State
+from ..units import format_duration, format_size
+from .documents import job_document, parameter_document
+from .interrupts import Interrupts
+from .naming import find_job, short_id
+from .requests import check_output, fill_in, make_request, read_parameters
+from .results import bring_results, check_formats
+from .terminal import Terminal
+from .watching import Detached, Watch, submitted
+
+if TYPE_CHECKING:
+    from ..manager import Manager
+    from ..progress import Progress
+    from ..request import Request
+
+
+def run(options: Namespace, terminal: Terminal) -> int:
+    """Submit a notebook, show it, and bring its results back."""
+    if options.help_notebook:
+        return _help_notebook(options, terminal)
+    check_formats(options.to)
+    request = make_request(options)
+    if options.output:
+        options.output = fill_in(options.output, request.parameters)
+    from ..manager import Manager
+
+    manager = Manager.default()
+    if options.dry_run:
+        return asyncio.run(_dry_run(manager, request, options, terminal))
+    return asyncio.run(_run(manager, request, options, terminal))
+
+
+def attach(options: Namespace, terminal: Terminal) -> int:
+    """Show a job from its beginning, live until it ends, and bring its results back."""
+    from ..manager import Manager
+
+    check_formats(options.to)
+    manager = Manager.default()
+    job = find_job(manager, options.job)
+    check_output(options.output, _notebook_of(job))
+    return asyncio.run(_attach(manager, job, options, terminal))
+
+
+def rerun(options: Namespace, terminal: Terminal) -> int:
+    """Submit an earlier job once more, with its files of then and other parameters if given."""
+    from ..manager import Manager
+
+    check_formats(options.to)
+    parameters = read_parameters(options)
+    manager = Manager.default()
+    job = find_job(manager, options.job)
+    check_output(options.output, _notebook_of(job))
+    _check_again(job, parameters, options.allow_unknown)
+    return asyncio.run(_rerun(manager, job, parameters, options, terminal))
+
+
+async def _run(manager: Manager, request: Request, options: Namespace, terminal: Terminal) -> int:
+    with Interrupts().heard() as interrupts:
+        job = await submitted(manager.submit(request), interrupts)
+        for note in request.notes:
+            terminal.say(f"{terminal.paint('note:', 'yellow')} {note}")
+        return await _after_submit(manager, job, options, terminal, interrupts)
+
+
+async def _rerun(
+    manager: Manager, old: Job, parameters: dict[str, Any], options: Namespace, terminal: Terminal
+) -> int:
+    with Interrupts().heard() as interrupts:
+        job = await submitted(manager.rerun(old.id, parameters), interrupts)
+        return await _after_submit(manager, job, options, terminal, interrupts)
+
+
+async def _attach(manager: Manager, job: Job, options: Namespace, terminal: Terminal) -> int:
+    with Interrupts().heard() as interrupts:
+        return await _watch(manager, job, options, terminal, interrupts)
+
+
+async def _after_submit(
+    manager: Manager, job: Job, options: Namespace, terminal: Terminal, interrupts: Interrupts
+) -> int:
+    if options.detach:
+        if options.json:
+            terminal.document(job_document(job))
+        else:
+            terminal.write(f"{job.id}\n")
+            terminal.say(f"'jupyter hybrid attach {short_id(job)}' shows the job")
+        return 0
+    return await _watch(manager, job, options, terminal, interrupts)
+
+
+async def _watch(
+    manager: Manager, job: Job, options: Namespace, terminal: Terminal, interrupts: Interrupts
+) -> int:
+    arrow = terminal.paint("▶", "blue")
+    terminal.say(f"{arrow} {job.spec.name} on {job.spec.target}, job {short_id(job)}")
+    progress = make_progress(terminal, quiet=options.quiet, document=options.json)
+    try:
+        job = await Watch(manager, job, terminal, interrupts).until_end(progress)
+    except Detached as detached:
+        if options.json:
+            terminal.document(job_document(manager.get(job.id)))
+        return detached.status
+    terminal.out.flush()
+    terminal.say(_verdict(job, terminal))
+    results = await bring_results(manager, job, options, terminal)
+    if options.json:
+        terminal.document({**job_document(manager.get(job.id)), **results.to_json()})
+    return 0 if job.state is State.COMPLETED and results.complete else 1
+
+
+def make_progress(terminal: Terminal, *, quiet: bool, document: bool) -> Progress:
+    """Live where somebody watches, else plain; ``document`` keeps standard output free."""
+    watched = terminal.err_is_terminal or (terminal.out_is_terminal and not document)
+    # output that goes to a file must not go through the terminal's display
+    if watched and (quiet or document or terminal.out_is_terminal):
+        from ..progress.live import LiveProgress
+
+        stream = terminal.err if document or not terminal.out_is_terminal else terminal.out
+        return LiveProgress(
+            stream,
+            quiet=quiet or document,
+            colour=terminal.colour,
+            unicode=terminal.unicode,
+        )
+    from ..progress.plain import PlainProgress
+
+    silent = quiet or document
+    return PlainProgress(
+        None if silent else terminal.out, None if silent else terminal.err, terminal.say
+    )
+
+
+def _verdict(job: Job, terminal: Terminal) -> str:
+    seconds = job.exit.seconds if job.exit else None
+    took = f" in {format_duration(seconds)}" if seconds is not None else ""
+    if job.state is State.COMPLETED:
+        cells = f", {job.cells_done} cells" if job.cells_done > 1 else ""
+        return f"{terminal.paint('✔', 'green')} completed{took}{cells}"
+    word = {State.CANCELLED: "cancelled", State.LOST: "lost"}.get(job.state, "failed")
+    reason = f": {job.reason}" if job.reason else ""
+    return f"{terminal.paint('✘', 'red')} {word}{took}{reason}"
+
+
+async def _dry_run(
+    manager: Manager, request: Request, options: Namespace, terminal: Terminal
+) -> int:
+    plan = await manager.preview(request)
+    files = [
+        {"path": file.path, "size": file.size, "why": file.why, "source": str(file.source)}
+        for file in plan.files
+    ]
+    notes = [*request.notes, *plan.notes]
+    refused = [str(item) for item in plan.refused]
+    total = sum(file.size for file in plan.files)
+    if options.json:
+        terminal.document(
+            {"target": request.target or manager.config.default_target, "files": files,
+             "size": total, "notes": notes, "refused": refused}
+        )  # fmt: skip
+        return 2 if refused else 0
+    rows = [(str(f["path"]), format_size(file.size), str(f["why"])) for f, file in
+            zip(files, plan.files, strict=True)]  # fmt: skip
+    if rows:
+        terminal.table(("FILE", "SIZE", "WHY"), rows)
+    terminal.write(f"{len(rows)} files, {format_size(total)}; nothing was sent\n")
+    for note in notes:
+        terminal.say(f"note: {note}")
+    for item in refused:
+        terminal.complain(item)
+    return 2 if refused else 0
+
+
+def _help_notebook(options: Namespace, terminal: Terminal) -> int:
+    from ..notebooks import read_notebook
+    from ..parameters import infer_parameters
+
+    notebook = read_notebook(options.notebook)
+    known = infer_parameters(notebook)
+    if options.json:
+        terminal.document([parameter_document(p) for p in known] if known is not None else None)
+        return 0
+    if known is None:
+        if notebook.tagged("parameters"):
+            terminal.write(f"Parameters of {notebook.language} notebooks cannot be listed.\n")
+        else:
+            terminal.write("No cell is tagged 'parameters'.\n")
+        return 1
+    rows = [(p.name, p.type or "any", p.default_source, p.help) for p in known]
+    terminal.table(("PARAMETER", "TYPE", "DEFAULT", "HELP"), rows)
+    return 0
+
+
+def _check_again(job: Job, parameters: dict[str, Any], allow_unknown: bool) -> None:
+    """Refuse parameters as ``run`` does, where the notebook that was sent can be read here."""
+    from ..notebooks import read_notebook
+    from ..parameters import check, check_names
+    from ..paths import JobPaths
+
+    check_names(parameters, job.spec.language)
+    try:
+        notebook = read_notebook(JobPaths(Path(job.directory)).notebook)
+    except HybridError:
+        return
+    check(parameters, notebook, allow_unknown=allow_unknown)
+
+
+def _notebook_of(job: Job) -> Path | None:
+    return Path(job.spec.notebook_path) if job.spec.notebook_path else None

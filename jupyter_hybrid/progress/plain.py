@@ -1,0 +1,90 @@
+"""Progress where nobody watches: a line when a cell begins, and what cells print as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from ..events import Event, Kind
+from ..job import Job, State
+from ..units import format_duration
+from .text import Lines, joined, shown_text, without_colour
+
+#: Seconds from which the end of a cell is worth a line of its own.
+WORTH_A_LINE = 0.5
+
+
+class PlainProgress:
+    """Writes what cells print to the two streams, and a line per cell through ``say``."""
+
+    def __init__(
+        self,
+        out: TextIO | None,
+        err: TextIO | None,
+        say: Callable[[str], None] | None,
+        *,
+        colour: bool = False,
+    ) -> None:
+        self._streams = {"stdout": out, "stderr": err}
+        self._lines = {"stdout": Lines(), "stderr": Lines()}
+        self._say_line = say
+        self._colour = colour
+        self._reason = ""
+        self._number = ""
+
+    def take(self, item: Event | Job) -> None:
+        """Show one thing that happened, or the job's record as it is now."""
+        if isinstance(item, Job):
+            self._take_job(item)
+            return
+        data = item.data
+        if item.kind == Kind.OUTPUT:
+            self._take_output(data.get("output") or {})
+        elif item.kind == Kind.CELL:
+            self._number = f"[{data.get('number')}/{data.get('total')}]"
+            self._say(f"{self._number} {data.get('line', '')}".rstrip())
+        elif item.kind == Kind.CELL_END:
+            self.flush()
+            seconds = float(data.get("seconds") or 0)
+            if data.get("status") != "ok" or seconds >= WORTH_A_LINE:
+                self._say(f"{self._number} {data.get('status')} after {format_duration(seconds)}")
+        elif item.kind == Kind.CLEAR:
+            for lines in self._lines.values():
+                lines.flush()
+        elif item.kind == Kind.NOTE:
+            self._say(f"note: {data.get('text', '')}")
+
+    def close(self) -> None:
+        """Bring out lines that never ended."""
+        self.flush()
+
+    def flush(self) -> None:
+        """Bring out lines that are open."""
+        for name, lines in self._lines.items():
+            self._write(name, lines.flush())
+
+    def _take_job(self, job: Job) -> None:
+        if job.state is State.PENDING and job.reason and job.reason != self._reason:
+            self._reason = job.reason
+            self._say(f"waiting: {job.reason}")
+
+    def _take_output(self, output: dict[str, object]) -> None:
+        if output.get("output_type") == "stream":
+            name = "stderr" if output.get("name") == "stderr" else "stdout"
+            self._write(name, self._lines[name].feed(joined(output.get("text", ""))))
+            return
+        self.flush()
+        name = "stderr" if output.get("output_type") == "error" else "stdout"
+        self._write(name, shown_text(output).split("\n")[:-1])
+
+    def _write(self, name: str, lines: list[str]) -> None:
+        stream = self._streams[name]
+        if stream is None or not lines:
+            return
+        text = "\n".join(lines) + "\n"
+        stream.write(text if self._colour or "\x1b" not in text else without_colour(text))
+        stream.flush()
+
+    def _say(self, line: str) -> None:
+        if self._say_line is not None:
+            self._say_line(line)

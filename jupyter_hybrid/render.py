@@ -1,0 +1,152 @@
+"""Render a result with nbconvert: complete or partial, of jobs that failed as well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ResultError, UsageError
+from .files import replacing
+
+#: Formats that people ask for under another name.
+_ALIASES = {
+    "md": "markdown",
+    "tex": "latex",
+    "python": "script",
+    "py": "script",
+}
+#: Programs without which a format cannot be made, and the Debian packages that have them.
+_PROGRAMS = {
+    "pandoc": "pandoc",
+    "xelatex": "texlive-xetex texlive-fonts-recommended texlive-plain-generic",
+}
+
+
+def check_format(name: str) -> str:
+    """nbconvert's name of the format; raises ``UsageError`` naming those there are.
+
+    A format that needs a program which is not installed is refused here, before a job runs for it.
+    """
+    from nbconvert.exporters import get_export_names
+
+    name = _ALIASES.get(name, name)
+    # these are not documents, or need a browser of their own
+    names = get_export_names()  # type: ignore[no-untyped-call]
+    known = [n for n in names if n not in ("custom", "notebook", "qtpng", "qtpdf")]
+    if name not in known:
+        raise UsageError(f"nbconvert has no format {name!r}; it has: {', '.join(sorted(known))}")
+    _require_programs(name)
+    return name
+
+
+def render(
+    source: Path | Mapping[str, Any],
+    name: str,
+    output: Path | None = None,
+    *,
+    no_input: bool = False,
+) -> Path:
+    """Write the notebook in another format and return the file that was written.
+
+    ``source`` is a notebook's path or its nbformat 4 JSON (then ``output`` is needed); the default
+    output is beside the notebook, with the format's own suffix. Images of formats without inline
+    images go to a directory ``STEM_files`` beside it.
+    Raises ``UsageError`` for an unknown format and ``ResultError`` where it cannot be rendered.
+    """
+    name = check_format(name)
+    notebook, where = _read(source)
+    if output is None and where is None:
+        raise UsageError("name the file to render to")
+    stem = Path(output or where or ".").with_suffix("")
+    body, files, suffix = _export(notebook, name, stem, where, no_input=no_input)
+    target = output or stem.with_name(stem.name + suffix)
+    if where is not None and target.absolute() == where.absolute():
+        raise UsageError(f"{target} is the notebook itself; name another file")
+    try:
+        for file, content in files.items():
+            path = target.parent / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        with replacing(target) as stream:
+            stream.write(body)
+    except OSError as error:
+        raise ResultError(f"{target} cannot be written: {error.strerror or error}") from error
+    return target
+
+
+def _read(source: Path | Mapping[str, Any]) -> tuple[dict[str, Any], Path | None]:
+    if isinstance(source, Mapping):
+        return dict(source), None
+    try:
+        notebook: dict[str, Any] = json.loads(source.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{source} cannot be read as a notebook: {error}") from error
+    return notebook, source
+
+
+def _export(
+    notebook: dict[str, Any], name: str, stem: Path, where: Path | None, *, no_input: bool
+) -> tuple[bytes, dict[str, bytes], str]:
+    """The document, the files beside it by relative path, and the document's suffix."""
+    import nbformat
+    from nbconvert.exporters import get_exporter
+    from traitlets.config import Config
+
+    config = Config()
+    if no_input:
+        config.TemplateExporter.exclude_input = True
+        config.TemplateExporter.exclude_input_prompt = True
+        config.TemplateExporter.exclude_output_prompt = True
+    exporter = get_exporter(name)(config=config)  # type: ignore[no-untyped-call]
+    resources = {
+        "unique_key": stem.name,
+        "output_files_dir": f"{stem.name}_files",
+        "metadata": {"name": stem.name, "path": str((where or stem).parent)},
+    }
+    try:
+        node = nbformat.from_dict(_with_language(notebook))  # type: ignore[no-untyped-call]
+        body, made = exporter.from_notebook_node(node, resources=resources)
+    # nbconvert raises whatever its templates, filters and LaTeX raise
+    except Exception as error:
+        raise ResultError(_sentence(name, error)) from error
+    content = body.encode("utf-8", "backslashreplace") if isinstance(body, str) else bytes(body)
+    return content, dict(made.get("outputs") or {}), str(made["output_extension"])
+
+
+def _with_language(notebook: dict[str, Any]) -> dict[str, Any]:
+    """A notebook that names no language is Python's: nbconvert's ``script`` must not guess text."""
+    metadata = dict(notebook.get("metadata") or {})
+    if not metadata.get("language_info"):
+        language = (metadata.get("kernelspec") or {}).get("language") or "python"
+        metadata["language_info"] = {"name": language}
+        if language == "python":
+            metadata["language_info"].update(nbconvert_exporter="python", file_extension=".py")
+    return {**notebook, "metadata": metadata}
+
+
+def _require_programs(name: str) -> None:
+    from shutil import which
+
+    needed = {"pdf": ("pandoc", "xelatex"), "latex": ("pandoc",), "rst": ("pandoc",),
+              "asciidoc": ("pandoc",)}.get(name, ())  # fmt: skip
+    for program in needed:
+        if which(program) is None:
+            raise UsageError(
+                f"{name} needs the program {program}, which is not installed: "
+                f"'apt-get install {_PROGRAMS[program]}', or choose --to html"
+            )
+    if name == "webpdf":
+        from importlib.util import find_spec
+
+        if find_spec("playwright") is None:
+            raise UsageError(
+                "webpdf needs playwright: pip install 'nbconvert[webpdf]', or choose --to html"
+            )
+
+
+def _sentence(name: str, error: Exception) -> str:
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    reason = lines[0] if lines else type(error).__name__
+    return f"the result cannot be rendered to {name}: {reason}; the notebook itself is complete"
