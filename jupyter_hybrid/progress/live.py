@@ -140,7 +140,8 @@ class LiveProgress:
         width = self._live.console.width if self._live else 80
         frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" if self._unicode else "|/-\\"
         elapsed = self._elapsed()
-        line = Text(frames[int(elapsed * FRAMES) % len(frames)] + " ", style="cyan")
+        line = Text()
+        line.append(frames[int(elapsed * FRAMES) % len(frames)] + " ", style="cyan")
         if self._job is not None:
             line.append(_shortened(self._job.spec.name, width // 3), style="bold")
             line.append(f" on {self._job.spec.target}")
