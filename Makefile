@@ -1,8 +1,47 @@
-# The commands of the README. Each does its own set-up.
-.PHONY: test
-test:
-	@if ! python3 -c 'import ensurepip' 2>/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends python3-venv; fi
-	@[ -x .venv/bin/python ] || python3 -m venv .venv
-	@.venv/bin/python -m pip install -q -e '.[test]'
-	@.venv/bin/python -m pytest
+# `make` lists the targets. Each does all the set-up it needs.
+
+# another interpreter: make test PYTHON=python3.12
+PYTHON ?= python3
+# all: what cannot run on this machine is a failure
+REQUIRE ?= what-can
+# one group of benchmarks, one file of tests: make bench ONLY=spine; make test ARGS=tests/test_spec.py
+ONLY ?=
+ARGS ?=
+
+VENV := .venv/bin/python
+RECENT := import sys; sys.version_info >= (3, 10) or sys.exit("jupyter-hybrid needs Python 3.10 \
+	or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another: make $@ PYTHON=python3.12")
+prepare = @$(PYTHON) -c '$(RECENT)' && $(PYTHON) tests/tools/prepare.py
+
+.PHONY: help demo test lint format bench trial clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: ## run the demo notebook, with a %%remote cell in it, as a job
+	$(prepare) demo
+	@$(VENV) tests/tools/demo.py
+
+test: ## run every gate and every test (REQUIRE=all: also fail where something cannot run here)
+	$(prepare) test
+	@$(VENV) tests/tools/gates.py --require $(REQUIRE) -- $(ARGS)
+
+lint: ## run the gates, without the tests
+	$(prepare) test
+	@$(VENV) tests/tools/gates.py --only ruff,format,sizes,hosts,python3.8,imports,mypy
+
+format: ## let ruff put the code in shape
+	$(prepare) test
+	@$(VENV) -m ruff check --fix-only --quiet . && $(VENV) -m ruff format .
+
+bench: ## measure against the peers (ONLY=spine|images|hpc|kubernetes|jupyterlab), build/bench.json
+	$(prepare) test
+	@$(VENV) tests/bench/harness.py $(ONLY)
+
+trial: ## make demo and make test in a fresh Debian (root; debootstrap and a chroot)
+	@tests/tools/fresh-debian
+
+clean: ## remove what was built, and the virtual environment
+	rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

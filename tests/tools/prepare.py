@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "build" / "prepare.lock"
 STAMP = VENV / "jupyter-hybrid-stamp.json"
 
 #: Extras of setup.cfg by what is wanted.
@@ -79,7 +80,8 @@ def main(arguments: list[str]) -> int:
     if ready(wanted):
         return 0
     try:
-        with (ROOT / ".venv.lock").open("w") as lock:
+        LOCK.parent.mkdir(exist_ok=True)
+        with LOCK.open("w") as lock:
             # two makes at once: the second finds everything done
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not ready(wanted):
@@ -227,10 +229,13 @@ def install(extra: str) -> None:
 
 def fetch_uv() -> bool:
     """True where the environment has uv, or pip can install it."""
-    have = [PYTHON, "-c", "import uv"]
-    get = [PYTHON, "-m", "pip", "install", "--quiet", "uv"]
+    commands = (
+        [str(PYTHON), "-c", "import uv"],
+        [str(PYTHON), "-m", "pip", "install", "--quiet", "uv"],
+    )
     return any(
-        subprocess.run(c, capture_output=True, check=False).returncode == 0 for c in (have, get)
+        subprocess.run(command, capture_output=True, check=False).returncode == 0
+        for command in commands
     )
 
 

@@ -41,10 +41,11 @@ def function_faults(text: str, path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(text, str(path))):
         if isinstance(node, Function):
             length, parameters = measure(node)
+            where = f"{node.lineno}: {node.name}"
             if length > FUNCTION:
-                yield f"{node.lineno}: {node.name} has {length} lines; at most {FUNCTION}"
+                yield f"{where} has {length} lines; at most {FUNCTION}"
             if parameters > PARAMETERS:
-                yield f"{node.lineno}: {node.name} has {parameters} parameters; at most {PARAMETERS}"
+                yield f"{where} has {parameters} parameters; at most {PARAMETERS}"
 
 
 def measure(node: Function) -> tuple[int, int]:

@@ -7,18 +7,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from tree import ROOT
 
-#: Files and folders that are copied beside a job.
-TRAVELS = ("__init__", "_version", "errors", "events", "paths", "spec", "values", "runner")
+#: Modules and packages that are copied beside a job.
+TRAVELS = (
+    *("__init__", "_version", "errors", "events", "paths", "spec", "runner"),
+    *("values", "value_files", "pickling", "unpickling"),
+)
 
 
 def main() -> int:
     """vermin's exit status: 0 where everything runs on 3.8."""
     package = ROOT / "jupyter_hybrid"
     places = [p for name in TRAVELS for p in (package / name, package / f"{name}.py") if p.exists()]
-    command = [sys.executable, "-m", "vermin", "--target=3.8-", "--no-tips", "--violations", "-q"]
+    command = [
+        str(Path(sys.executable).with_name("vermin")),
+        "--target=3.8-",
+        "--no-tips",
+        "--violations",
+        "-q",
+    ]
     return subprocess.run([*command, *map(str, places)], check=False).returncode
 
 

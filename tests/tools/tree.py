@@ -1,4 +1,4 @@
-"""The files of the project: what git tracks or would track, and a plain walk where there is no git."""
+"""The files of the project: what git tracks or would track; a plain walk without git."""
 
 from __future__ import annotations
 

@@ -1,0 +1,143 @@
+"""Runs every gate and every test, and says at the end how each went and what could not run.
+
+    python tests/tools/gates.py [--require all] [--only ruff,mypy] [-- arguments for pytest]
+
+All gates run even where one fails. What passes says one line; what fails shows what it printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+GAPS = BUILD / "gaps.json"
+PYTHON = sys.executable
+BIN = Path(PYTHON).parent
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One thing that must hold, told by a command's exit status."""
+
+    name: str
+    command: Sequence[str]
+    #: True where its output is shown while it comes.
+    live: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a gate went."""
+
+    name: str
+    status: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def gates(require: str, pytest_arguments: Sequence[str]) -> list[Gate]:
+    """The gates in the order in which they run: the quick ones first."""
+    tools = ROOT / "tests" / "tools"
+    return [
+        Gate("ruff", [PYTHON, "-m", "ruff", "check", "--quiet", "--output-format=concise", "."]),
+        Gate("format", [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "--diff", "."]),
+        Gate("sizes", [PYTHON, str(tools / "sizes.py")]),
+        Gate("hosts", [PYTHON, str(tools / "hosts.py")]),
+        Gate("python3.8", [PYTHON, str(tools / "travelling.py")]),
+        Gate("imports", [str(BIN / "lint-imports"), "--no-logo"]),
+        Gate("mypy", [PYTHON, "-m", "mypy"]),
+        Gate("pytest", pytest_command(require, pytest_arguments), live=True),
+        Gate("coverage", [PYTHON, str(tools / "coverage_report.py")]),
+    ]
+
+
+def pytest_command(require: str, arguments: Sequence[str]) -> list[str]:
+    """pytest under coverage."""
+    measured = [PYTHON, "-m", "coverage", "run", "-m"]
+    return [*measured, "pytest", "--require", require, *arguments]
+
+
+def main() -> int:
+    """Exit status 0 where every gate held (and, with ``--require all``, everything could run)."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--require", default="what-can", choices=("what-can", "all"))
+    parser.add_argument("--only", default="", help="names of gates, with commas")
+    parser.add_argument("pytest_arguments", nargs="*", metavar="ARGUMENT")
+    options = parser.parse_args()
+    every = gates(options.require, options.pytest_arguments)
+    names = [name for name in options.only.split(",") if name] or [gate.name for gate in every]
+    unknown = sorted(set(names) - {gate.name for gate in every})
+    if unknown:
+        parser.error(f"no gate {', '.join(unknown)}; there are: {', '.join(g.name for g in every)}")
+    BUILD.mkdir(exist_ok=True)
+    GAPS.unlink(missing_ok=True)
+    outcomes = [run(gate) for gate in every if gate.name in names]
+    return summary(outcomes)
+
+
+def run(gate: Gate) -> Outcome:
+    """Run one gate; show what it says where it fails."""
+    began = time.monotonic()
+    if gate.live:
+        print(f"-- {gate.name}", flush=True)
+    done = subprocess.run(
+        gate.command,
+        cwd=ROOT,
+        env={**os.environ, **gate.env},
+        stdin=subprocess.DEVNULL,
+        stdout=None if gate.live else subprocess.PIPE,
+        stderr=None if gate.live else subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    said = done.stdout or ""
+    outcome = Outcome(
+        gate.name,
+        done.returncode,
+        time.monotonic() - began,
+        tuple(line for line in said.splitlines() if line.startswith("note: ")),
+    )
+    print(row(outcome), flush=True)
+    if said and done.returncode != 0:
+        print(said.rstrip() + "\n", flush=True)
+    return outcome
+
+
+def row(outcome: Outcome) -> str:
+    """One line of the table."""
+    verdict = "ok    " if outcome.status == 0 else "FAILED"
+    return f"{verdict} {outcome.name:<12} {outcome.seconds:7.1f} s"
+
+
+def summary(outcomes: Sequence[Outcome]) -> int:
+    """Print the table, the notes and what could not run; the exit status."""
+    print("\n== gates")
+    for outcome in outcomes:
+        print(row(outcome))
+    for note in (note for outcome in outcomes for note in outcome.notes):
+        print(note)
+    gaps = json.loads(GAPS.read_text()) if GAPS.exists() else {}
+    if gaps:
+        print(f"\n== {len(gaps)} could not run here")
+        for name, reason in sorted(gaps.items()):
+            print(f"{name}: {reason}")
+    failed = [outcome.name for outcome in outcomes if outcome.status != 0]
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    result = f"failed: {', '.join(failed)}" if failed else "all gates hold"
+    print(f"\n{result} ({seconds:.0f} s)")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
