@@ -55,6 +55,8 @@ class JobSpec:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     #: Directory, relative to the work directory, in which the kernel starts.
     cwd: str = "."
+    #: Directories, relative to the work directory, that the kernel imports from (PYTHONPATH).
+    import_paths: Tuple[str, ...] = ()
     #: Ids of the cells that are the user's own (``cell`` jobs have context cells as well).
     shown_cells: Tuple[str, ...] = ()
     #: Names that come back; empty for whole notebooks.
@@ -67,7 +69,7 @@ class JobSpec:
     #: Seconds between the polite and the firm signal.
     grace: float = 10.0
 
-    def to_json(self) -> "dict[str, Any]":
+    def to_json(self) -> dict[str, Any]:
         """A JSON object; ``from_json`` reads it back."""
         return asdict(self)
 
@@ -76,7 +78,7 @@ class JobSpec:
         """Read ``to_json``'s object, ignoring keys of newer versions."""
         values = dict(data)
         values["resources"] = _from_json(Resources, values.get("resources") or {})
-        for name in ("shown_cells", "returns"):
+        for name in ("shown_cells", "returns", "import_paths"):
             values[name] = tuple(values.get(name) or ())
         return _from_json(cls, values)
 
@@ -116,7 +118,7 @@ class ExitRecord:
     message: str = ""
     #: The failing cell.
     cell_id: Optional[str] = None
-    #: The exception's class name, text and traceback lines (with ANSI colours), where a cell raised.
+    #: The exception's class name, text and traceback lines (with ANSI colours) of that cell.
     ename: Optional[str] = None
     evalue: Optional[str] = None
     traceback: Tuple[str, ...] = ()
@@ -131,7 +133,7 @@ class ExitRecord:
     #: Largest resident memory of the job's processes together, in bytes.
     peak_memory: Optional[int] = None
 
-    def to_json(self) -> "dict[str, Any]":
+    def to_json(self) -> dict[str, Any]:
         """A JSON object; ``from_json`` reads it back."""
         return asdict(self)
 
