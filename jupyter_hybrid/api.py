@@ -153,7 +153,8 @@ def submit(notebook: str | Path, **options: Any) -> Job:
     """Submit a notebook as a job; returns as soon as its place has accepted it.
 
     Options: ``target``, ``parameters`` (a mapping, validated against the notebook's ``parameters``
-    cell), ``resources`` (``Resources``), ``name``, ``files`` (globs), ``kernel``, ``image``, ``env``.
+    cell), ``resources`` (``Resources``), ``name``, ``files`` (globs), ``kernel``, ``image`` and
+    ``env``.
     Raises ``UsageError`` where the request cannot be carried out, before anything is sent.
     """
     return blocking.run(submit_async(notebook, **options))

@@ -28,7 +28,7 @@ class Hybrid(Configurable):
     """Configuration of jupyter-hybrid."""
 
     directory = Unicode(
-        help="Directory for jobs, blobs and the store. Default: jupyter-hybrid in Jupyter's data directory."
+        help="Directory of jobs, blobs and store. Default: jupyter-hybrid in Jupyter's data directory."
     ).tag(config=True)
 
     default_target = Unicode("local", help="Target of jobs that name none.").tag(config=True)
@@ -100,9 +100,10 @@ def load_config(directories: list[str] | None = None) -> Hybrid:
 
 def _read(path: Path, loader: Any) -> Config:
     try:
-        return loader(path.name, path=str(path.parent)).load_config()
+        config: Config = loader(path.name, path=str(path.parent)).load_config()
+        return config
     # a configuration file is a program of the site's: whatever it raises is its own mistake
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise ConfigError(
             f"{path} cannot be read: {type(error).__name__}: {error}; mend or remove it"
         ) from error

@@ -1,7 +1,8 @@
 """One thing that happened in a job, and the line that says so.
 
 ``events.jsonl`` holds one JSON object per line. A reader may meet the file in any state: the last
-line half-written, or the file shorter than a moment ago after a crash. Python 3.8, standard library only.
+line half-written, or the file shorter than a moment ago after a crash. Python 3.8, standard
+library only.
 """
 
 from __future__ import annotations

@@ -31,20 +31,20 @@ EVENTS, EVENT_BLOBS = _PATHS.events.name, _PATHS.event_blobs.name
 async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event | Job]:
     """Events behind number ``after`` and changed records; ends with the final record."""
     executor = manager.executor(job.spec.target)
-    tail = _Tail(executor, job, after)
+    events = _Tail(executor, job, after)
     asked, ask_every, pause = float("-inf"), ASK_EVERY, SHORTEST_PAUSE
     yield job
     while True:
         ending = False
         news = False
-        async for event in tail.new():
+        async for event in events.new():
             news = True
             ending = ending or event.kind == Kind.FINISHED
             yield event
         if job.state.final:
             return
         pause = SHORTEST_PAUSE if news or ending else min(LONGEST_PAUSE, pause * 1.2)
-        if ending or tail.ended or time.monotonic() - asked >= ask_every:
+        if ending or events.ended or time.monotonic() - asked >= ask_every:
             asked = time.monotonic()
             try:
                 new = await manager.status(job.id)
@@ -57,7 +57,7 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
                 if not job.state.final:
                     yield job
                 else:
-                    async for event in tail.new():
+                    async for event in events.new():
                         yield event
                     yield job
                     return
@@ -104,6 +104,12 @@ class _Tail:
         }
         data.update(_parse_blob(content))
         return Event(event.seq, event.time, event.kind, data)
+
+
+async def tail(executor: Executor, job: Job) -> AsyncIterator[Event]:
+    """The job's events so far, large outputs included."""
+    async for event in _Tail(executor, job, 0).new():
+        yield event
 
 
 async def read_all(executor: Executor, job: Job, name: str) -> bytes:

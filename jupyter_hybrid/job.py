@@ -11,13 +11,12 @@ from typing import Any
 
 from .spec import ExitRecord, JobSpec
 
-
 #: Crockford's base 32, in lower case: digits and letters that are not mistaken for one another.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def new_job_id(now: float | None = None) -> str:
-    """26 characters that sort by time: 48 bits of milliseconds, 80 random bits (the ULID layout)."""
+    """26 characters that sort by time: 48 bits of milliseconds, then 80 random bits (as ULIDs)."""
     milliseconds = int((time.time() if now is None else now) * 1000)
     number = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

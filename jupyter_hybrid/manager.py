@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from .store import Store
 
 if TYPE_CHECKING:
     from .capture import Plan
-    from .executors.base import Executor, Offer
+    from .executors.base import Executor, Handle, JobStatus, Offer
     from .request import Request
     from .results import Fetched
 
@@ -66,7 +66,7 @@ class Manager:
         return self._executors[settings.name]
 
     async def offers(self, resources: Resources | None = None) -> Sequence[Offer]:
-        """What every target can give now. A target that does not answer is left out, with a log line."""
+        """What every target can give now; a target that does not answer is left out and logged."""
         offers: list[Offer] = []
         for name in self.config.target_options():
             try:
@@ -119,7 +119,7 @@ class Manager:
         key = job_key(Path(self.config.directory), job_id)
         try:
             async for handle in executor.submit(job, replace(bundle, key=key)):
-                job = self._update(job, lambda j, h=handle: j.evolve(handle=h))
+                job = self._update(job, _with_handle(handle))
         except HybridError as error:
             record = ExitRecord("FAILED", Cause.REFUSED, f"{spec.target}: {error}")
             self._update(job, lambda j: reconcile.finish(j, record, now=time.time()))
@@ -167,24 +167,28 @@ class Manager:
         changed = []
         for job in jobs:
             status = statuses.get(job.id)
-            if status is None:
-                continue
-            events, offset = [], job.events_offset
-            if status.state is not State.PENDING or status.exit is not None:
-                events, offset = await self._new_events(executor, job)
-            now, lost_after = time.time(), self.config.lost_after
-
-            def move(j: Job, s=status, e=events, o=offset) -> Job:  # type: ignore[no-untyped-def]
-                if j.events_offset == job.events_offset:
-                    j = reconcile.take_events(j, e, o)
-                return reconcile.advance(j, s, now=now, lost_after=lost_after)
-
-            moved = self._update(job, move)
-            if moved.revision != job.revision:
+            if status is not None and (moved := await self._move(executor, job, status)):
                 changed.append(moved)
-            if moved.wanted is State.CANCELLED and not moved.state.final:
-                await self._send_cancel(executor, moved, force=False)
         return changed
+
+    async def _move(self, executor: Executor, job: Job, status: JobStatus) -> Job | None:
+        """Take in what the place says of one job; returns the job if it changed."""
+        events: list[Event] = []
+        offset = job.events_offset
+        if status.state is not State.PENDING or status.exit is not None:
+            events, offset = await self._new_events(executor, job)
+        now, lost_after = time.time(), self.config.lost_after
+
+        def move(current: Job) -> Job:
+            # another process may have counted these events already
+            if current.events_offset == job.events_offset:
+                current = reconcile.take_events(current, events, offset)
+            return reconcile.advance(current, status, now=now, lost_after=lost_after)
+
+        moved = self._update(job, move)
+        if moved.wanted is State.CANCELLED and not moved.state.final:
+            await self._send_cancel(executor, moved, force=False)
+        return moved if moved.revision != job.revision else None
 
     @staticmethod
     async def _new_events(executor: Executor, job: Job) -> tuple[list[Event], int]:
@@ -199,10 +203,10 @@ class Manager:
                 break
         return events, offset
 
-    def _update(self, job: Job, change: Any) -> Job:
+    def _update(self, job: Job, change: Callable[[Job], Job]) -> Job:
         """Compare-and-set with retry: ``change`` is applied to the newest record until it holds."""
         for _ in range(SAVE_ATTEMPTS):
-            new: Job = change(job)
+            new = change(job)
             if new is job:
                 return job
             try:
@@ -258,8 +262,18 @@ class Manager:
             if isinstance(item, Event):
                 yield item
 
+    async def notebook(self, job_id: str) -> dict[str, Any]:
+        """The job's notebook with the outputs so far (nbformat 4 JSON); of a running job too."""
+        from . import executed
+
+        job = await self.status(job_id)
+        if job.state.final:
+            directory = await self._result_directory(job)
+            return await asyncio.to_thread(executed.executed_notebook, JobPaths(directory))
+        return await executed.notebook_so_far(self.executor(job.spec.target), job)
+
     async def log(self, job_id: str, offset: int = 0) -> bytes:
-        """The runner's own output behind ``offset``: what to read when a job died without a word."""
+        """The runner's own output behind ``offset``, for a job that died without a word."""
         job = self.get(job_id)
         executor = self.executor(job.spec.target)
         return await executor.read(job, JobPaths(Path()).log.name, offset)
@@ -275,7 +289,7 @@ class Manager:
         return fetched
 
     async def variables(self, job_id: str) -> tuple[Path, bytes]:
-        """Directory of the variables that an ended job sent back, and the key that vouches for them."""
+        """Where the variables are that an ended job sent back, and the key that vouches for them."""
         job = self.get(job_id)
         directory = await self._result_directory(job)
         return JobPaths(directory).outputs, job_key(Path(self.config.directory), job.id)
@@ -291,6 +305,10 @@ class Manager:
     def _record_fetch(self, job: Job, fetched: Fetched) -> None:
         current = self.store.get(job.id)
         self.store.save(replace(current, fetched=fetched.to_json()))
+
+
+def _with_handle(handle: Handle) -> Callable[[Job], Job]:
+    return lambda job: job.evolve(handle=handle)
 
 
 def _digest(path: Path | None) -> str | None:

@@ -63,7 +63,7 @@ class JobPaths:
 
     @property
     def claim(self) -> Path:
-        """Who runs the job: host, pid, start time. Created exclusively, so a job runs at most once."""
+        """Who runs the job: host, pid, start time. Created exclusively: a job runs at most once."""
         return self.directory / "runner.json"
 
     @property

@@ -1,7 +1,7 @@
 """Bring an ended job's notebook and files into the user's workspace, never over their work.
 
 What was changed here since the submit is kept: the job's copy goes beside it, named
-``NAME.JOB.EXT``, and both are named (design §4.6). Every file appears by rename, whole or not at all.
+``NAME.JOB.EXT``, and both are named (design §4.6). Files appear by rename, whole or not at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .errors import ResultError
-from .events import parse_events
+from .executed import executed_notebook
 from .files import file_digest, replacing
 from .job import Job
 from .paths import JobPaths
@@ -70,34 +70,6 @@ def bring_back(
         _write(written, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
     changes = _Changes(job, into or Path(job.base or ".")).bring(paths) if files else {}
     return Fetched(notebook=str(written) if written else None, **changes)
-
-
-def executed_notebook(paths: JobPaths) -> dict[str, Any]:
-    """The job's notebook with its outputs; made from the events where the runner could not write it."""
-    try:
-        content = json.loads(paths.result.read_bytes())
-    except (OSError, ValueError):
-        content = None
-    if isinstance(content, dict):
-        return content
-    return _assembled(paths)
-
-
-def _assembled(paths: JobPaths) -> dict[str, Any]:
-    from .runner.assemble import assemble
-
-    try:
-        notebook = json.loads(paths.notebook.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ResultError(
-            f"{paths.directory} holds neither a result nor the notebook that was sent ({error}); "
-            "submit it again"
-        ) from error
-    try:
-        events, _ = parse_events(paths.events.read_bytes())
-    except OSError:
-        events = []
-    return assemble(notebook, events, paths.event_blobs)
 
 
 def _with_origin(notebook: dict[str, Any], job: Job) -> dict[str, Any]:

@@ -16,7 +16,12 @@ SPEC = JobSpec(name="demo", target="local", kind="notebook")
 
 
 def a_job(**changes: Any) -> Job:
-    values: dict[str, Any] = {"id": new_job_id(), "spec": SPEC, "directory": "/j", "created_at": 1.0}
+    values: dict[str, Any] = {
+        "id": new_job_id(),
+        "spec": SPEC,
+        "directory": "/j",
+        "created_at": 1.0,
+    }
     return Job(**{**values, **changes})
 
 
@@ -55,7 +60,9 @@ def test_running_and_back_to_pending_after_a_requeue() -> None:
 
 def test_an_exit_record_ends_the_job_with_its_own_sentence() -> None:
     record = ExitRecord("FAILED", Cause.OUT_OF_MEMORY, "used 3 GB of 2 GB", seconds=4.0)
-    job = advance(a_job(state=State.RUNNING, started_at=10.0), JobStatus(state=State.FAILED, exit=record))
+    job = advance(
+        a_job(state=State.RUNNING, started_at=10.0), JobStatus(state=State.FAILED, exit=record)
+    )
     assert (job.state, job.reason, job.exit) == (State.FAILED, "used 3 GB of 2 GB", record)
     assert job.finished_at == 14.0
 

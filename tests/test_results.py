@@ -48,7 +48,9 @@ class Place:
         self.paths.files.write_text(json.dumps({"files": self.sent}))
         values: dict[str, Any] = {
             "id": new_job_id(),
-            "spec": JobSpec(name="n", target="local", kind="notebook", notebook_path=str(self.base / "n.ipynb")),
+            "spec": JobSpec(
+                name="n", target="local", kind="notebook", notebook_path=str(self.base / "n.ipynb")
+            ),
             "directory": str(self.paths.directory),
             "base": str(self.base),
             "created_at": 2e9,

@@ -119,7 +119,7 @@ class Executor(ABC):
     async def cancel(self, job: Job, *, force: bool = False) -> None:
         """Ask the job to end: politely, so that everything is saved, or at once with ``force``.
 
-        Idempotent; a job the place does not know is not an error. That it ended is told by ``poll``.
+        Idempotent; a job the place does not know is not an error. ``poll`` tells that it ended.
         """
 
     @abstractmethod

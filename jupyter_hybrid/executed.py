@@ -1,0 +1,55 @@
+"""The executed notebook of a job, in whatever state the job is or died."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ResultError
+from .events import parse_events
+from .following import read_all, tail
+from .paths import JobPaths
+
+if TYPE_CHECKING:
+    from .executors.base import Executor
+    from .job import Job
+
+
+def executed_notebook(paths: JobPaths) -> dict[str, Any]:
+    """The ended job's notebook; made from the events where the runner could not write it.
+
+    Raises ``ResultError`` where the directory holds neither.
+    """
+    try:
+        content = json.loads(paths.result.read_bytes())
+    except (OSError, ValueError):
+        content = None
+    if isinstance(content, dict):
+        return content
+    try:
+        notebook = json.loads(paths.notebook.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ResultError(
+            f"{paths.directory} holds neither a result nor the notebook that was sent ({error}); "
+            "submit it again"
+        ) from error
+    try:
+        events, _ = parse_events(paths.events.read_bytes())
+    except OSError:
+        events = []
+    return _assemble(notebook, events, paths.event_blobs)
+
+
+async def notebook_so_far(executor: Executor, job: Job) -> dict[str, Any]:
+    """The running job's notebook with the outputs that it has sent until now."""
+    notebook = json.loads(await read_all(executor, job, JobPaths(Path()).notebook.name))
+    events = [event async for event in tail(executor, job)]
+    return _assemble(notebook, events, None)
+
+
+def _assemble(notebook: dict[str, Any], events: list[Any], blobs: Path | None) -> dict[str, Any]:
+    from .runner.assemble import assemble
+
+    assembled: dict[str, Any] = assemble(notebook, events, blobs)
+    return assembled
