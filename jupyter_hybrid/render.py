@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ _PROGRAMS = {
     "pandoc": "pandoc",
     "xelatex": "texlive-xetex texlive-fonts-recommended texlive-plain-generic",
 }
+
+
+_log = logging.getLogger(__name__)
+# nbconvert warns of images without alternative text and the like: not this user's business
+_log.setLevel(logging.ERROR)
 
 
 def check_format(name: str) -> str:
@@ -99,7 +105,7 @@ def _export(
         config.TemplateExporter.exclude_input = True
         config.TemplateExporter.exclude_input_prompt = True
         config.TemplateExporter.exclude_output_prompt = True
-    exporter = get_exporter(name)(config=config)  # type: ignore[no-untyped-call]
+    exporter = get_exporter(name)(config=config, log=_log)  # type: ignore[no-untyped-call]
     resources = {
         "unique_key": stem.name,
         "output_files_dir": f"{stem.name}_files",
