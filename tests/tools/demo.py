@@ -1,0 +1,34 @@
+"""Runs ``binder/demo.ipynb`` as a job, as a user would, and says where the result is.
+
+The notebook holds a ``%%remote`` cell: the job starts a job of its own.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = Path("binder", "demo.ipynb")
+RESULT = Path("build", "demo", "demo.ipynb")
+
+
+def main() -> int:
+    """The exit status of ``jupyter hybrid run``."""
+    (ROOT / RESULT).parent.mkdir(parents=True, exist_ok=True)
+    arguments = ["run", str(NOTEBOOK), "--output", str(RESULT), "--to", "html"]
+    print("$ jupyter hybrid " + shlex.join(arguments), flush=True)
+    began = time.monotonic()
+    script = Path(sys.executable).with_name("jupyter-hybrid")
+    status = subprocess.run([str(script), *arguments], cwd=ROOT, check=False).returncode
+    if status == 0:
+        print(f"\ndone in {time.monotonic() - began:.0f} s; the executed notebook, and as a page:")
+        print(f"  {ROOT / RESULT}\n  {ROOT / RESULT.with_suffix('.html')}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
