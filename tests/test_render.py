@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +90,11 @@ def test_unknown_formats_are_refused_naming_those_there_are() -> None:
         check_format("docx")
 
 
-@pytest.mark.skipif(bool(shutil.which("xelatex")), reason="xelatex is installed")
-def test_a_missing_program_is_named_with_its_package() -> None:
-    with pytest.raises(UsageError, match=r"needs the program .* apt-get install|apt-get install"):
+def test_a_missing_program_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match=r"pdf needs the program pandoc.*apt-get install pandoc"):
         check_format("pdf")
 
 
