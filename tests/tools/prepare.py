@@ -216,22 +216,26 @@ def apt(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 def install(extra: str) -> None:
     """Install this checkout, editable, with an extra of setup.cfg."""
-    what = ["--quiet", "--editable", f"{ROOT}[{extra}]"]
     say(f"Python packages (extra {extra!r} of setup.cfg)")
-    environment = uv_environment(pip_settings())
-    if environment is not None and fetch_uv():
-        command = [str(PYTHON), "-m", "uv", "pip", "install", "--python", str(PYTHON), *what]
-        if subprocess.run(command, env=environment, check=False).returncode == 0:
+    install_packages(PYTHON, ["--editable", f"{ROOT}[{extra}]"])
+
+
+def install_packages(python: Path, what: list[str]) -> None:
+    """What ``pip install`` does, in that interpreter's environment; by uv where uv can."""
+    environment = uv_environment(pip_settings(python))
+    if environment is not None and fetch_uv(python):
+        command = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+        if subprocess.run([*command, *what], env=environment, check=False).returncode == 0:
             return
         say("uv could not; pip tries")
-    subprocess.run([str(PYTHON), "-m", "pip", "install", *what], check=True)
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *what], check=True)
 
 
-def fetch_uv() -> bool:
+def fetch_uv(python: Path) -> bool:
     """True where the environment has uv, or pip can install it."""
     commands = (
-        [str(PYTHON), "-c", "import uv"],
-        [str(PYTHON), "-m", "pip", "install", "--quiet", "uv"],
+        [str(python), "-c", "import uv"],
+        [str(python), "-m", "pip", "install", "--quiet", "uv"],
     )
     return any(
         subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -239,9 +243,9 @@ def fetch_uv() -> bool:
     )
 
 
-def pip_settings() -> dict[str, str]:
+def pip_settings(python: Path) -> dict[str, str]:
     """pip's settings for an install: files and PIP_* variables, by pip's own precedence."""
-    command = [str(PYTHON), "-m", "pip", "config", "list"]
+    command = [str(python), "-m", "pip", "config", "list"]
     listed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return parse_pip_config(listed.stdout)
 

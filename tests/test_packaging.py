@@ -1,0 +1,170 @@
+"""What is built is whole: the wheel, the source distribution, and an editable install."""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import csv
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from tree import ROOT, files
+
+#: Files of the checkout that need not be in a source distribution.
+NOT_SHIPPED = {".gitignore", ".gitattributes", "MANIFEST.in"}
+
+
+def copy_of_the_tree(directory: Path) -> Path:
+    """The project as a fresh clone has it: no build left-overs, no egg-info."""
+    for source in files():
+        target = directory / source.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_the_tree(tmp_path_factory.mktemp("a tree with spaces"))
+
+
+@pytest.fixture(scope="module")
+def built(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the source distribution, and the wheel that was built from it."""
+    output = tmp_path_factory.mktemp("dist")
+    # (no isolation: setuptools is in this environment, and no network is needed)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(output), str(tree)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (found,) = built.glob("*.whl")
+    return found
+
+
+def package_files() -> set[str]:
+    """Everything below jupyter_hybrid that git would track."""
+    found = {path.relative_to(ROOT).as_posix() for path in files()}
+    return {name for name in found if name.startswith("jupyter_hybrid/")}
+
+
+def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    below = {name for name in names if ".dist-info/" not in name and ".data/" not in name}
+    assert below == package_files()
+    assert "jupyter_hybrid/py.typed" in below
+
+
+def test_wheel_loads_the_magic_in_every_kernel(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert [n for n in names if n.endswith(".data/data/etc/ipython/ipython_kernel_config.py")]
+
+
+def test_wheel_describes_itself(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (info,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+    metadata = Parser().parsestr(archive.read(f"{info}/METADATA").decode())
+    assert metadata["Name"] == "jupyter-hybrid"
+    assert metadata["License-Expression"] == "BSD-3-Clause"
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert {"demo", "test"} <= set(metadata.get_all("Provides-Extra") or [])
+    points = configparser.ConfigParser()
+    points.read_string(archive.read(f"{info}/entry_points.txt").decode())
+    assert points["console_scripts"]["jupyter-hybrid"] == "jupyter_hybrid.cli:main"
+    assert "local" in points["jupyter_hybrid.executors"]
+
+
+def test_source_distribution_holds_what_the_checkout_holds(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        members = {m.name.partition("/")[2]: m for m in archive.getmembers() if m.isfile()}
+    checkout = {path.relative_to(ROOT).as_posix() for path in files()}
+    assert checkout - set(members) <= NOT_SHIPPED
+    for name in (".ci/run", "binder/postBuild", "tests/tools/fresh-debian"):
+        assert members[name].mode & 0o111, f"{name} is not executable"
+
+
+@pytest.fixture(scope="module")
+def prefix(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment that has the wheel; everything it needs is this environment's."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    create = [sys.executable, "-m", "venv", "--without-pip", str(prefix)]
+    subprocess.run(create, check=True)
+    python = prefix / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--quiet", "--python", str(python), "install"]
+    subprocess.run([*install, "--no-deps", "--no-index", str(wheel)], check=True)
+    ask = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = Path(subprocess.check_output(ask, text=True).strip())
+    # a path in a .pth file is only searched: this environment's own jupyter-hybrid stays unseen
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return prefix
+
+
+def in_prefix(prefix: Path, *command: str) -> str:
+    """What a command says in that environment, away from the checkout."""
+    env = {**os.environ, "PATH": f"{prefix / 'bin'}:{os.environ['PATH']}"}
+    env.pop("PYTHONPATH", None)
+    python = str(prefix / "bin" / "python")
+    done = subprocess.run(
+        [python, *command], env=env, cwd=prefix, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_installed_wheel_is_a_subcommand_of_jupyter(prefix: Path) -> None:
+    where = in_prefix(prefix, "-c", "import jupyter_hybrid; print(jupyter_hybrid.__file__)")
+    assert where.startswith(str(prefix))
+    version = in_prefix(prefix, "-c", "import jupyter_hybrid as j; print(j.__version__)").strip()
+    assert version in in_prefix(prefix, "-m", "jupyter", "hybrid", "--version")
+
+
+KERNEL = """
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel(kernel_name="python3")
+said = []
+client.execute_interactive(
+    "print(get_ipython().find_cell_magic('remote') is not None)",
+    timeout=60,
+    output_hook=lambda message: said.append(str(message["content"].get("text", ""))),
+)
+client.stop_channels()
+manager.shutdown_kernel(now=True)
+print("".join(said))
+"""
+
+
+def test_installed_wheel_brings_the_magic_into_a_kernel(prefix: Path) -> None:
+    assert "True" in in_prefix(prefix, "-W", "ignore", "-c", KERNEL)
+
+
+def test_editable_wheel_has_the_data_files_and_a_true_record(tree: Path, tmp_path: Path) -> None:
+    code = "import sys, complete_editable as c; print(c.build_editable(sys.argv[1]))"
+    env = {**os.environ, "PYTHONPATH": str(tree / "build_backend")}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    archive = zipfile.ZipFile(tmp_path / done.stdout.splitlines()[-1])
+    names = set(archive.namelist())
+    assert [n for n in names if n.endswith("data/etc/ipython/ipython_kernel_config.py")]
+    (record,) = [name for name in names if name.endswith("RECORD")]
+    rows = list(csv.reader(archive.read(record).decode().splitlines()))
+    assert {row[0] for row in rows} == names
+    for name, digest, size in rows:
+        if name != record:
+            content = archive.read(name)
+            expected = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+            assert (digest, size) == (f"sha256={expected.decode()}", str(len(content)))
