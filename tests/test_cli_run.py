@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 from commands import Home, notebook
 
-FAILING = notebook(
-    "print('before')", "def f():\n    raise ValueError('bad')\nf()", "print('after')"
-)
+RAISES = "def f():\n    raise ValueError('bad')\nf()"
 
 
 @pytest.fixture
