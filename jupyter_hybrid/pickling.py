@@ -7,27 +7,29 @@ the names they read; a class or function that comes back unchanged *is* the one 
 
 from __future__ import annotations
 
-import builtins
 import copyreg
 import os
 import pickle
 import types
 import weakref
 from collections import ChainMap
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, ClassVar, Dict, Mapping, Optional, Tuple
 
 import cloudpickle
 
 #: Names of definitions that left this process or arrived in it: object -> token, token -> object.
-_tokens: "weakref.WeakKeyDictionary[Any, str]" = weakref.WeakKeyDictionary()
-_known: "weakref.WeakValueDictionary[str, Any]" = weakref.WeakValueDictionary()
+_tokens: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+_known: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 #: What an arrived definition looked like on arrival; whatever differs later travels back.
-_arrived: "weakref.WeakKeyDictionary[Any, Dict[str, Any]]" = weakref.WeakKeyDictionary()
+_arrived: weakref.WeakKeyDictionary[Any, Dict[str, Any]] = weakref.WeakKeyDictionary()
 
 #: Attributes that Python itself makes and changes as a class is used.
 _NOISE = frozenset(
-    "__dict__ __weakref__ _abc_impl __annotate_func__ __annotations_cache__ __annotate__".split()
+    ["__dict__", "__weakref__", "_abc_impl", "__annotate__", "__annotate_func__"]
+    + ["__annotations_cache__"]
 )
+#: cloudpickle's classes and functions have no types to speak of.
+_Base: Any = cloudpickle.Pickler
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
@@ -55,19 +57,19 @@ def complete(made: Any, state: Tuple[Any, ...]) -> None:
 
 def _reduce_code(code: types.CodeType) -> Tuple[Any, ...]:
     # cloudpickle forgets the file name, and with it the source lines in tracebacks
-    make, args = cloudpickle.Pickler._dispatch_table[types.CodeType](code)
+    make, args = _Base._dispatch_table[types.CodeType](code)
     return make, tuple(code.co_filename if arg == "<dynamic-code>" else arg for arg in args)
 
 
-class Pickler(cloudpickle.Pickler):
+class Pickler(_Base):  # type: ignore[misc]
     """Writes values whose functions refer to ``globals_dict``.
 
     ``on_code`` is called with the code of each function of the notebook and the names of
     ``globals_dict`` that it reads.
     """
 
-    dispatch_table = ChainMap(
-        {types.CodeType: _reduce_code}, cloudpickle.Pickler._dispatch_table, copyreg.dispatch_table
+    dispatch_table: ClassVar[Any] = ChainMap(
+        {types.CodeType: _reduce_code}, _Base._dispatch_table, copyreg.dispatch_table
     )
 
     def __init__(
@@ -145,7 +147,7 @@ class Unpickler(_Reading, pickle.Unpickler):
     """Reads what ``Pickler`` wrote; the notebook's functions get ``globals_dict``."""
 
 
-class SlowUnpickler(_Reading, pickle._Unpickler):  # type: ignore[misc, name-defined]
+class SlowUnpickler(_Reading, pickle._Unpickler):
     """The same in Python, whose memo can be set."""
 
     memo: Dict[int, Any]
@@ -180,6 +182,6 @@ def _changes(obj: Any) -> Optional[Dict[str, Any]]:
     before = _arrived.get(obj)
     if before is None:
         return None
-    missing = builtins.object()
+    missing = object()
     now = _look(obj)
     return {name: value for name, value in now.items() if before.get(name, missing) is not value}

@@ -13,7 +13,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)(b?)", re.IGNORECASE)
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in ``90``, ``30s``, ``10m``, ``2h``, ``1h30m``, ``1:30:00``, ``1-12:00:00`` or ``1d``.
+    """Seconds in ``90``, ``30s``, ``2h``, ``1h30m``, ``1:30:00``, ``1-12:00:00`` or ``1d``.
 
     Raises ``UsageError`` for anything else and for zero.
     """
@@ -69,7 +69,7 @@ def format_size(n: int) -> str:
 
 
 def format_duration(s: float) -> str:
-    """Seconds as people read them: ``0.4 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 10 min``, ``1 d 4 h``."""
+    """Seconds as people read them: ``12.3 s``, ``3 min 05 s``, ``2 h 10 min``, ``1 d 4 h``."""
     if s < 59.95:
         return f"{s:.1f} s"
     whole = round(s)

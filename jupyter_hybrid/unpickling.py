@@ -16,7 +16,7 @@ from .values import Variable
 def load_names(
     manifest: Mapping[str, Any], stream: Any, buffers: Sequence[Any], namespace: Dict[str, Any]
 ) -> Tuple[List[Variable], List[Variable]]:
-    """Put the manifest's names into the namespace; returns those that came and those that did not."""
+    """Put the manifest's names into the namespace; returns what came and what did not."""
     builtins = namespace.get("__builtins__")
     _restore_sources(manifest.get("sources") or {})
     pickled = [record for record in manifest["names"] if not record.get("module")]
@@ -31,7 +31,7 @@ def load_names(
             else:
                 value = reader.read(next(numbers))
         # unpickling calls what any class there is brings along; whatever it raises is a reason
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             note = _reason(error, manifest)
             refused.append(Variable(variable.name, variable.type, variable.size, note))
         else:
@@ -96,7 +96,7 @@ def scan(stream: Any, offsets: Sequence[int]) -> List[_Segment]:
             if opcode.name == "MEMOIZE":
                 puts += 1
             elif opcode.name in ("BINGET", "LONG_BINGET", "GET"):
-                gets.add(int(argument))
+                gets.add(int(argument or 0))
             elif opcode.name == "NEXT_BUFFER":
                 used += 1
         segments.append(_Segment(offset, memo, puts, frozenset(gets), buffers))

@@ -8,7 +8,7 @@ import json
 import mmap
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 from .errors import ResultError
 

@@ -106,19 +106,20 @@ def dump(
     limit: Optional[int] = None,
     globals_dict: Optional[Dict[str, Any]] = None,
     follow: Optional[Iterable[str]] = None,
-    deleted: Sequence[str] = (),
 ) -> Dumped:
     """Write the variables; what cannot be written is refused by name, with the reason.
 
     The globals that travelling functions read travel as well: those in ``follow``, or any.
-    ``limit`` is in bytes for each variable; ``deleted`` are names the reader should delete.
+    ``limit`` is in bytes for each variable. A name that is not in the namespace tells the reader
+    to delete it.
     """
     directory.mkdir(parents=True, exist_ok=True)
     main = globals_dict
     if main is None:
         main = namespace if isinstance(namespace, dict) else {}
     allowed = None if follow is None else frozenset(follow)
-    wanted = list(dict.fromkeys(names))
+    wanted = [name for name in dict.fromkeys(names) if name in namespace]
+    deleted = [name for name in dict.fromkeys(names) if name not in namespace]
     refused: Dict[str, Variable] = {}
     while True:
         # definitions first: what is read later may need them while it is being read
@@ -165,7 +166,7 @@ def _write_stream(
             done.found.extend(read)
             _keep_source(done.sources, code.co_filename)
 
-        pickler = Pickler(counter, main, buffer_callback=keep, on_code=on_code)
+        pickler: Any = Pickler(counter, main, buffer_callback=keep, on_code=on_code)
         for name in names:
             value = namespace[name]
             kind = type(value).__name__
@@ -177,7 +178,7 @@ def _write_stream(
             try:
                 pickler.dump(value)
             # pickling calls methods of any class there is; whatever one raises is a reason
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 done.refused.append(Variable(name, kind, note=_reason(error, value)))
                 continue
             done.names.append(Variable(name, kind, size=counter.size))

@@ -306,7 +306,7 @@ def test_one_name_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
 
 
 def test_deleted_names_are_deleted(tmp_path: Path) -> None:
-    dump({"x": 1}, ["x"], tmp_path, deleted=["y"])
+    dump({"x": 1}, ["x", "y"], tmp_path)
     namespace: dict[str, Any] = {"y": 1, "z": 2}
     assert load(tmp_path, namespace).deleted == ("y",)
     assert namespace == {"x": 1, "z": 2}
