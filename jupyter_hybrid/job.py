@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any
 
@@ -108,6 +108,26 @@ class Job:
     revision: int = 0
     #: What came back and where it was put, by fetch.
     fetched: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; ``from_json`` reads it back."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["spec"] = self.spec.to_json()
+        values["state"] = self.state.value
+        values["wanted"] = self.wanted.value if self.wanted else None
+        values["exit"] = self.exit.to_json() if self.exit else None
+        return values
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Job:
+        """Read ``to_json``'s object, ignoring keys of newer versions."""
+        known = {f.name for f in fields(cls)}
+        values = {key: value for key, value in data.items() if key in known}
+        values["spec"] = JobSpec.from_json(values["spec"])
+        values["state"] = State(values["state"])
+        values["wanted"] = State(values["wanted"]) if values.get("wanted") else None
+        values["exit"] = ExitRecord.from_json(values["exit"]) if values.get("exit") else None
+        return cls(**values)
 
     def evolve(self, **changes: Any) -> Job:
         """This job with some fields changed.

@@ -22,11 +22,6 @@ class JobPaths:
         return self.directory / "spec.json"
 
     @property
-    def record(self) -> Path:
-        """A copy of the submitting side's job record, from which a lost store is rebuilt."""
-        return self.directory / "job.json"
-
-    @property
     def files(self) -> Path:
         """The file manifest: what is laid out in the work directory before the first cell."""
         return self.directory / "files.json"

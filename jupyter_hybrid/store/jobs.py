@@ -1,0 +1,162 @@
+"""Job records, in one SQLite file and, for the day it is lost, one small file each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import Conflict, StoreError, UnknownJob, UsageError
+from ..files import replacing
+from ..job import TRANSITIONS, Job, State
+from .database import Database
+from .queries import queries
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "jobs.sqlite"
+RECORDS = "records"
+_UNFINISHED = tuple(state for state in State if TRANSITIONS[state])
+
+
+class Store:
+    """This user's job records. Safe with several processes and threads at once."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / FILE_NAME
+        self._records = directory / RECORDS
+        self._database = Database(self.path, self._restore)
+
+    @classmethod
+    def open(cls, directory: Path) -> Store:
+        """The store in this directory; it is made, or made again, when it is first used."""
+        return cls(directory)
+
+    def add(self, job: Job) -> Job:
+        """Remember a new job; raises ``StoreError``."""
+        try:
+            with self._database.writing() as connection:
+                connection.execute(queries()["insert_job"], _row(job))
+        except sqlite3.IntegrityError as error:
+            raise StoreError(f"the store {self.path} has a job {job.id} already") from error
+        self._copy(job)
+        return job
+
+    def save(self, job: Job) -> Job:
+        """Replace the record if nobody else has since it was read; raises ``Conflict``."""
+        with self._database.writing() as connection:
+            saved = connection.execute(queries()["save_job"], _row(job)).rowcount
+        if not saved:
+            self.get(job.id)
+            raise Conflict(f"job {job.id} was changed by another process meanwhile")
+        job = replace(job, revision=job.revision + 1)
+        self._copy(job)
+        return job
+
+    def get(self, job_id: str) -> Job:
+        """The job with exactly this id; raises ``UnknownJob``."""
+        with self._database.reading() as connection:
+            row = connection.execute(queries()["select_job"], {"id": job_id}).fetchone()
+        if row is None:
+            raise UnknownJob(f"there is no job {job_id!r}; 'jupyter hybrid jobs' lists them")
+        return _job(row)
+
+    def find(self, prefix: str) -> Job:
+        """The job whose id begins so, or the newest for ``last``.
+
+        Raises ``UnknownJob``, or ``UsageError`` where several ids begin so.
+        """
+        with self._database.reading() as connection:
+            if prefix == "last":
+                found = connection.execute(queries()["last_job"]).fetchall()
+            else:
+                prefix = prefix.strip().lower()
+                found = connection.execute(queries()["find_jobs"], {"prefix": prefix}).fetchall()
+            newest = connection.execute(queries()["similar_jobs"]).fetchall()
+        if len(found) == 1:
+            return self.get(found[0][0])
+        if found and prefix:
+            names = " and ".join(row[0] for row in found)
+            raise UsageError(f"several jobs begin with {prefix!r}: {names}; write more of the id")
+        known = ", ".join(row[0] for row in newest)
+        hint = f"the newest are {known}" if known else "there is none yet"
+        raise UnknownJob(f"there is no job {prefix!r}; {hint}")
+
+    def jobs(
+        self,
+        *,
+        states: Iterable[State] | None = None,
+        target: str | None = None,
+        text: str | None = None,
+        before: str | None = None,
+        limit: int = -1,
+    ) -> list[Job]:
+        """Jobs, newest first: in these states, on this target, with this text in their name.
+
+        ``before`` and ``limit`` page: give the id of the last job seen.
+        """
+        values = {
+            "states": None if states is None else json.dumps([state.value for state in states]),
+            "target": target,
+            "text": text,
+            "before": before,
+            "limit": limit,
+        }
+        with self._database.reading() as connection:
+            return [_job(row) for row in connection.execute(queries()["list_jobs"], values)]
+
+    def unfinished(self) -> list[Job]:
+        """Jobs that have not reached a final state."""
+        return self.jobs(states=_UNFINISHED)
+
+    def delete(self, job_id: str) -> None:
+        """Forget the job; one that is not known is forgotten already."""
+        with self._database.writing() as connection:
+            connection.execute(queries()["delete_job"], {"id": job_id})
+        self._record(job_id).unlink(missing_ok=True)
+
+    def _record(self, job_id: str) -> Path:
+        return self._records / f"{job_id}.json"
+
+    def _copy(self, job: Job) -> None:
+        """Keep the record as a file as well; the database is the one that counts."""
+        try:
+            self._records.mkdir(mode=0o700, exist_ok=True)
+            with replacing(self._record(job.id), 0o600) as file:
+                file.write(_document(job).encode("ascii"))
+        except OSError as error:
+            log.warning("no copy of job %s is kept in %s: %s", job.id, self._records, error)
+
+    def _restore(self, connection: sqlite3.Connection) -> None:
+        for path in sorted(self._records.glob("*.json")):
+            try:
+                job = Job.from_json(json.loads(path.read_bytes()))
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                log.warning("%s is not a job's record and is passed over: %s", path, error)
+                continue
+            connection.execute(queries()["restore_job"], _row(job))
+
+
+def _document(job: Job) -> str:
+    # ASCII: file names that are not Unicode survive as escapes
+    return json.dumps(job.to_json(), ensure_ascii=True, separators=(",", ":"))
+
+
+def _row(job: Job) -> Mapping[str, Any]:
+    return {
+        "id": job.id,
+        "state": job.state.value,
+        "target": job.spec.target,
+        "name": job.spec.name.encode("utf-8", "replace").decode("utf-8"),
+        "created_at": job.created_at,
+        "revision": job.revision,
+        "record": _document(job),
+    }
+
+
+def _job(row: tuple[str, int]) -> Job:
+    return replace(Job.from_json(json.loads(row[0])), revision=row[1])

@@ -1,0 +1,45 @@
+"""SQL that is read, reviewed and tested as SQL; Python calls it by name."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+
+_NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
+
+
+def parse_queries(text: str) -> dict[str, str]:
+    """Queries by name; each begins with a line ``-- name --``."""
+    parts = _NAME.split(text)
+    return {name: sql.strip() for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@lru_cache(maxsize=1)
+def queries() -> Mapping[str, str]:
+    """The queries of ``queries.sql``."""
+    return parse_queries((files(__package__) / "queries.sql").read_text("utf-8"))
+
+
+def migrations() -> list[list[str]]:
+    """The statements that bring the schema from version 0 to 1, from 1 to 2, and so on."""
+    folder = files(__package__) / "migrations"
+    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [parse_statements(script.read_text("utf-8")) for script in scripts]
+
+
+def parse_statements(text: str) -> list[str]:
+    """The script's statements, which sqlite3 executes only one at a time inside a transaction."""
+    statements, current = [], ""
+    for line in text.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            statements.append(current)
+            current = ""
+    return statements
+
+
+#: The schema's version that this code reads and writes: the number of migrations.
+VERSION = 1

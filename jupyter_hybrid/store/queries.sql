@@ -1,0 +1,41 @@
+-- insert_job --
+-- A new job; an id that exists is an error.
+INSERT INTO job (id, state, target, name, created_at, revision, record)
+VALUES (:id, :state, :target, :name, :created_at, :revision, :record);
+
+-- restore_job --
+-- A job from its record file, unless the store knows it already.
+INSERT OR IGNORE INTO job (id, state, target, name, created_at, revision, record)
+VALUES (:id, :state, :target, :name, :created_at, :revision, :record);
+
+-- save_job --
+-- Compare-and-set: changes nothing where somebody else has saved the job meanwhile.
+UPDATE job SET state = :state, target = :target, name = :name, revision = :revision + 1,
+               record = :record
+WHERE id = :id AND revision = :revision;
+
+-- select_job --
+SELECT record, revision FROM job WHERE id = :id;
+
+-- find_jobs --
+-- Jobs whose id begins with these characters; two are enough to know that it is ambiguous.
+SELECT id FROM job WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id LIMIT 2;
+
+-- last_job --
+SELECT id FROM job ORDER BY id DESC LIMIT 1;
+
+-- similar_jobs --
+-- The newest ids, to name in the error about an unknown one.
+SELECT id FROM job ORDER BY id DESC LIMIT 3;
+
+-- list_jobs --
+-- Newest first. NULL turns a filter off; states is a JSON list.
+SELECT record, revision FROM job
+WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+  AND (:target IS NULL OR target = :target)
+  AND (:text IS NULL OR instr(lower(name), lower(:text)) > 0)
+  AND (:before IS NULL OR id < :before)
+ORDER BY id DESC LIMIT :limit;
+
+-- delete_job --
+DELETE FROM job WHERE id = :id;
