@@ -51,5 +51,6 @@ def _make(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be made ({error.strerror}); set JUPYTER_HYBRID_DIR to a directory of yours"
+            f"{path} cannot be made ({error.strerror}); "
+            "set JUPYTER_HYBRID_DIR to a directory of yours"
         ) from error

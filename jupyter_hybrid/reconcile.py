@@ -68,7 +68,7 @@ def _missing(job: Job, status: JobStatus, *, now: float, lost_after: float) -> J
     if job.wanted is State.CANCELLED:
         message = f"cancelled; {where} nothing of the job is left"
         return finish(job, ExitRecord("CANCELLED", Cause.CANCELLED, message), now=now)
-    if job.handle is None or job.handle.get("pid", 0) is None:
+    if not status.started:
         message = f"the submit was interrupted before anything ran {where}; submit it again"
         return finish(job, ExitRecord("FAILED", Cause.SUBMIT_INTERRUPTED, message), now=now)
     message = (

@@ -1,4 +1,41 @@
-"""Fixtures of all tests."""
+"""Every test has a jupyter-hybrid directory of its own, and leaves no process behind."""
 
-#: ``needs`` markers, and the list of what could not run.
-pytest_plugins = ["pytester", "requirements"]
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_hybrid.executors.local import MARK
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A private jupyter-hybrid directory; fails where a job's process outlives the test."""
+    directory = tmp_path / "jupyter-hybrid"
+    monkeypatch.setenv("JUPYTER_HYBRID_DIR", str(directory))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter-config"))
+    for name in ("JPY_SESSION_NAME", "PAPERMILL_INPUT_PATH", "JUPYTER_HYBRID_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    yield directory
+    left = list(_processes_below(str(tmp_path)))
+    for pid, _ in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left, f"processes outlived the test: {left}"
+
+
+def _processes_below(directory: str) -> Iterator[tuple[int, str]]:
+    """Processes of jobs whose directory is below this one."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if f"{MARK}=".encode() in environment and any(directory in word for word in words):
+            yield int(entry.name), " ".join(words)

@@ -90,7 +90,7 @@ def test_a_clock_that_jumps_back_starts_the_grace_period_again() -> None:
 
 
 def test_a_submit_that_died_before_anything_existed_failed() -> None:
-    gone = JobStatus(state=State.CREATED, missing=True)
+    gone = JobStatus(state=State.CREATED, missing=True, started=False)
     job = advance(a_job(), gone, now=1.0)
     job = advance(job, gone, now=12.0)
     assert job.state is State.FAILED

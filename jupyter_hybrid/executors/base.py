@@ -60,6 +60,8 @@ class JobStatus:
     exit: ExitRecord | None = None
     #: True where the place does not know the job; the manager calls it LOST after the grace period.
     missing: bool = False
+    #: With ``missing``: False where the place is sure that nothing was ever started.
+    started: bool = True
     #: A handle better than the stored one (the job was adopted after a crash, or requeued).
     handle: Handle | None = None
 

@@ -85,7 +85,7 @@ class Database:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise StoreError(
-                f"the store {self.path} has version {version}, this jupyter-hybrid knows {VERSION}; "
+                f"the store {self.path} has version {version}, we know {VERSION}; "
                 "upgrade jupyter-hybrid, or name another directory with JUPYTER_HYBRID_DIR"
             )
         for statements in migrations()[version:]:
@@ -107,7 +107,9 @@ class Database:
             raise StoreError(f"the store {self.path}: {_advice(str(error))}") from error
         except OSError as error:
             reason = error.strerror or str(error)
-            raise StoreError(f"the store {self.path} cannot be opened: {_advice(reason)}") from error
+            raise StoreError(
+                f"the store {self.path} cannot be opened: {_advice(reason)}"
+            ) from error
 
 
 def _advice(reason: str) -> str:

@@ -1,0 +1,58 @@
+"""What this machine has: cores, memory, GPUs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+
+#: nvidia-smi's columns that ``parse_gpus`` reads.
+QUERY = "--query-gpu=name,memory.used,utilization.gpu"
+#: A GPU with more memory in use than this (MiB) is somebody's.
+IDLE_BELOW = 64
+
+
+def cpus() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory() -> int | None:
+    """Bytes of memory of this machine; None where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+
+
+def gpus() -> dict[str, tuple[int, int]]:
+    """GPUs by model: how many there are and how many are idle; empty without nvidia-smi."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return {}
+    try:
+        done = subprocess.run(
+            [program, QUERY, "--format=csv,noheader,nounits"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        # a driver that does not answer gives no GPUs
+        return {}
+    return parse_gpus(done.stdout)
+
+
+def parse_gpus(text: str) -> dict[str, tuple[int, int]]:
+    """Read nvidia-smi's answer to ``QUERY`` with ``--format=csv,noheader,nounits``."""
+    total: Counter[str] = Counter()
+    idle: Counter[str] = Counter()
+    for line in text.splitlines():
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) < 3 or not fields[0]:
+            continue
+        total[fields[0]] += 1
+        used = fields[1]
+        idle[fields[0]] += int(used.isdigit() and int(used) < IDLE_BELOW)
+    return {model: (count, idle[model]) for model, count in total.items()}

@@ -1,0 +1,44 @@
+"""Targets and limits come from configuration files; what is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_hybrid.config import load_config
+from jupyter_hybrid.errors import ConfigError, UnknownTarget
+
+
+def test_local_is_there_without_any_file(tmp_path: Path) -> None:
+    config = load_config([str(tmp_path)])
+    target = config.target()
+    assert (target.name, target.executor) == ("local", "local")
+
+
+def test_the_users_file_wins_over_the_sites(tmp_path: Path) -> None:
+    user, site = tmp_path / "user", tmp_path / "site"
+    user.mkdir(), site.mkdir()
+    (site / "jupyter_hybrid_config.json").write_text(
+        '{"Hybrid": {"default_target": "dgx", "grace": 3.0, "targets": '
+        '{"dgx": {"executor": "local", "root": "/scratch", "price": 2}}}}'
+    )
+    (user / "jupyter_hybrid_config.py").write_text("c = get_config()\nc.Hybrid.grace = 5.0\n")
+    config = load_config([str(user), str(site)])
+    assert (config.grace, config.default_target) == (5.0, "dgx")
+    target = config.target("dgx")
+    assert target.root == Path("/scratch")
+    assert target.options == {"price": 2}
+
+
+def test_unknown_targets_are_refused_naming_the_known(tmp_path: Path) -> None:
+    with pytest.raises(UnknownTarget, match="no target named 'dxg'; there are: local"):
+        load_config([str(tmp_path)]).target("dxg")
+
+
+@pytest.mark.parametrize("text", ["c.Hybrid.grace = 'soon'", "1/0", "c.Hybrid.targets = {'x': {}}"])
+def test_wrong_configuration_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "jupyter_hybrid_config.py").write_text(f"c = get_config()\n{text}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config([str(tmp_path)]).target("x")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,216 @@
+"""The store: several processes at once, and the days on which things go wrong."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_hybrid.errors import Conflict, StoreError, UnknownJob, UsageError
+from jupyter_hybrid.job import Job, State, new_job_id
+from jupyter_hybrid.spec import Cause, ExitRecord, JobSpec, Resources
+from jupyter_hybrid.store import Store, default_directory
+from jupyter_hybrid.store.queries import VERSION, migrations, parse_queries, parse_statements
+
+
+def a_job(name: str = "demo", **changes: Any) -> Job:
+    spec = JobSpec(name=name, target="local", kind="notebook", parameters={"a": [1, None]})
+    values: dict[str, Any] = {
+        "id": new_job_id(),
+        "spec": spec,
+        "directory": "/j",
+        "created_at": 1.5,
+    }
+    return Job(**{**values, **changes})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store")
+
+
+def test_a_job_comes_back_as_it_was(store: Store) -> None:
+    spec = JobSpec(
+        name="naïve 日本 \udcff",
+        target="dgx",
+        kind="cell",
+        shown_cells=("a", "b"),
+        resources=Resources(gpus=2, gpu_type="v100", time=7.5),
+    )
+    record = ExitRecord("FAILED", Cause.CELL_ERROR, "boom", traceback=("one", "two"))
+    job = a_job(spec=spec, exit=record, handle={"pid": 3}, wanted=State.CANCELLED)
+    store.add(job)
+    assert store.get(job.id) == job
+    saved = store.save(job.evolve(state=State.PENDING))
+    assert saved.revision == 1
+    assert store.get(job.id) == saved
+
+
+def test_save_is_compare_and_set(store: Store) -> None:
+    job = store.add(a_job())
+    store.save(job.evolve(reason="first"))
+    with pytest.raises(Conflict, match="changed by another process"):
+        store.save(job.evolve(reason="second"))
+    assert store.get(job.id).reason == "first"
+    with pytest.raises(UnknownJob):
+        store.save(a_job())
+
+
+def test_eight_processes_count_together(store: Store) -> None:
+    job = store.add(a_job())
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from jupyter_hybrid.store import Store; from jupyter_hybrid.errors import Conflict\n"
+        "store = Store.open(Path(sys.argv[1])); done = 0\n"
+        "while done < 20:\n"
+        "    job = store.get(sys.argv[2])\n"
+        "    try: store.save(job.evolve(cells_done=job.cells_done + 1)); done += 1\n"
+        "    except Conflict: pass\n"
+    )
+    argv = [sys.executable, "-c", program, str(store.path.parent), job.id]
+    processes = [subprocess.Popen(argv) for _ in range(8)]
+    assert [process.wait(60) for process in processes] == [0] * 8
+    assert store.get(job.id).cells_done == 160
+
+
+def test_threads_use_one_store(store: Store) -> None:
+    threads = [threading.Thread(target=lambda: store.add(a_job())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.jobs()) == 8
+
+
+def test_jobs_are_found_by_prefix_and_last(store: Store) -> None:
+    one = store.add(a_job(id="0" * 25 + "1"))
+    two = store.add(a_job(id="0" * 24 + "20"))
+    assert store.find(one.id) == one
+    assert store.find("last") == two
+    assert store.find("0" * 24 + "2") == two
+    with pytest.raises(UsageError, match="several jobs begin with '00'"):
+        store.find("00")
+    with pytest.raises(UnknownJob, match=f"the newest are {two.id}"):
+        store.find("zz")
+
+
+def test_an_empty_store_says_so(store: Store) -> None:
+    with pytest.raises(UnknownJob, match="there is none yet"):
+        store.find("last")
+
+
+def test_filters_and_pages(store: Store) -> None:
+    jobs = [store.add(a_job(name=f"job {n}", id=f"{n:026d}")) for n in range(5)]
+    store.save(jobs[4].evolve(state=State.FAILED))
+    assert [j.id for j in store.unfinished()] == [j.id for j in reversed(jobs[:4])]
+    assert [j.id for j in store.jobs(limit=2)] == [jobs[4].id, jobs[3].id]
+    assert [j.id for j in store.jobs(limit=2, before=jobs[3].id)] == [jobs[2].id, jobs[1].id]
+    assert [j.spec.name for j in store.jobs(text="JOB 3")] == ["job 3"]
+    assert store.jobs(states=[State.FAILED])[0].id == jobs[4].id
+    assert store.jobs(target="dgx") == []
+
+
+def test_a_deleted_store_is_made_again_with_its_jobs(store: Store) -> None:
+    job = store.save(store.add(a_job()).evolve(state=State.RUNNING))
+    gone = store.add(a_job())
+    store.delete(gone.id)
+    store.path.unlink()
+    assert store.jobs() == [job]
+    assert store.save(job.evolve(reason="on")).revision == job.revision + 1
+
+
+def test_a_damaged_store_is_moved_aside_and_made_again(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = store.add(a_job())
+    store.path.write_bytes(b"this is not a database" * 100)
+    assert store.jobs() == [job]
+    assert "moved to" in caplog.text
+    assert len(list(store.path.parent.glob("jobs.sqlite.broken-*"))) == 1
+
+
+def test_the_store_is_private(store: Store) -> None:
+    store.add(a_job())
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
+
+
+def test_no_write_ahead_log(store: Store) -> None:
+    store.add(a_job())
+    connection = sqlite3.connect(store.path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    connection.close()
+
+
+def test_a_newer_store_is_refused(store: Store) -> None:
+    store.add(a_job())
+    connection = sqlite3.connect(store.path)
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    with pytest.raises(StoreError, match="upgrade jupyter-hybrid"):
+        store.jobs()
+
+
+def test_every_migration_is_counted() -> None:
+    assert len(migrations()) == VERSION
+
+
+def test_queries_and_statements_are_told_apart() -> None:
+    assert parse_queries("-- a --\n-- why\nSELECT 1;\n\n-- b --\nSELECT 2;\n") == {
+        "a": "-- why\nSELECT 1;",
+        "b": "SELECT 2;",
+    }
+    assert len(parse_statements("-- one; still a comment\nSELECT ';';\nSELECT 2;\n")) == 2
+
+
+def test_an_unusable_place_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="JUPYTER_HYBRID_DIR|doctor"):
+        Store.open(tmp_path / "file").jobs()
+
+
+def test_a_full_disk_is_one_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.add(a_job())
+    # SQLite's own limit stands for the disk's: the error is the same
+    real = sqlite3.connect
+
+    def limited(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = real(*args, **options)
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", limited)
+    with pytest.raises(StoreError, match="full; make room"):
+        for _ in range(100):
+            store.add(a_job(reason="x" * 5000))
+    monkeypatch.undo()
+    assert store.jobs()
+
+
+def test_the_directory_is_named_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_HYBRID_DIR", str(tmp_path / "here"))
+    assert default_directory() == tmp_path / "here"
+    assert stat.S_IMODE((tmp_path / "here").stat().st_mode) == 0o700
+
+
+def test_a_read_only_home_falls_back_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUPYTER_HYBRID_DIR")
+    # a file where the directory should be stops root as well
+    (tmp_path / "data").write_text("")
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.warns(UserWarning, match="may not outlive a reboot"):
+        directory = default_directory()
+    assert directory == tmp_path / f"jupyter-hybrid-{os.getuid()}"
