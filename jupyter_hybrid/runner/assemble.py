@@ -1,0 +1,160 @@
+"""Make the executed notebook from the notebook that was sent and the events so far.
+
+Pure: no Jupyter package is needed, so the supervisor can do it when the runner is dead, and the
+submitting side when the whole place is. Python 3.8, standard library only.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping, Optional
+
+from ..events import Event, Kind
+from .streams import StreamTail
+
+#: The id of the cell with parameters that papermill injects.
+INJECTED = "injected-parameters"
+
+
+def assemble(
+    notebook: Mapping[str, Any], events: Iterable[Event], blobs: Optional[Path] = None
+) -> Dict[str, Any]:
+    """A copy of the notebook that holds every output the events tell of.
+
+    ``blobs`` is the directory of large outputs; one that is missing is named in its place.
+    """
+    result = with_ids(copy.deepcopy(dict(notebook)))
+    state = _Assembly(result, blobs)
+    for event in events:
+        state.apply(event)
+    state.tail.end()
+    return result
+
+
+def with_ids(notebook: Dict[str, Any]) -> Dict[str, Any]:
+    """Give an id to each cell that lacks one, the same each time; changes and returns the notebook."""
+    seen = set()
+    cells = notebook.setdefault("cells", [])
+    for index, cell in enumerate(cells):
+        given = cell.get("id")
+        if not isinstance(given, str) or not given or given in seen:
+            source = "".join(cell.get("source") or "")
+            seed = f"{index}:{source}".encode("utf-8", "surrogatepass")
+            cell["id"] = hashlib.sha256(seed).hexdigest()[:12]
+        seen.add(cell["id"])
+        cell.setdefault("metadata", {})
+        if cell.get("cell_type") == "code":
+            cell.setdefault("outputs", [])
+            cell.setdefault("execution_count", None)
+    notebook.setdefault("metadata", {})
+    if int(notebook.get("nbformat_minor") or 0) < 5:
+        notebook["nbformat_minor"] = 5
+    notebook.setdefault("nbformat", 4)
+    return notebook
+
+
+class _Assembly:
+    """The notebook while events are applied to it."""
+
+    def __init__(self, notebook: Dict[str, Any], blobs: Optional[Path]) -> None:
+        self._notebook, self._blobs = notebook, blobs
+        self._cells = {cell["id"]: cell for cell in notebook["cells"]}
+        self._displays: Dict[str, List[Dict[str, Any]]] = {}
+        self._clear_next = ""
+        self.tail = StreamTail()
+        self._forget_outputs()
+
+    def _forget_outputs(self) -> None:
+        self.tail.end()
+        self._displays = {}
+        for cell in self._notebook["cells"]:
+            if cell.get("cell_type") == "code":
+                cell["outputs"], cell["execution_count"] = [], None
+
+    def apply(self, event: Event) -> None:
+        """Do to the notebook what the event says."""
+        data = event.data
+        if event.kind == Kind.STARTED:
+            # an earlier attempt's outputs are not this one's
+            self._forget_outputs()
+        elif event.kind == Kind.CELL and data.get("cell_id") not in self._cells:
+            self._inject(data)
+        elif event.kind == Kind.UPDATE:
+            self._update(data)
+        cell = self._cells.get(str(data.get("cell_id")))
+        if cell is None or cell.get("cell_type") != "code":
+            return
+        if event.kind == Kind.OUTPUT:
+            self._output(cell, data)
+        elif event.kind == Kind.CLEAR:
+            self._clear(cell, bool(data.get("wait")))
+        elif event.kind == Kind.CELL_END:
+            self._clear_next = ""
+            cell["execution_count"] = data.get("execution_count")
+
+    def _inject(self, data: Mapping[str, Any]) -> None:
+        """Put the cell that papermill injected where papermill puts it."""
+        if "source" not in data:
+            return
+        cell = {
+            "cell_type": "code",
+            "id": str(data["cell_id"]),
+            "metadata": {"tags": [INJECTED]},
+            "execution_count": None,
+            "outputs": [],
+            "source": data["source"],
+        }
+        cells = self._notebook["cells"]
+        tagged = (i for i, c in enumerate(cells) if "parameters" in c["metadata"].get("tags", ()))
+        cells.insert(next(tagged, -1) + 1, cell)
+        self._cells[cell["id"]] = cell
+
+    def _content(self, data: Mapping[str, Any]) -> Dict[str, Any]:
+        """The output or update, from the event or its blob."""
+        if "blob" not in data:
+            return dict(data.get("output") or data)
+        try:
+            found: Dict[str, Any] = json.loads((self._blobs or Path()).joinpath(
+                str(data["blob"])).read_bytes())
+            return found
+        except (OSError, ValueError):
+            size = data.get("size")
+            text = f"[an output of {size} bytes was shown here; its content has not been kept]"
+            return {
+                "output_type": "display_data",
+                "data": {"text/plain": text},
+                "metadata": {},
+            }
+
+    def _clear(self, cell: Dict[str, Any], wait: bool) -> None:
+        self.tail.end()
+        if wait:
+            self._clear_next = cell["id"]
+        else:
+            cell["outputs"] = []
+
+    def _output(self, cell: Dict[str, Any], data: Mapping[str, Any]) -> None:
+        output = self._content(data)
+        if self._clear_next == cell["id"]:
+            self.tail.end()
+            cell["outputs"], self._clear_next = [], ""
+        outputs = cell["outputs"]
+        if output.get("output_type") == "stream":
+            if not self.tail.add(outputs, output["name"], output["text"]):
+                outputs.append(output)
+                self.tail.begin(output)
+            return
+        self.tail.end()
+        transient = output.pop("transient", None) or {}
+        if transient.get("display_id"):
+            self._displays.setdefault(transient["display_id"], []).append(output)
+        outputs.append(output)
+
+    def _update(self, data: Mapping[str, Any]) -> None:
+        content = self._content(data)
+        for output in self._displays.get(str(data.get("display_id")), ()):
+            output["data"] = content.get("data", {})
+            output["metadata"] = content.get("metadata", {})

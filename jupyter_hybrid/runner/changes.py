@@ -1,0 +1,80 @@
+"""Which files the job made, changed and deleted.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping
+
+from ..paths import blob_path
+from .layout import Layout, stamp
+
+#: Directories whose content is made by the way and that nobody wants back.
+IGNORED = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache")
+
+
+def walk(directory: str, relative: str = "") -> Iterator["os.DirEntry[str]"]:
+    """Regular files below the directory; links are not followed."""
+    try:
+        with os.scandir(directory) as entries:
+            found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError:
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in IGNORED:
+                yield from walk(entry.path)
+        elif entry.is_file(follow_symlinks=False):
+            yield entry
+
+
+def find_changes(work: Path, layout: Layout, sent: Mapping[str, Any]) -> Dict[str, Any]:
+    """The manifest of changes: files that are new or differ from what was laid out, and deleted."""
+    prefix = len(str(work)) + 1
+    seen = set()
+    files: List[Dict[str, Any]] = []
+    for entry in walk(str(work)):
+        relative = entry.path[prefix:]
+        seen.add(relative)
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        before = layout.stamps.get(relative)
+        if before is not None and before == stamp(status):
+            continue
+        record = {
+            "path": relative,
+            "size": status.st_size,
+            "mtime": status.st_mtime,
+            "new": before is None,
+        }
+        files.append(record)
+    expected = [*layout.stamps, *layout.links, *sent]
+    deleted = [p for p in dict.fromkeys(expected) if p not in seen and not _exists(work, p)]
+    return {"files": files, "deleted": deleted}
+
+
+def _exists(work: Path, relative: str) -> bool:
+    return os.path.lexists(f"{work}/{relative}")
+
+
+def spoilt_blobs(work: Path, layout: Layout, blobs: Path) -> List[Path]:
+    """Blobs that a job wrote into through its hard link, past the guard in the kernel.
+
+    Only root can, by a program that is not Python. Such a blob must not be used again.
+    """
+    spoilt = []
+    for relative, (_, digest) in layout.linked.items():
+        before = layout.stamps[relative]
+        blob = blob_path(blobs, digest)
+        try:
+            now = stamp(blob.stat())
+        except OSError:
+            continue
+        if now[2] == before[2] and now[:2] != before[:2]:
+            spoilt.append(blob)
+    return spoilt

@@ -1,0 +1,219 @@
+"""papermill's notebook client, adopted to our kernel and telling everything as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Dict, Optional
+
+from nbclient.client import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+
+from ..events import Kind
+from .connect import connect_client
+from .emit import DiskFull
+from .endings import Ending
+from .outputs import OUTPUTS, quick_output, refuse_input
+from .session import CellTimes, Session
+from .streams import StreamTail
+from .widgets import VIEW, ProgressWidgets, static_form
+
+#: Seconds between two looks whether the kernel lives, and how long its last words are awaited.
+ALIVE_INTERVAL, LAST_WORDS = 0.1, 0.1
+#: Seconds of silence after a cell's reply in which its outputs are awaited. A flood takes long.
+IOPUB_TIMEOUT = 3600
+
+
+class HybridClient(PapermillNotebookClient):
+    """Executes the cells one by one; outputs become events the moment they arrive."""
+
+    session: Session
+
+    def __init__(self, nb_man: Any, session: Session, **options: Any) -> None:
+        super().__init__(nb_man, raise_on_iopub_timeout=False, **options)
+        self.session = session
+        self.iopub_timeout = IOPUB_TIMEOUT
+        self._tail = StreamTail()
+        self._times = CellTimes()
+        self._widgets = ProgressWidgets(self._on_progress)
+        self._cell_id = ""
+        self._number = self._total = 0
+
+    def execute(self, **kwargs: Any) -> Any:
+        """Execute the notebook; raises ``Ending`` where something other than a cell ends it."""
+        self.reset_execution_trackers()
+        loop = self.session.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        task = loop.create_task(self._drive())
+        self.session.cancel_drive = task.cancel
+        try:
+            self.session.check()
+            loop.run_until_complete(task)
+        except (asyncio.CancelledError, DeadKernelError):
+            self.session.check()
+            raise Ending(self.session.why_kernel_died()) from None
+        finally:
+            self._settle()
+        return self.nb
+
+    async def _drive(self) -> None:
+        info = await connect_client(self, self.session)
+        language = info.get("language_info") or {}
+        self.nb.metadata["language_info"] = language
+        cells = [cell for cell in self.nb.cells if self._is_executed(cell)]
+        self._total = len(cells)
+        self.session.emitter.emit(
+            Kind.KERNEL, name=self.kernel_name, language=language.get("name"), total=self._total
+        )
+        for index, cell in enumerate(self.nb.cells):
+            self.session.check()
+            if not await self._one_cell(cell, index):
+                break
+        self.set_widgets_metadata()
+
+    def _is_executed(self, cell: Any) -> bool:
+        return (
+            cell.cell_type == "code"
+            and bool(cell.source.strip())
+            and self.skip_cells_with_tag not in cell.metadata.get("tags", [])
+        )
+
+    async def _one_cell(self, cell: Any, index: int) -> bool:
+        """Execute one cell as papermill does; False where the notebook ends here."""
+        executed = self._is_executed(cell)
+        self.nb_man.cell_start(cell, index)
+        status = "stopped"
+        if executed:
+            self._begin(cell)
+        try:
+            await self.async_execute_cell(cell, index)
+            status = "ok"
+        except CellExecutionError as error:
+            self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+            exits = error.ename == "SystemExit" and error.evalue in ("", "0")
+            status = "stopped" if self.session.stopping else "ok" if exits else "error"
+            return False
+        finally:
+            self._settle()
+            if status == "stopped":
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index)
+            self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+            if executed:
+                self._end(cell, status)
+        return True
+
+    def _begin(self, cell: Any) -> None:
+        self._number += 1
+        self._cell_id = cell.id
+        self._times.begin(cell.id)
+        line = next(line for line in cell.source.splitlines() if line.strip())
+        extra = {} if cell.id in self.session.sent_ids else {"source": cell.source}
+        self.session.emitter.emit(
+            Kind.CELL,
+            cell_id=cell.id,
+            number=self._number,
+            total=self._total,
+            line=line.strip()[:200],
+            **extra,
+        )
+
+    def _end(self, cell: Any, status: str) -> None:
+        self.session.emitter.emit(
+            Kind.CELL_END,
+            cell_id=cell.id,
+            status=status,
+            seconds=self._times.seconds(cell.id),
+            execution_count=cell.get("execution_count"),
+        )
+
+    def _settle(self) -> None:
+        """Everything the kernel has said so far is in the notebook and in the events."""
+        self._tail.end()
+        self._widgets.settle(self.widget_state)
+        self.session.streams.flush()
+
+    async def _async_poll_kernel_alive(self) -> None:
+        while await self.km.is_alive():
+            await asyncio.sleep(ALIVE_INTERVAL)
+        # what the kernel said just before may still be on its way
+        await asyncio.sleep(LAST_WORDS)
+        if self.task_poll_for_reply is not None:
+            self.task_poll_for_reply.cancel()
+
+    def process_message(self, msg: Dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Put one message of the kernel into the notebook and the events."""
+        try:
+            return self._process(msg, cell, cell_index)
+        except DiskFull:
+            self.session.stop_for_space()
+            return None
+
+    def _process(self, msg: Dict[str, Any], cell: Any, cell_index: int) -> Any:
+        kind, content = msg["msg_type"], msg["content"]
+        hooked = bool(self.output_hook_stack[msg["parent_header"].get("msg_id")])
+        if kind == "stream":
+            self._on_stream(cell, cell_index, content, hooked, msg)
+            return None
+        if kind == "error" and content.get("ename") == "StdinNotImplementedError":
+            refuse_input(content)
+        if kind in ("clear_output", "update_display_data"):
+            self.session.streams.flush()
+            self._tail.end()
+        output = NotebookClient.process_message(self, msg, cell, cell_index)
+        if kind == "clear_output" and not hooked:
+            self.session.emitter.emit(
+                Kind.CLEAR, cell_id=cell.id, wait=bool(content.get("wait"))
+            )
+        elif kind == "update_display_data":
+            self._on_update(content)
+        elif kind.startswith("comm_"):
+            self._widgets.changed(self.widget_state, content.get("comm_id", ""))
+        elif output is not None or (hooked and kind in OUTPUTS):
+            self._on_output(cell, output, msg)
+        return output
+
+    def _on_stream(
+        self, cell: Any, cell_index: int, content: Dict[str, Any], hooked: bool, msg: Dict[str, Any]
+    ) -> None:
+        name, text = content["name"], content["text"]
+        if hooked:
+            NotebookClient.process_message(self, msg, cell, cell_index)
+        else:
+            if self.clear_before_next_output:
+                self._tail.end()
+                cell.outputs[:] = []
+                self.clear_display_id_mapping(cell_index)
+                self.clear_before_next_output = False
+            if not self._tail.add(cell.outputs, name, text):
+                output = NotebookNode(output_type="stream", name=name, text=text)
+                cell.outputs.append(output)
+                self._tail.begin(output)
+        self.session.streams.add(cell.id, name, text)
+
+    def _on_output(self, cell: Any, output: Optional[Any], msg: Dict[str, Any]) -> None:
+        self._tail.end()
+        self.session.streams.flush()
+        shown = dict(quick_output(msg) if output is None else output)
+        display_id = (msg["content"].get("transient") or {}).get("display_id")
+        if VIEW in shown.get("data", {}) and output is not None:
+            by_widget = self._widgets.show(self.widget_state, output, display_id)
+            if by_widget is not None:
+                display_id = by_widget
+                model_id = shown["data"][VIEW]["model_id"]
+                shown["data"] = static_form(self.widget_state, model_id)
+        if display_id:
+            shown["transient"] = {"display_id": display_id}
+        self.session.emitter.emit_output(cell.id, shown)
+
+    def _on_update(self, content: Dict[str, Any]) -> None:
+        display_id = (content.get("transient") or {}).get("display_id")
+        if display_id:
+            data = {"data": content["data"], "metadata": content.get("metadata") or {}}
+            self.session.emitter.emit_update(self._cell_id, display_id, data)
+
+    def _on_progress(self, display_id: str, data: Dict[str, Any]) -> None:
+        self.session.streams.flush()
+        self.session.emitter.emit_update(
+            self._cell_id, display_id, {"data": data, "metadata": {}}
+        )

@@ -1,0 +1,186 @@
+"""The runner's course: kernel first, everything else while it boots, the exit record last."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from ..errors import BundleError, HybridError, NotebookError
+from ..paths import JobPaths
+from .kernel import (
+    KernelNotStarted,
+    LogTail,
+    RunningKernel,
+    kernel_environment,
+    socket_directory,
+    start_kernel,
+)
+from .kernelspec import Kernel, KernelMissing, find_kernel
+from .supervise import Control
+
+
+def _kernel_cwd(paths: JobPaths, spec: Dict[str, Any]) -> Path:
+    from .layout import safe_path
+
+    relative = str(spec.get("cwd") or ".")
+    cwd = paths.work if relative == "." else paths.work / safe_path(relative)
+    cwd.mkdir(parents=True, exist_ok=True)
+    return cwd
+
+
+class Runner:
+    """One job from its directory to its exit record."""
+
+    def __init__(self, paths: JobPaths, blobs: Path, control: Control, claim: Dict[str, Any]):
+        self._paths, self._blobs, self._control, self._claim = paths, blobs, control, claim
+        self._cwd = paths.work
+        self._kernel: Any = None
+        self._started: Any = None
+        self._start_error: Optional[HybridError] = None
+        self._env: Dict[str, str] = {}
+        self._log = LogTail()
+
+    def start(self, spec: Dict[str, Any]) -> None:
+        """Start the kernel, before anything is imported that it does not need."""
+        try:
+            self._cwd = _kernel_cwd(self._paths, spec)
+            self._kernel = find_kernel(spec.get("kernel"))
+            self._env = kernel_environment(
+                os.environ, self._kernel, spec.get("env") or {}, self._paths
+            )
+            # others may read files of the work directory at their start: those must be there first
+            if self._kernel.provisioner is None and _is_python(self._kernel):
+                self._started = self._start()
+        except (KernelMissing, KernelNotStarted, BundleError) as error:
+            self._start_error = error
+
+    def _start(self) -> RunningKernel:
+        directory = self._control.sockets
+        if directory is None:
+            directory = self._control.sockets = socket_directory()
+        return start_kernel(self._kernel, directory, self._cwd, self._env)
+
+    def conduct(self) -> None:
+        """Execute the notebook and write everything that is to be known of it."""
+        from .endings import Ending, completed, failed, from_os_error
+        from .finish import Finish
+        from .session import Session
+
+        session = Session(self._paths, self._control)
+        session.watch_signals()
+        session.kernel = self._started
+        finish = Finish(session, self._blobs)
+        doing = "preparing the job"
+        try:
+            self._prepare(session, finish)
+            doing = "executing the notebook"
+            self._execute(session)
+            record = completed()
+        except Ending as ending:
+            record = ending.record
+        except OSError as error:
+            traceback.print_exc()
+            record = from_os_error(error, doing)
+        # the runner's door: whatever else goes wrong must end in an exit record
+        except Exception as error:  # noqa: BLE001
+            traceback.print_exc()
+            record = failed(*_translate(error, doing))
+        finish.write(record)
+
+    def _prepare(self, session: Any, finish: Any) -> None:
+        from ..events import Kind
+        from ..spec import Cause, JobSpec
+        from .endings import Ending, failed
+        from .guest import bootstrap_code
+        from .layout import lay_out
+
+        session.spec = JobSpec.from_json(json.loads(self._paths.spec.read_bytes()))
+        session.emitter.emit(
+            Kind.STARTED,
+            host=self._claim["host"],
+            pid=self._claim["pid"],
+            python=".".join(map(str, sys.version_info[:3])),
+            attempt=self._claim["attempt"],
+        )
+        if self._start_error is not None:
+            cause = Cause.INTERNAL
+            if isinstance(self._start_error, (KernelMissing, KernelNotStarted)):
+                cause = Cause.KERNEL_START
+            raise Ending(failed(cause, str(self._start_error)))
+        self._read(session)
+        is_python = _is_python(self._kernel)
+        finish.sent = self._manifest()
+        finish.layout = lay_out(finish.sent, self._paths.work, self._blobs, may_link=is_python)
+        session.bootstrap = bootstrap_code(self._paths, finish.layout) if is_python else ""
+        if self._started is None and self._kernel.provisioner is None:
+            session.kernel = self._started = self._start()
+        session.kernel_log, session.kernel_cwd = self._log, self._cwd
+        session.kernel_env, session.kernel_name = self._env, self._kernel.name
+        session.check()
+
+    def _read(self, session: Any) -> None:
+        from .documents import read_document
+
+        session.notebook = self.document = read_document(self._paths.notebook)
+        session.sent_ids = [cell["id"] for cell in self.document["cells"]]
+        _check_parameters(session.spec.parameters, session.spec.language)
+
+    def _manifest(self) -> Dict[str, Any]:
+        try:
+            data = json.loads(self._paths.files.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise BundleError(f"files.json is not a file manifest: {error}") from error
+        return data if isinstance(data, dict) else {}
+
+    def _execute(self, session: Any) -> None:
+        from .imports import load_papermill
+
+        load_papermill()
+        session.check()
+        from .engine import execute
+
+        execute(self.document, session)
+
+
+def _is_python(kernel: Kernel) -> bool:
+    # bash_kernel and others start with python -m as well; the language tells
+    return kernel.language == "python"
+
+
+def _check_parameters(parameters: Any, language: str) -> None:
+    wrong: List[str] = [name for name in parameters if not str(name).isidentifier()]
+    if wrong and language == "python":
+        raise NotebookError(
+            f"{wrong[0]!r} is not a name that Python can assign to, so it cannot be a parameter."
+        )
+
+
+def _translate(error: Exception, doing: str) -> "tuple[str, str]":
+    """Cause and sentence for an error that nobody has put into words yet."""
+    from ..spec import Cause
+    from .emit import DiskFull
+    from .endings import disk_full
+
+    if isinstance(error, NotebookError):
+        return Cause.BAD_NOTEBOOK, str(error)
+    if isinstance(error, KernelNotStarted):
+        return Cause.KERNEL_START, str(error)
+    if isinstance(error, BundleError):
+        return Cause.INTERNAL, str(error)
+    if isinstance(error, DiskFull):
+        return Cause.DISK_FULL, disk_full("the job directory").message
+    if isinstance(error, ImportError):
+        return Cause.INTERNAL, (
+            f"The job's environment lacks what executes notebooks ({error}). Install papermill "
+            "and ipykernel there, or name an image that has them."
+        )
+    return Cause.INTERNAL, (
+        f"While {doing}: {type(error).__name__}: {error}. This is an error of jupyter-hybrid; "
+        "%remote logs has the details."
+    )

@@ -1,0 +1,172 @@
+"""How a job ended, in one sentence and in a record. Standard library only."""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+import time
+from dataclasses import replace
+from typing import Optional
+
+from ..paths import JobPaths
+from ..spec import CANCELLED, COMPLETED, FAILED, Cause, ExitRecord
+from .documents import write_bytes
+from .memory import human
+
+#: What a signal means, for readers who do not know their names.
+SIGNALS = {
+    "SIGSEGV": "segmentation fault",
+    "SIGKILL": "killed",
+    "SIGABRT": "aborted",
+    "SIGBUS": "bus error",
+    "SIGFPE": "arithmetic error",
+    "SIGILL": "illegal instruction",
+    "SIGTERM": "terminated",
+    "SIGINT": "interrupted",
+    "SIGXCPU": "CPU time limit exceeded",
+    "SIGXFSZ": "file size limit exceeded",
+}
+
+
+class Ending(Exception):
+    """The job ends here, with this record."""
+
+    def __init__(self, record: ExitRecord) -> None:
+        super().__init__(record.message)
+        self.record = record
+
+
+def signal_words(number: int) -> str:
+    """A signal in words: ``segmentation fault (SIGSEGV)``."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return f"{SIGNALS[name]} ({name})" if name in SIGNALS else name
+
+
+def death_words(returncode: int) -> str:
+    """How a process ended, from ``Popen.returncode``."""
+    return signal_words(-returncode) if returncode < 0 else f"exit code {returncode}"
+
+
+def failed(cause: str, message: str) -> ExitRecord:
+    """The record of a job that did not complete."""
+    return ExitRecord(FAILED, cause, message)
+
+
+def completed() -> ExitRecord:
+    """The record of a job that did."""
+    return ExitRecord(COMPLETED)
+
+
+def cancelled(asked: bool) -> ExitRecord:
+    """The record of a job that was told to end; ``asked`` by its user, or else by the place."""
+    if asked:
+        message = "The job was cancelled; what it had printed and written until then is kept."
+    else:
+        message = (
+            "The place ended the job with SIGTERM, though nobody cancelled it: it was preempted, "
+            "its time was up or the machine went down. Submit it again; what it had printed and "
+            "written is kept."
+        )
+    return ExitRecord(CANCELLED, Cause.CANCELLED, message)
+
+
+def out_of_time(seconds: float) -> ExitRecord:
+    """The record of a job that took longer than its wall time."""
+    message = (
+        f"The job was stopped after its wall time of {seconds:g} s. Ask for more with --time; "
+        "what it had printed and written until then is kept."
+    )
+    return failed(Cause.WALL_TIME, message)
+
+
+def over_memory(used: int, limit: int) -> ExitRecord:
+    """The record of a job that used more memory than it had asked for."""
+    message = (
+        f"The job used {human(used)} of memory, more than its limit of {human(limit)}. Ask for "
+        "more with --mem, or work on less data at a time."
+    )
+    return failed(Cause.OUT_OF_MEMORY, message)
+
+
+def oom_killed() -> ExitRecord:
+    """The record of a job whose kernel the operating system ended for lack of memory."""
+    message = (
+        "The machine ran out of memory and ended the kernel (SIGKILL by the OOM killer). Ask for "
+        "more with --mem, or work on less data at a time."
+    )
+    return failed(Cause.OUT_OF_MEMORY, message)
+
+
+def kernel_died(returncode: Optional[int], restarted: bool = False) -> ExitRecord:
+    """The record of a job whose kernel's process ended in the middle."""
+    if returncode is None:
+        return failed(Cause.KERNEL_DIED, "The kernel died, and nothing tells why.")
+    message = f"The kernel died while the notebook was executed: {death_words(returncode)}."
+    if returncode == -signal.SIGKILL:
+        message += " Somebody killed it, or the machine ran out of memory."
+    elif returncode < 0:
+        message += " A compiled library crashed; what had been printed before is in the outputs."
+    else:
+        message += " Something in the cell ended the process, as os._exit and exit do."
+    record = failed(Cause.KERNEL_DIED, message)
+    if returncode < 0:
+        return replace(record, signal=-returncode)
+    return replace(record, code=returncode)
+
+
+def runner_died(status: int) -> ExitRecord:
+    """The record of a job whose runner died, from its wait status as a return code."""
+    message = (
+        f"The process that drove the notebook died: {death_words(status)}. What the notebook had "
+        "printed until then is kept. Submit it again; %remote logs shows what the process wrote."
+    )
+    record = failed(Cause.RUNNER_DIED, message)
+    return replace(record, signal=-status) if status < 0 else replace(record, code=status)
+
+
+def disk_full(where: str) -> ExitRecord:
+    """The record of a job that could not write any more."""
+    message = (
+        f"No space is left on the disk of {where}. Delete what is not needed there or write "
+        "elsewhere; outputs until then are kept."
+    )
+    return failed(Cause.DISK_FULL, message)
+
+
+def from_os_error(error: OSError, doing: str) -> ExitRecord:
+    """The record of a job that ended because a file could not be read or written."""
+    where = str(error.filename or "the job directory")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(where)
+    return failed(Cause.INTERNAL, f"While {doing}: {where}: {error.strerror or error}.")
+
+
+class Clock:
+    """When the job began, by the clock on the wall and by one that never jumps."""
+
+    def __init__(self) -> None:
+        self.wall, self._monotonic = time.time(), time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds since the job began, whatever was done to the clock meanwhile."""
+        return time.monotonic() - self._monotonic
+
+    def finish(self, record: ExitRecord, peak_memory: Optional[int] = None) -> ExitRecord:
+        """The record with its times."""
+        seconds = self.seconds()
+        return replace(
+            record,
+            started_at=self.wall,
+            finished_at=self.wall + seconds,
+            seconds=round(seconds, 4),
+            peak_memory=record.peak_memory if peak_memory is None else peak_memory,
+        )
+
+
+def write_exit(paths: JobPaths, record: ExitRecord) -> None:
+    """Write the exit record: by rename, and on the disk for good when this returns."""
+    write_bytes(paths.exit, json.dumps(record.to_json()).encode("utf-8"), sync=True)

@@ -1,0 +1,157 @@
+"""The papermill engine: papermill's conventions around our notebook client."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Optional
+
+import nbclient.client
+import papermill.execute
+from nbformat import from_dict
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillException, PapermillExecutionError
+from papermill.version import version as papermill_version
+
+from ..spec import FAILED, Cause, ExitRecord
+from .assemble import INJECTED
+from .client import HybridClient
+from .endings import Ending, disk_full, failed
+from .outputs import REFUSED, quick_output
+from .session import Session
+
+NAME = "hybrid"
+
+
+class HybridEngine(NBClientEngine):
+    """Executes a notebook in the kernel that the runner has started."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, session: Any = None, **kwargs: Any
+    ) -> Any:
+        """Execute the notebook of papermill's manager; called by papermill."""
+        session.notebook = nb_man.nb
+        # there is no output file to save
+        nb_man.autosave_cell_every = 0
+        _name_injected(nb_man.nb, session)
+        client = HybridClient(nb_man, session, kernel_name=kernel_name, timeout=None)
+        return client.execute()
+
+
+def _name_injected(notebook: Any, session: Session) -> None:
+    """Give papermill's cell the id under which the events speak of it."""
+    sent = set(session.sent_ids)
+    for cell in notebook.cells:
+        if cell.get("id") not in sent and INJECTED in cell.metadata.get("tags", ()):
+            cell["id"] = INJECTED
+
+
+def _node(document: Mapping[str, Any]) -> Any:
+    """The notebook as papermill's loader would return it, without writing and checking it twice."""
+    notebook = from_dict(document)
+    notebook.metadata.setdefault(
+        "papermill",
+        from_dict(
+            {
+                "default_parameters": {},
+                "parameters": {},
+                "environment_variables": {},
+                "version": papermill_version,
+            }
+        ),
+    )
+    for cell in notebook.cells:
+        cell.metadata.setdefault("tags", [])
+        cell.metadata.setdefault("papermill", from_dict({}))
+    return notebook
+
+
+def _patch(document: Mapping[str, Any], session: Session) -> None:
+    """In this process papermill reads the notebook we have, and what it would write we keep."""
+
+    def load(path: str) -> Any:
+        return _node(document)
+
+    def keep(notebook: Any, path: Optional[str]) -> None:
+        session.notebook = notebook
+
+    papermill.execute.load_notebook_node = load
+    papermill.execute.write_ipynb = keep
+    nbclient.client.output_from_msg = quick_output  # type: ignore[assignment]
+    papermill_engines.register(NAME, HybridEngine)
+
+
+def execute(document: Mapping[str, Any], session: Session) -> None:
+    """Execute the notebook; raises ``Ending`` unless every cell went well.
+
+    ``session.notebook`` has the outputs afterwards, however it ended.
+    """
+    spec = session.spec
+    _patch(document, session)
+    path = spec.notebook_path or "notebook.ipynb"
+    try:
+        papermill.execute.execute_notebook(
+            # papermill formats paths with the parameters
+            path.replace("{", "{{").replace("}", "}}"),
+            None,
+            parameters=dict(spec.parameters),
+            engine_name=NAME,
+            kernel_name=session.kernel_name,
+            language=spec.language,
+            progress_bar=False,
+            session=session,
+        )
+    except PapermillExecutionError as error:
+        session.check()
+        raise Ending(_cell_error(error, session)) from None
+    except PapermillException as error:
+        raise Ending(failed(Cause.BAD_NOTEBOOK, _papermill_words(error, session))) from error
+    finally:
+        _repair(session.notebook)
+
+
+def _repair(notebook: Any) -> None:
+    """A cell that never began is still pending: papermill calls it completed when it stops."""
+    for cell in getattr(notebook, "cells", ()):
+        state: Dict[str, Any] = cell.metadata.get("papermill") or {}
+        if state.get("status") == "completed" and not state.get("start_time"):
+            state["status"] = "pending"
+
+
+def _papermill_words(error: PapermillException, session: Session) -> str:
+    text = str(error)
+    if "parameter translator" in text:
+        return (
+            f"Parameters cannot be passed to a notebook in {session.spec.language!r}: papermill "
+            "has no translation for that language. Leave the parameters out and set the values "
+            "in the notebook."
+        )
+    return f"papermill refused the notebook: {text}"
+
+
+def _cell_error(error: PapermillExecutionError, session: Session) -> ExitRecord:
+    cell_id = _failing_cell(session)
+    evalue, cause = str(error.evalue), Cause.CELL_ERROR
+    message = f"{error.ename}: {evalue.strip().splitlines()[0][:500]}" if evalue.strip() else (
+        str(error.ename)
+    )
+    message = f"A cell failed with {message}. Nothing after it was executed."
+    if error.ename == "StdinNotImplementedError":
+        cause, message, evalue = Cause.INPUT_REFUSED, REFUSED, REFUSED
+    elif error.ename == "OSError" and "[Errno 28]" in evalue:
+        cause, message = Cause.DISK_FULL, disk_full(str(session.paths.work)).message
+    return ExitRecord(
+        FAILED,
+        cause,
+        message,
+        cell_id=cell_id,
+        ename=str(error.ename),
+        evalue=evalue,
+        traceback=tuple(map(str, error.traceback or ())),
+    )
+
+
+def _failing_cell(session: Session) -> Optional[str]:
+    for cell in session.notebook.cells:
+        if any(output.output_type == "error" for output in cell.get("outputs", ())):
+            return str(cell.id)
+    return None

@@ -1,0 +1,47 @@
+"""What the runner brings along for the kernel: a directory with two packages and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any, Dict
+
+from ..paths import JobPaths
+from .layout import Layout
+
+#: Seconds after which printed text leaves a Python kernel.
+FLUSH_INTERVAL = 0.02
+
+
+def guest_directory(paths: JobPaths) -> Path:
+    """A directory from which the kernel imports jupyter_hybrid and cloudpickle if it lacks them.
+
+    Links instead of the runner's own site-packages, which would bring all its packages along.
+    """
+    guest = paths.runtime / "guest"
+    guest.mkdir(parents=True, exist_ok=True)
+    packages = {"jupyter_hybrid": Path(__file__).resolve().parent.parent}
+    spec = importlib.util.find_spec("cloudpickle")
+    if spec is not None and spec.origin:
+        packages["cloudpickle"] = Path(spec.origin).resolve().parent
+    for name, target in packages.items():
+        link = guest / name
+        if not link.is_symlink():
+            link.symlink_to(target)
+    return guest
+
+
+def bootstrap_code(paths: JobPaths, layout: Layout) -> str:
+    """The code that prepares a Python kernel, as one expression without a trace."""
+    inodes = [[layout.stamps[path][2], mode] for path, (mode, _) in layout.linked.items()]
+    settings: Dict[str, Any] = {
+        "guest": str(guest_directory(paths)),
+        "flush_interval": FLUSH_INTERVAL,
+        "device": paths.work.stat().st_dev if inodes else 0,
+        "inodes": inodes,
+    }
+    file = Path(__file__).with_name("bootstrap.py")
+    scope = {"__name__": "jupyter_hybrid_bootstrap", "SETTINGS": settings}
+    # literals of str, int, float and list: repr is their source in any Python
+    source = f"compile(open({str(file)!r}, encoding='utf-8').read(), {str(file)!r}, 'exec')"
+    return f"exec({source}, {scope!r})"

@@ -1,0 +1,83 @@
+"""Import papermill without the half of its dependencies that a runner never calls.
+
+The kernel boots meanwhile, on as few as one core, so every module that is not read makes the job
+start sooner. All of this concerns the runner's own process; no kernel ever sees it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from types import ModuleType
+from typing import Any, Callable, Dict, List
+
+#: jsonschema's optional format checkers: a grammar compiled at import takes up to a second.
+FORMATS = ("rfc3987_syntax", "rfc3987", "isoduration", "fqdn", "webcolors", "uri_template")
+
+
+class _SchemaError(Exception):
+    """Stands in for jsonschema's ValidationError, of which nbformat derives its own."""
+
+    def __init__(self, message: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.__dict__.update(details)
+
+
+class _Validator:
+    """Stands in for the validator that nbformat keeps beside fastjsonschema, its default."""
+
+    def __init__(self, schema: Any) -> None:
+        self.schema = schema
+
+
+def _stand_ins() -> Dict[str, ModuleType]:
+    """Modules that papermill and nbformat import at their top and that nothing here calls."""
+    # http and s3 notebooks, and the command line's help
+    modules = {name: ModuleType(name) for name in ("requests", "click")}
+    if importlib.util.find_spec("fastjsonschema") is not None:
+        schema = ModuleType("jsonschema")
+        errors = ModuleType("jsonschema.exceptions")
+        schema.__dict__.update(Draft4Validator=_Validator, exceptions=errors, __path__=[])
+        for module in (schema, errors):
+            module.__dict__.update(ValidationError=_SchemaError, ErrorTree=_SchemaError)
+        modules.update({"jsonschema": schema, "jsonschema.exceptions": errors})
+    return {name: module for name, module in modules.items() if name not in sys.modules}
+
+
+def _without_stand_ins(load: Callable[[], None], added: List[str]) -> None:
+    for name in added:
+        sys.modules.pop(name, None)
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in ("papermill", "nbformat", "nbclient"):
+            del sys.modules[name]
+    load()
+
+
+def _load() -> None:
+    import nbclient.client
+    import nbformat.v4
+    import papermill.execute  # noqa: F401
+
+
+def prepare_imports() -> None:
+    """Keep jsonschema's slow optional parts out of this process."""
+    for name in FORMATS:
+        # None makes an import fail as if the module were not installed
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+def load_papermill() -> None:
+    """papermill, nbclient and nbformat can be imported at once; raises ``ImportError``."""
+    prepare_imports()
+    added = _stand_ins()
+    sys.modules.update(added)
+    try:
+        _load()
+    except (ImportError, AttributeError, TypeError):
+        # another version needs more of them than the ones known here do
+        _without_stand_ins(_load, list(added))
+    finally:
+        for name, module in added.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]

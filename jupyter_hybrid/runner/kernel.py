@@ -1,0 +1,204 @@
+"""Start the kernel: first of all, with nothing but the standard library.
+
+The kernel talks over sockets in a private directory, never over TCP, where every user of the
+machine could connect.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional
+
+from ..errors import HybridError
+from ..paths import JobPaths
+from .kernelspec import Kernel
+from .processes import PR_SET_PDEATHSIG, prctl
+
+#: Paths of sockets may have 107 bytes on Linux; some kernels allow fewer.
+SOCKET_PATH = 100
+#: Channels with the number that ends each one's socket path.
+CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
+
+#: Variables of the session that started the job, which are none of the job's business.
+SESSION_VARIABLES = ("JPY_SESSION_NAME", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT")
+SESSION_PREFIXES = ("JUPYTERHUB_", "JPY_API_TOKEN", "JUPYTER_TOKEN", "CONFIGPROXY_")
+
+
+class KernelNotStarted(HybridError):
+    """The kernel could not be started."""
+
+
+@dataclass
+class RunningKernel:
+    """A kernel that has been started, and where it is reached."""
+
+    kernel: Kernel
+    process: "subprocess.Popen[bytes]"
+    directory: Path
+    connection_file: Path
+    started: float
+
+    def sockets(self) -> List[Path]:
+        """The sockets that the kernel makes once it is ready to be connected to."""
+        return [self.directory / f"k-{number}" for number in CHANNELS.values()]
+
+    def interrupt(self) -> None:
+        """Interrupt what the kernel and its children are doing."""
+        try:
+            os.killpg(self.process.pid, signal.SIGINT)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def socket_directory() -> Path:
+    """A new private directory whose sockets have short enough paths.
+
+    Raises ``KernelNotStarted`` where there is no place for it.
+    """
+    name = f"jh-{os.getpid()}-{os.urandom(4).hex()}"
+    places = (os.environ.get("TMPDIR", "/tmp"), "/tmp", "/dev/shm", "/run")
+    for parent in places:
+        if len(os.fsencode(parent)) + len(name) + len("//k-5") < SOCKET_PATH:
+            directory = Path(parent, name)
+            try:
+                directory.mkdir(mode=0o700)
+            except OSError:
+                continue
+            return directory
+    raise KernelNotStarted(
+        f"No directory for the kernel's sockets: {places[0]} cannot be written or its path is too "
+        "long, and neither can /tmp. Set TMPDIR to a short path for the job."
+    )
+
+
+def connection(directory: Path, name: str) -> Dict[str, Any]:
+    """What the kernel's connection file says."""
+    info: Dict[str, Any] = {f"{channel}_port": n for channel, n in CHANNELS.items()}
+    info.update(
+        transport="ipc",
+        ip=str(directory / "k"),
+        key=os.urandom(16).hex(),
+        signature_scheme="hmac-sha256",
+        kernel_name=name,
+    )
+    return info
+
+
+def kernel_environment(
+    base: Mapping[str, str], kernel: Kernel, extra: Mapping[str, str], paths: JobPaths
+) -> Dict[str, str]:
+    """The kernel's environment variables: the place's, without the submitting session's."""
+    env = {
+        name: value
+        for name, value in base.items()
+        if name not in SESSION_VARIABLES and not name.startswith(SESSION_PREFIXES)
+    }
+    env.update(writable_homes(env, paths.runtime))
+    env.update(kernel.env)
+    env.update({name: str(value) for name, value in extra.items()})
+    env["JUPYTER_HYBRID_JOB_DIR"] = str(paths.directory)
+    env.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    return env
+
+
+def writable_homes(env: Mapping[str, str], runtime: Path) -> Dict[str, str]:
+    """Directories of our own for whatever a kernel keeps there, where the real ones are read-only."""
+    home = env.get("HOME", "")
+    if home and os.access(home, os.W_OK | os.X_OK):
+        return {}
+    changed = {
+        "HOME": "home",
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "jupyter/config",
+        "JUPYTER_DATA_DIR": "jupyter/data",
+        "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
+        "XDG_CACHE_HOME": "cache",
+        "XDG_CONFIG_HOME": "config",
+        "XDG_DATA_HOME": "data",
+        "MPLCONFIGDIR": "matplotlib",
+    }
+    found = {}
+    for name, folder in changed.items():
+        current = env.get(name, "")
+        if not (current and os.access(current, os.W_OK | os.X_OK)):
+            directory = runtime / folder
+            directory.mkdir(parents=True, exist_ok=True)
+            found[name] = str(directory)
+    if home and "PYTHONUSERBASE" not in env:
+        # what is installed there for the user can still be read
+        found["PYTHONUSERBASE"] = str(Path(home, ".local"))
+    return found
+
+
+def _die_with_runner() -> None:
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def start_kernel(
+    kernel: Kernel, directory: Path, cwd: Path, env: Mapping[str, str]
+) -> RunningKernel:
+    """Start the kernel's process and return at once; raises ``KernelNotStarted``.
+
+    ``directory`` is a private one for its sockets.
+    """
+    file = directory / "connection.json"
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(connection(directory, kernel.name), stream)
+    argv = kernel.command(file)
+    if kernel.argv[1:3] == ("-m", "ipykernel_launcher"):
+        # the user's own history is theirs
+        argv.append("--HistoryManager.hist_file=:memory:")
+    try:
+        process = subprocess.Popen(
+            argv,
+            cwd=str(cwd),
+            # kernels end with the process that this names, also where prctl cannot see to it
+            env=dict(env, JPY_PARENT_PID=str(os.getpid())),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_runner if sys.platform == "linux" else None,
+        )
+    except OSError as error:
+        raise KernelNotStarted(
+            f"The kernel {kernel.name!r} could not be started: {argv[0]}: {error.strerror}. "
+            "Install the kernel again where the job ran, or choose another."
+        ) from error
+    return RunningKernel(kernel, process, directory, file, time.monotonic())
+
+
+def parse_log_tail(data: bytes, lines: int = 6) -> str:
+    """The last lines of a log that say something, as one text."""
+    text = data.decode("utf-8", "replace")
+    useful = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return "\n".join(useful[-lines:])
+
+
+class LogTail:
+    """What has been written to this process's standard error since now, where that is a file."""
+
+    def __init__(self) -> None:
+        try:
+            status = os.fstat(2)
+        except OSError:
+            self._start: Optional[int] = None
+            return
+        self._start = status.st_size if os.path.isfile("/proc/self/fd/2") else None  # noqa: PTH113
+
+    def read(self) -> str:
+        """The last lines, or an empty text."""
+        if self._start is None:
+            return ""
+        try:
+            with open("/proc/self/fd/2", "rb") as file:
+                file.seek(self._start)
+                return parse_log_tail(file.read(1 << 20))
+        except OSError:
+            return ""

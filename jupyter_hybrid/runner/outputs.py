@@ -1,0 +1,42 @@
+"""Outputs made of kernel messages, as nbformat nodes."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from nbformat import NotebookNode, from_dict
+
+#: Kinds of messages that are outputs, with the keys each has.
+OUTPUTS = {
+    "execute_result": ("metadata", "data", "execution_count"),
+    "display_data": ("metadata", "data"),
+    "error": ("ename", "evalue", "traceback"),
+    "stream": ("name", "text"),
+}
+
+REFUSED = (
+    "This cell asks for input, but nobody can answer in a job. Pass the value as a parameter or "
+    "a variable instead of calling input()."
+)
+
+
+def quick_output(msg: Dict[str, Any]) -> Any:
+    """The output in a message; raises ``ValueError`` where it is none.
+
+    nbformat's function of this purpose checks each output against the schema, which the kernel
+    fulfils anyway, and compiles the schema for the first.
+    """
+    kind = msg["header"]["msg_type"]
+    keys = OUTPUTS.get(kind)
+    if keys is None:
+        raise ValueError(f"{kind} is not an output")
+    return NotebookNode(
+        output_type=kind, **{key: from_dict(msg["content"].get(key)) for key in keys}
+    )
+
+
+def refuse_input(content: Dict[str, Any]) -> None:
+    """Say in the error that a job cannot ask; the kernel's own words speak of frontends."""
+    content["evalue"] = REFUSED
+    lines = content.get("traceback") or []
+    content["traceback"] = [*lines[:-1], f"StdinNotImplementedError: {REFUSED}"]

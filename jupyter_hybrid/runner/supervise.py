@@ -1,0 +1,242 @@
+"""The supervisor: a small process above the runner that sees to it that the job ends as it should.
+
+It enforces wall time and memory, forwards SIGTERM, writes the exit record where the runner died
+without one, and leaves no process running. Standard library only, and little of that.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import select
+import signal
+import struct
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from ..paths import JobPaths
+from .processes import (
+    PR_SET_CHILD_SUBREAPER,
+    descendants,
+    kill,
+    kill_descendants,
+    prctl,
+    proportional,
+    resident,
+)
+
+#: Seconds between two looks at memory, when there is much left and when there is little.
+CALM, ALERT = 0.2, 0.05
+#: Seconds between two looks for the cancel file, which may come over a shared directory.
+CANCEL_INTERVAL = 0.5
+#: Seconds that a runner gets beyond the grace period before it is killed.
+SLACK = 2.0
+
+
+class Control:
+    """What the supervisor tells the runner: messages through a pipe, numbers in shared memory."""
+
+    def __init__(self) -> None:
+        self.supervisor = os.getpid()
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        self._said: Dict[str, List[float]] = {}
+        self._shared = mmap.mmap(-1, 8)
+        #: Private directory for the kernel's sockets, removed in the end.
+        self.sockets: Optional[Path] = None
+
+    def say(self, word: str, *numbers: float) -> None:
+        """Called by the supervisor, before the signal that the runner will wonder about."""
+        os.write(self._write, json.dumps([word, *numbers]).encode("ascii") + b"\n")
+
+    def received(self) -> Dict[str, List[float]]:
+        """Called by the runner: everything said so far, by word."""
+        try:
+            for line in os.read(self._read, 4096).splitlines():
+                word, *numbers = json.loads(line)
+                self._said[word] = numbers
+        except BlockingIOError:
+            pass
+        return self._said
+
+    @property
+    def peak(self) -> int:
+        """The largest memory of the job so far, in bytes."""
+        return int(struct.unpack("Q", self._shared[:8])[0])
+
+    @peak.setter
+    def peak(self, size: int) -> None:
+        self._shared[:8] = struct.pack("Q", size)
+
+
+@dataclass
+class Limits:
+    """What the job may use."""
+
+    #: Wall time in seconds.
+    time: Optional[float] = None
+    #: Memory in bytes.
+    mem: Optional[int] = None
+    #: Seconds between SIGTERM and SIGKILL.
+    grace: float = 10.0
+
+
+class Supervisor:
+    """Watches one runner until it has ended."""
+
+    def __init__(self, paths: JobPaths, child: int, control: Control, limits: Limits) -> None:
+        self._paths, self._child, self._control, self._limits = paths, child, control, limits
+        self._began = time.monotonic()
+        self._kill_at: Optional[float] = None
+        self._next_memory = self._next_cancel = 0.0
+        self._status: Optional[int] = None
+        self._terminated = False
+        self._wakeup, write = os.pipe()
+        for descriptor in (self._wakeup, write):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGINT, self._on_sigterm)
+
+    def _on_sigterm(self, number: int, frame: Any) -> None:
+        self._terminated = True
+
+    def watch(self) -> int:
+        """Wait for the runner's end and return its wait status as a return code."""
+        while not self._reap():
+            self._enforce(time.monotonic())
+            select.select([self._wakeup], [], [], self._pause())
+            try:
+                os.read(self._wakeup, 512)
+            except BlockingIOError:
+                pass
+        status = self._status or 0
+        return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+    def _reap(self) -> bool:
+        """Collect ended children: the runner, and orphans of the user's that are ours by now."""
+        try:
+            while self._status is None:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == self._child:
+                    self._status = status
+                if pid == 0:
+                    break
+        except ChildProcessError:
+            self._status = self._status or 0
+        return self._status is not None
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        moments = [self._next_memory, self._next_cancel]
+        if self._limits.time is not None and self._kill_at is None:
+            moments.append(self._began + self._limits.time)
+        if self._kill_at is not None:
+            moments.append(self._kill_at)
+        return max(0.001, min(moments) - now)
+
+    def _enforce(self, now: float) -> None:
+        if now >= self._next_memory:
+            self._next_memory = now + self._look_at_memory()
+        if now >= self._next_cancel:
+            self._next_cancel = now + CANCEL_INTERVAL
+            self._terminated = self._terminated or self._paths.cancel.exists()
+        if self._kill_at is not None:
+            if now >= self._kill_at:
+                kill_descendants(os.getpid(), seconds=5.0)
+            return
+        if self._limits.time is not None and now - self._began >= self._limits.time:
+            self._control.say("wall-time", self._limits.time)
+            self._terminate(now)
+        elif self._terminated:
+            self._terminate(now)
+
+    def _terminate(self, now: float) -> None:
+        self._kill_at = now + self._limits.grace + SLACK
+        kill([self._child], signal.SIGTERM)
+
+    def _look_at_memory(self) -> float:
+        """Record the peak, kill the kernel above the limit; seconds until the next look."""
+        pids = descendants(os.getpid())
+        used = resident(pids)
+        limit = self._limits.mem
+        if limit is None:
+            self._control.peak = max(self._control.peak, used)
+            return CALM
+        if used > limit:
+            # forked workers share most of their pages, which must count once only
+            used = proportional(pids)
+        self._control.peak = max(self._control.peak, used)
+        if used > limit:
+            self._control.say("memory", used, limit)
+            kill_descendants(os.getpid(), spare=[self._child])
+        return ALERT if used > limit / 4 else CALM
+
+
+def supervise(paths: JobPaths, child: int, control: Control, limits: Limits) -> int:
+    """Watch the runner to its end, make sure of an exit record, and leave nothing running."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    status = Supervisor(paths, child, control, limits).watch()
+    kill_descendants(os.getpid())
+    _remove_sockets(control.sockets)
+    if not paths.exit.exists():
+        _bury(paths, status, control)
+    return 0 if paths.exit.exists() else 1
+
+
+def _remove_sockets(directory: Optional[Path]) -> None:
+    if directory is None:
+        return
+    for path in directory.glob("*"):
+        path.unlink()
+    directory.rmdir()
+
+
+def _bury(paths: JobPaths, status: int, control: Control) -> None:
+    """Write what the dead runner could not: the notebook so far and the exit record."""
+    from ..events import Event, Kind, parse_events
+    from .assemble import assemble
+    from .documents import write_document
+    from .emit import last_seq, remove
+    from .endings import cancelled, out_of_time, over_memory, runner_died, write_exit
+
+    remove(paths.directory / ".reserve")
+    record = runner_died(status)
+    said = control.received()
+    if "wall-time" in said:
+        record = out_of_time(said["wall-time"][0])
+    elif "memory" in said:
+        record = over_memory(int(said["memory"][0]), int(said["memory"][1]))
+    elif paths.cancel.exists():
+        record = cancelled(True)
+    claimed = paths.claim.stat().st_mtime
+    record = replace(record, started_at=claimed, finished_at=time.time(), peak_memory=control.peak)
+    try:
+        seq = last_seq(paths.events) if paths.events.exists() else 0
+        events, _ = parse_events(paths.events.read_bytes()) if seq else ([], 0)
+        if not paths.result.exists():
+            notebook = json.loads(paths.notebook.read_bytes())
+            write_document(paths.result, assemble(notebook, events, paths.event_blobs))
+        last = {"state": record.state, "cause": record.cause, "message": record.message}
+        with paths.events.open("ab", buffering=0) as file:
+            file.write(Event(seq + 1, time.time(), Kind.FINISHED, last).to_line())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # the record matters most; the submitting side can assemble the notebook as well
+        sys.stderr.write(f"The notebook could not be assembled: {error}\n")
+    write_exit(paths, record)
+
+
+def limits_of(spec: Dict[str, Any], time_limit: Optional[float], mem: Optional[int]) -> Limits:
+    """The limits from the command line, with what the spec says of the grace period."""
+    return Limits(time_limit, mem, float(spec.get("grace") or 0.0))
+
+
+def read_spec(path: Path) -> Dict[str, Any]:
+    """The spec as plain JSON."""
+    data = json.loads(path.read_bytes())
+    return data if isinstance(data, dict) else {}
