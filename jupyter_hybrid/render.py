@@ -96,8 +96,8 @@ def _export(
     notebook: dict[str, Any], name: str, stem: Path, where: Path | None, *, no_input: bool
 ) -> tuple[bytes, dict[str, bytes], str]:
     """The document, the files beside it by relative path, and the document's suffix."""
-    import nbformat
     from nbconvert.exporters import get_exporter
+    from nbformat import v4
     from traitlets.config import Config
 
     config = Config()
@@ -112,7 +112,8 @@ def _export(
         "metadata": {"name": stem.name, "path": str((where or stem).parent)},
     }
     try:
-        node = nbformat.from_dict(_with_language(notebook))  # type: ignore[no-untyped-call]
+        # the version's own reader joins lines, and does not complain of what it does not know
+        node = v4.reads(json.dumps(_with_language(notebook)))  # type: ignore[no-untyped-call]
         body, made = exporter.from_notebook_node(node, resources=resources)
     # nbconvert raises whatever its templates, filters and LaTeX raise
     except Exception as error:

@@ -112,7 +112,11 @@ class Plain:
 
 
 def test_plain_lines_say_where_the_job_is() -> None:
-    plain = Plain().take(
+    plain = Plain()
+    plain.take(job(state=State.PENDING, reason="starting"))
+    assert plain.said == []
+    plain.progress.wait()
+    plain.take(
         job(state=State.PENDING, reason="waits for a GPU"),
         job(state=State.PENDING, reason="waits for a GPU"),
         event(Kind.CELL, cell_id="a", number=1, total=2, line="x = 1"),
@@ -123,6 +127,7 @@ def test_plain_lines_say_where_the_job_is() -> None:
         event("something new", a=1),
     )
     assert plain.said == [
+        "waiting: starting",
         "waiting: waits for a GPU",
         "[1/2] x = 1",
         "[2/2] train()",

@@ -18,7 +18,7 @@ PNG = (
 )
 
 
-def cell(source: str, *outputs: dict[str, Any], cell_id: str = "a") -> dict[str, Any]:
+def cell(source: str | list[str], *outputs: dict[str, Any], cell_id: str = "a") -> dict[str, Any]:
     return {
         "cell_type": "code",
         "id": cell_id,
@@ -34,10 +34,10 @@ def result(tmp_path: Path) -> Path:
     """A job's result that failed half-way."""
     figure = {"output_type": "display_data", "metadata": {}, "data": {"image/png": PNG}}
     error = {"output_type": "error", "ename": "ValueError", "evalue": "bad", "traceback": ["bad"]}
-    stream = {"output_type": "stream", "name": "stdout", "text": "printed\n"}
+    stream = {"output_type": "stream", "name": "stdout", "text": ["printed\n"]}
     content = {
         "cells": [
-            cell("compute(1)", stream, figure),
+            cell(["compute(1)\n", "more()"], stream, figure),
             cell("fail()", error, cell_id="b"),
             {**cell("never()", cell_id="c"), "execution_count": None},
         ],

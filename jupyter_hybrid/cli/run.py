@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HybridError
 from ..job import Job, State
-from ..units import format_duration, format_size
+from ..units import format_duration
 from .documents import job_document, parameter_document
+from .dry_run import dry_run
 from .interrupts import Interrupts
 from .naming import find_job, short_id
 from .requests import check_output, fill_in, make_request, read_parameters
@@ -36,7 +37,7 @@ def run(options: Namespace, terminal: Terminal) -> int:
 
     manager = Manager.default()
     if options.dry_run:
-        return asyncio.run(_dry_run(manager, request, options, terminal))
+        return dry_run(manager, request, options, terminal)
     return asyncio.run(_run(manager, request, options, terminal))
 
 
@@ -149,35 +150,6 @@ def _verdict(job: Job, terminal: Terminal) -> str:
     word = {State.CANCELLED: "cancelled", State.LOST: "lost"}.get(job.state, "failed")
     reason = f": {job.reason}" if job.reason else ""
     return f"{terminal.paint('✘', 'red')} {word}{took}{reason}"
-
-
-async def _dry_run(
-    manager: Manager, request: Request, options: Namespace, terminal: Terminal
-) -> int:
-    plan = await manager.preview(request)
-    files = [
-        {"path": file.path, "size": file.size, "why": file.why, "source": str(file.source)}
-        for file in plan.files
-    ]
-    notes = [*request.notes, *plan.notes]
-    refused = [str(item) for item in plan.refused]
-    total = sum(file.size for file in plan.files)
-    if options.json:
-        terminal.document(
-            {"target": request.target or manager.config.default_target, "files": files,
-             "size": total, "notes": notes, "refused": refused}
-        )  # fmt: skip
-        return 2 if refused else 0
-    rows = [(str(f["path"]), format_size(file.size), str(f["why"])) for f, file in
-            zip(files, plan.files, strict=True)]  # fmt: skip
-    if rows:
-        terminal.table(("FILE", "SIZE", "WHY"), rows)
-    terminal.write(f"{len(rows)} files, {format_size(total)}; nothing was sent\n")
-    for note in notes:
-        terminal.say(f"note: {note}")
-    for item in refused:
-        terminal.complain(item)
-    return 2 if refused else 0
 
 
 def _help_notebook(options: Namespace, terminal: Terminal) -> int:

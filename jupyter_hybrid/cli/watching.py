@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: Seconds after the first Ctrl-C in which a second one cancels the job.
 SECOND_INTERRUPT = 2.0
-#: Seconds of silence after which a terminal shows that the job waits.
-SHOW_WAITING = 0.4
+#: Seconds after which it is shown what the job waits for.
+SHOW_WAITING = 1.0
 
 
 class Detached(Exception):
@@ -69,9 +69,7 @@ class Watch:
 
     async def _show(self, progress: Progress) -> Job:
         job = self._job
-        waiting = asyncio.get_running_loop().call_later(
-            SHOW_WAITING, getattr(progress, "wait", lambda: None)
-        )
+        waiting = asyncio.get_running_loop().call_later(SHOW_WAITING, progress.wait)
         try:
             async for item in self._manager.follow(job.id):
                 progress.take(item)

@@ -14,6 +14,9 @@ class Progress(Protocol):
     def take(self, item: Event | Job) -> None:
         """Show one thing that happened, or the job's record as it is now."""
 
+    def wait(self) -> None:
+        """Nothing happened for a moment: say what the job waits for."""
+
     def close(self) -> None:
         """Show what is left, and leave the terminal as it was."""
 

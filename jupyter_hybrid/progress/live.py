@@ -58,7 +58,7 @@ class LiveProgress:
             self._live = None
 
     def wait(self) -> None:
-        """Draw although no event came yet: the job waits."""
+        """Nothing happened for a moment: draw all the same."""
         if self._live is None:
             self._live = self._start()
 

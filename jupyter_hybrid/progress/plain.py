@@ -29,7 +29,9 @@ class PlainProgress:
         self._lines = {"stdout": Lines(), "stderr": Lines()}
         self._say_line = say
         self._colour = colour
+        #: What the job waits for; told once it has waited for a moment.
         self._reason = ""
+        self._waits = False
         self._number = ""
 
     def take(self, item: Event | Job) -> None:
@@ -54,6 +56,12 @@ class PlainProgress:
         elif item.kind == Kind.NOTE:
             self._say(f"note: {data.get('text', '')}")
 
+    def wait(self) -> None:
+        """Nothing happened for a moment: say what the job waits for."""
+        self._waits = True
+        if self._reason:
+            self._say(f"waiting: {self._reason}")
+
     def close(self) -> None:
         """Bring out lines that never ended."""
         self.flush()
@@ -64,9 +72,10 @@ class PlainProgress:
             self._write(name, lines.flush())
 
     def _take_job(self, job: Job) -> None:
-        if job.state is State.PENDING and job.reason and job.reason != self._reason:
-            self._reason = job.reason
-            self._say(f"waiting: {job.reason}")
+        reason = job.reason if job.state in (State.CREATED, State.PENDING) else ""
+        if self._waits and reason and reason != self._reason:
+            self._say(f"waiting: {reason}")
+        self._reason = reason
 
     def _take_output(self, output: dict[str, object]) -> None:
         if output.get("output_type") == "stream":
