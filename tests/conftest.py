@@ -11,6 +11,9 @@ import pytest
 
 from jupyter_hybrid.executors.local import MARK
 
+#: ``requirements``: the marker ``needs``, and the list of what could not run
+pytest_plugins = ["pytester", "requirements"]
+
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -31,7 +31,7 @@ STAMP = VENV / "jupyter-hybrid-stamp.json"
 EXTRAS = {"demo": "demo", "test": "test"}
 
 #: Debian packages by what is wanted, for what starts programs.
-DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {"demo": (), "test": ()}
+DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {"demo": (), "test": ("task-spooler",)}
 
 #: pip's settings and how uv is told the same.
 UV_NAMES = {
