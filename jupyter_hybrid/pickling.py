@@ -25,8 +25,7 @@ _arrived: weakref.WeakKeyDictionary[Any, Dict[str, Any]] = weakref.WeakKeyDictio
 
 #: Attributes that Python itself makes and changes as a class is used.
 _NOISE = frozenset(
-    ["__dict__", "__weakref__", "_abc_impl", "__annotate__", "__annotate_func__"]
-    + ["__annotations_cache__"]
+    "__dict__ __weakref__ _abc_impl __annotate__ __annotate_func__ __annotations_cache__".split()
 )
 #: cloudpickle's classes and functions have no types to speak of.
 _Base: Any = cloudpickle.Pickler
