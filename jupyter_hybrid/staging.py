@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from .blobs import BlobStore
 from .bundle import Bundle, read_job_directory
-from .capture import CaptureRequest, Plan, plan_files, store_plan
+from .capture import CaptureRequest, plan_files
 from .paths import blob_directory
 from .spec import JobSpec
 from .statcache import StatCache
+from .storing import store_plan
 
 if TYPE_CHECKING:
     from .config import Hybrid
+    from .plan import Plan
     from .request import Request
 
 
@@ -27,6 +29,8 @@ def plan(request: Request, config: Hybrid) -> Plan:
             files=request.files,
             limit=config.max_bundle_size,
             notebook=request.notebook_path,
+            language=request.language,
+            exclude=(Path(config.directory),),
         )
     )
 
@@ -58,6 +62,7 @@ def make_spec(request: Request, target: str, planned: Plan, config: Hybrid) -> J
         language=request.language,
         parameters=request.parameters,
         cwd=planned.cwd,
+        import_paths=planned.import_paths,
         shown_cells=request.shown_cells,
         returns=request.returns,
         image=request.image,
