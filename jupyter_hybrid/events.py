@@ -22,7 +22,8 @@ class Kind:
     #: A code cell begins: cell_id, number (1..total), total, line (its first line).
     CELL = "cell"
     #: A cell printed or showed something: cell_id, output (an nbformat output;
-    #: ``transient.display_id`` where it has one) or blob and size where that is in a blob.
+    #: ``transient.display_id`` where it has one), or blob (sha256) and size where the output is
+    #: in a file of its own.
     OUTPUT = "output"
     #: A shown output changes: cell_id, display_id, data, metadata (or blob, size).
     UPDATE = "update"

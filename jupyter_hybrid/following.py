@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,8 @@ class _Tail:
         data: dict[str, Any] = {
             key: value for key, value in event.data.items() if key not in ("blob", "size")
         }
-        data.update(_parse_blob(content))
+        value = _parse_blob(content)
+        data.update({"output": value} if event.kind == Kind.OUTPUT else value)
         return Event(event.seq, event.time, event.kind, data)
 
 
@@ -120,12 +122,13 @@ async def read_all(executor: Executor, job: Job, name: str) -> bytes:
     return bytes(content)
 
 
-def _parse_blob(content: bytes) -> Mapping[str, Any]:
-    import json
-
+def _parse_blob(content: bytes) -> dict[str, Any]:
+    """An output, or an update's data and metadata."""
     try:
         value = json.loads(content)
     except ValueError:
-        text = "[an output of the job could not be read back]\n"
-        return {"output": {"output_type": "stream", "name": "stderr", "text": text}}
-    return value if isinstance(value, dict) else {}
+        value = None
+    if isinstance(value, dict):
+        return value
+    text = "[an output of the job could not be read back]"
+    return {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,10 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     for name in ("JPY_SESSION_NAME", "PAPERMILL_INPUT_PATH", "JUPYTER_HYBRID_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     yield directory
-    left = list(_processes_below(str(tmp_path)))
+    # a job has ended when its exit record is there; its processes go right after that
+    deadline = time.monotonic() + 5.0
+    while (left := list(_processes_below(str(tmp_path)))) and time.monotonic() < deadline:
+        time.sleep(0.02)
     for pid, _ in left:
         os.kill(pid, signal.SIGKILL)
     assert not left, f"processes outlived the test: {left}"

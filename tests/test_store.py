@@ -172,7 +172,7 @@ def test_queries_and_statements_are_told_apart() -> None:
 
 def test_an_unusable_place_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="JUPYTER_HYBRID_DIR|doctor"):
+    with pytest.raises(StoreError, match=r"cannot be opened"):
         Store.open(tmp_path / "file").jobs()
 
 
