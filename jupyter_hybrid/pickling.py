@@ -64,7 +64,7 @@ class Pickler(_Base):  # type: ignore[misc]
     """Writes values whose functions refer to ``globals_dict``.
 
     ``on_code`` is called with the code of each function of the notebook and the names of
-    ``globals_dict`` that it reads.
+    ``globals_dict`` that it reads, ``on_module`` with the module of what is written as a reference.
     """
 
     dispatch_table: ClassVar[Any] = ChainMap(
@@ -78,16 +78,19 @@ class Pickler(_Base):  # type: ignore[misc]
         *,
         buffer_callback: Optional[Callable[[Any], Any]] = None,
         on_code: Callable[[types.CodeType, Mapping[str, Any]], None] = lambda code, names: None,
+        on_module: Callable[[str], None] = lambda module: None,
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self._globals = globals_dict
-        self._on_code = on_code
+        self._on_code, self._on_module = on_code, on_module
         self.globals_ref[id(globals_dict)] = _Namespace()
 
     def reducer_override(self, obj: Any) -> Any:
         """Give definitions of the notebook a token; leave everything else to cloudpickle."""
         reduced = super().reducer_override(obj)
         if reduced is NotImplemented or len(reduced) < 6:
+            if isinstance(obj, (type, types.FunctionType, types.BuiltinFunctionType)):
+                self._on_module(obj.__module__ or "builtins")
             return reduced
         make, args, state, _, _, fill = reduced
         if isinstance(obj, types.FunctionType):

@@ -1,0 +1,175 @@
+"""What a ``%%remote`` job's notebook calls inside its kernel: variables in, variables out.
+
+This module travels into containers: Python 3.8, standard library; cloudpickle where it is used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+from .errors import ResultError
+from .paths import JobPaths
+from .values import Dumped, Loaded, dump, load
+
+#: Names that IPython keeps in the namespace for itself.
+_IPYTHON = re.compile(
+    r"_{1,3}|_i{1,3}|_i?\d+|_[dio]h|In|Out|exit|quit|open|get_ipython|_hybrid|__\w+__"
+)
+
+_current: Optional[_Cell] = None
+
+
+def receive(
+    *,
+    number: Optional[int] = None,
+    changed: Iterable[str] = (),
+    only: Optional[Sequence[str]] = None,
+    limit: Optional[int] = None,
+) -> None:
+    """Load what was sent, and remember how things are before the user's cell.
+
+    ``number`` is the execution count of the user's cell in its notebook, ``changed`` names the
+    variables that it may change in place, ``only`` those that come back (None: all it assigns),
+    and ``limit`` is in bytes for each.
+    """
+    global _current
+    namespace = sys.modules["__main__"].__dict__
+    paths = JobPaths(Path(os.environ.get("JUPYTER_HYBRID_JOB_DIR") or _job_directory()))
+    loaded = Loaded(())
+    if paths.inputs.is_dir():
+        loaded = load(paths.inputs, namespace)
+    if loaded.refused:
+        told = "; ".join(f"{variable.name}: {variable.note}" for variable in loaded.refused)
+        raise ResultError(f"what the cell needs cannot be read here: {told}")
+    _current = _Cell(namespace, paths.outputs, only, limit)
+    _current.look(changed, loaded)
+    _watch_failure(number)
+
+
+def give_back() -> None:
+    """Write what the user's cell assigned, changed or deleted, for the way back."""
+    if _current is not None:
+        _current.write()
+
+
+def _job_directory() -> Path:
+    for directory in (Path.cwd(), *Path.cwd().parents):
+        if (directory / "spec.json").is_file():
+            return directory
+    raise ResultError("this notebook is part of a job of jupyter-hybrid and works only as one")
+
+
+class _Cell:
+    """The namespace before and after the user's cell."""
+
+    def __init__(
+        self,
+        namespace: Dict[str, Any],
+        outputs: Path,
+        only: Optional[Sequence[str]],
+        limit: Optional[int],
+    ) -> None:
+        self._namespace, self._outputs = namespace, outputs
+        self._only, self._limit = only, limit
+        self._before: Dict[str, Any] = {}
+        self._digests: Dict[str, Optional[str]] = {}
+        self._written = False
+
+    def look(self, changed: Iterable[str], loaded: Loaded) -> None:
+        """Remember the bindings, and the contents of what may be changed in place."""
+        self._before = dict(self._namespace)
+        known = {_address(mapped): digest for mapped, digest in loaded.buffers}
+        for name in changed:
+            if name in self._before:
+                self._digests[name] = content_digest(self._namespace, name, known)
+
+    def write(self) -> Optional[Dumped]:
+        """Write the variables once."""
+        if self._written:
+            return None
+        self._written = True
+        names = self._names()
+        return dump(
+            self._namespace,
+            names,
+            self._outputs,
+            limit=self._limit,
+            globals_dict=self._namespace,
+            follow=names,
+        )
+
+    def _names(self) -> List[str]:
+        now = self._namespace
+        if self._only is not None:
+            return [name for name in self._only if name in now or name in self._before]
+        names = [
+            name
+            for name, value in now.items()
+            if not _IPYTHON.fullmatch(name)
+            and (name not in self._before or self._before[name] is not value)
+        ]
+        for name, digest in self._digests.items():
+            same_binding = name in now and name not in names
+            if same_binding and digest != content_digest(now, name, {}):
+                names.append(name)
+        gone = [n for n in self._before if n not in now and not _IPYTHON.fullmatch(n)]
+        return names + gone
+
+
+def content_digest(namespace: Dict[str, Any], name: str, known: Dict[int, str]) -> Optional[str]:
+    """The digest of a variable's pickle; None where it does not pickle.
+
+    ``known`` has the digests of buffers that are certain not to have changed, by address.
+    """
+    from .pickling import Pickler
+
+    digest = hashlib.sha256()
+
+    class Sink:
+        def write(self, data: Any) -> int:
+            digest.update(data)
+            return len(data)
+
+    def add(buffer: Any) -> bool:
+        view = buffer.raw()
+        found = known.get(_address(view)) if known else None
+        digest.update((found or hashlib.sha256(view).hexdigest()).encode())
+        return False
+
+    pickler: Any = Pickler(Sink(), namespace, buffer_callback=add)
+    try:
+        pickler.dump(namespace[name])
+    # pickling calls methods of any class there is
+    except Exception:  # noqa: BLE001
+        return None
+    return digest.hexdigest()
+
+
+def _address(view: Any) -> int:
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(view))
+    except (TypeError, ValueError):  # read-only, or empty
+        return 0
+
+
+def _watch_failure(number: Optional[int]) -> None:
+    """Show the user's own cell number, and write what there is where the cell fails."""
+    get_ipython = sys.modules["__main__"].__dict__.get("get_ipython")
+    shell = get_ipython() if get_ipython is not None else None
+    if shell is None:
+        return
+    if number is not None:
+        # it is counted up at the end of this cell
+        shell.execution_count = number - 1
+
+    def after(result: Any) -> None:
+        if not result.success:
+            give_back()
+
+    shell.events.register("post_run_cell", after)
