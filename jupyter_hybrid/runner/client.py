@@ -36,7 +36,9 @@ class HybridClient(PapermillNotebookClient):
         self.iopub_timeout = IOPUB_TIMEOUT
         self._tail = StreamTail()
         self._times = CellTimes()
-        self._widgets = ProgressWidgets(self._on_progress)
+        self._widgets = ProgressWidgets(
+            lambda: self.widget_state, self._on_progress, session.call_later
+        )
         self._cell_id = ""
         self._number = self._total = 0
 
@@ -70,6 +72,7 @@ class HybridClient(PapermillNotebookClient):
             self.session.check()
             if not await self._one_cell(cell, index):
                 break
+        self.session.check()
         self.set_widgets_metadata()
 
     def _is_executed(self, cell: Any) -> bool:
@@ -90,9 +93,11 @@ class HybridClient(PapermillNotebookClient):
             await self.async_execute_cell(cell, index)
             status = "ok"
         except CellExecutionError as error:
+            # an interrupt that was ours is no error of the cell's
+            self.session.check()
             self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
             exits = error.ename == "SystemExit" and error.evalue in ("", "0")
-            status = "stopped" if self.session.stopping else "ok" if exits else "error"
+            status = "ok" if exits else "error"
             return False
         finally:
             self._settle()
@@ -130,7 +135,7 @@ class HybridClient(PapermillNotebookClient):
     def _settle(self) -> None:
         """Everything the kernel has said so far is in the notebook and in the events."""
         self._tail.end()
-        self._widgets.settle(self.widget_state)
+        self._widgets.settle()
         self.session.streams.flush()
 
     async def _async_poll_kernel_alive(self) -> None:
@@ -168,7 +173,7 @@ class HybridClient(PapermillNotebookClient):
         elif kind == "update_display_data":
             self._on_update(content)
         elif kind.startswith("comm_"):
-            self._widgets.changed(self.widget_state, content.get("comm_id", ""))
+            self._widgets.changed(content.get("comm_id", ""))
         elif output is not None or (hooked and kind in OUTPUTS):
             self._on_output(cell, output, msg)
         return output
@@ -197,7 +202,7 @@ class HybridClient(PapermillNotebookClient):
         shown = dict(quick_output(msg) if output is None else output)
         display_id = (msg["content"].get("transient") or {}).get("display_id")
         if VIEW in shown.get("data", {}) and output is not None:
-            by_widget = self._widgets.show(self.widget_state, output, display_id)
+            by_widget = self._widgets.show(output, display_id)
             if by_widget is not None:
                 display_id = by_widget
                 model_id = shown["data"][VIEW]["model_id"]

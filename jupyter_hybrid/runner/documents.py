@@ -76,12 +76,17 @@ def write_bytes(path: Path, data: bytes, sync: bool = False) -> None:
     """Write by rename: a reader sees all or nothing; ``sync`` makes it outlive a power cut."""
     scratch = path.with_name(f".{path.name}.part")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
-    scratch.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError:
+        # half a file would take the space that the exit record needs
+        scratch.unlink()
+        raise
     if sync:
         directory = os.open(path.parent, os.O_RDONLY)
         try:

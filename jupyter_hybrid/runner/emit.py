@@ -18,8 +18,8 @@ from ..paths import JobPaths
 
 #: Larger outputs are written to a blob of their own; the event names it.
 INLINE_UP_TO = 64_000
-#: Bytes kept aside for the last events and the exit record of a full disk.
-RESERVE = 512 * 1024
+#: Bytes kept aside for a full disk, by file: for the last events, and for the exit record.
+RESERVES = {".reserve": 512 * 1024, ".reserve-exit": 64 * 1024}
 #: Stream text waits this long for more of the same, in seconds.
 STREAM_DELAY = 0.02
 #: Stream text of this many characters waits no longer.
@@ -39,29 +39,26 @@ class Emitter:
         self._paths = paths
         self._file = os.open(paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._seq = last_seq(paths.events)
-        self._reserve = paths.directory / ".reserve"
         #: True from the first write that failed for lack of space.
         self.full = False
         #: True once nobody but the exit record matters: a full disk is then passed over.
         self.ending = False
-        self._keep_reserve()
+        self._keep_reserves()
 
-    def _keep_reserve(self) -> None:
+    def _keep_reserves(self) -> None:
         try:
-            descriptor = os.open(self._reserve, os.O_WRONLY | os.O_CREAT, 0o600)
-            try:
-                os.posix_fallocate(descriptor, 0, RESERVE)
-            finally:
-                os.close(descriptor)
+            for name, size in RESERVES.items():
+                descriptor = os.open(self._paths.directory / name, os.O_WRONLY | os.O_CREAT, 0o600)
+                try:
+                    os.posix_fallocate(descriptor, 0, size)
+                finally:
+                    os.close(descriptor)
         except OSError as error:
             self.full = error.errno in FULL
 
     def give_up_reserve(self) -> None:
-        """Free the space that was kept aside."""
-        try:
-            self._reserve.unlink()
-        except FileNotFoundError:
-            pass
+        """Free the space that was kept aside for the last events."""
+        remove(self._paths.directory / ".reserve")
 
     def emit(self, kind: str, **data: Any) -> None:
         """Append one event; raises ``DiskFull`` where it did not fit without the reserve."""
@@ -100,6 +97,9 @@ class Emitter:
     def _emit_content(
         self, kind: str, content: Dict[str, Any], inline: Dict[str, Any], **names: str
     ) -> None:
+        if self.full and self.ending:
+            # what space there is belongs to the last events and the exit record
+            return
         size = rough_size(content)
         if size > INLINE_UP_TO:
             text = json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode("ascii")
@@ -136,6 +136,12 @@ class Emitter:
             if error.errno not in (*FULL, errno.EINVAL, errno.EROFS, errno.EIO):
                 raise
         os.close(self._file)
+
+
+def remove_reserves(directory: Path) -> None:
+    """All space that was kept aside is free."""
+    for name in RESERVES:
+        remove(directory / name)
 
 
 def remove(path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Optional
 from ..paths import JobPaths
 from ..spec import CANCELLED, COMPLETED, FAILED, Cause, ExitRecord
 from .documents import write_bytes
+from .emit import remove_reserves
 from .memory import human
 
 #: What a signal means, for readers who do not know their names.
@@ -169,4 +170,5 @@ class Clock:
 
 def write_exit(paths: JobPaths, record: ExitRecord) -> None:
     """Write the exit record: by rename, and on the disk for good when this returns."""
+    remove_reserves(paths.directory)
     write_bytes(paths.exit, json.dumps(record.to_json()).encode("utf-8"), sync=True)

@@ -38,7 +38,7 @@ class Session:
         self.spec: JobSpec = JobSpec("", "", "notebook")
         self.clock = Clock()
         self.emitter = Emitter(paths)
-        self.streams = StreamBuffer(self.emitter, self._call_later)
+        self.streams = StreamBuffer(self.emitter, self.call_later)
         self.kernel: Optional[RunningKernel] = None
         #: The notebook as it stands; replaced by papermill's own copies of it.
         self.notebook: Any = None
@@ -91,7 +91,8 @@ class Session:
         if self.stopping is not None:
             raise Ending(self.stopping)
 
-    def _call_later(self, seconds: float, action: Callable[[], None]) -> Any:
+    def call_later(self, seconds: float, action: Callable[[], None]) -> Any:
+        """Call the action in the event loop."""
         return self.loop.call_later(seconds, self._guarded, action)
 
     def _guarded(self, action: Callable[[], None]) -> None:

@@ -6,11 +6,13 @@ import html
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 #: Seconds between two updates of one bar.
 INTERVAL = 0.1
+#: Seconds that the messages of one step are waited for.
+STEP = 0.02
 #: Characters of the bar in the text form.
 WIDTH = 20
 
@@ -39,7 +41,8 @@ def has_progress(states: States, model_id: str) -> bool:
 
 def plain(markup: str) -> str:
     """The text of a piece of HTML."""
-    return html.unescape(re.sub(r"<[^>]*>", "", markup))
+    # tqdm pads with figure spaces, so that browsers do not collapse them
+    return html.unescape(re.sub(r"<[^>]*>", "", markup)).replace("\u2007", " ")
 
 
 def fraction(state: Mapping[str, Any]) -> float:
@@ -87,50 +90,58 @@ class Shown:
     display_id: str
     #: The output in the notebook.
     output: Dict[str, Any]
-    models: frozenset
-    last: float = 0.0
+    models: FrozenSet[str]
     dirty: bool = False
 
 
 class ProgressWidgets:
     """Follows shown progress bars and says at most ten times a second how far each is."""
 
-    def __init__(self, update: Callable[[str, Dict[str, Any]], None]) -> None:
-        self._update = update
+    def __init__(
+        self,
+        states: Callable[[], States],
+        update: Callable[[str, Dict[str, Any]], None],
+        call_later: Callable[[float, Callable[[], None]], Any],
+    ) -> None:
+        self._states, self._update, self._call_later = states, update, call_later
         self._shown: List[Shown] = []
+        self._timer: Any = None
+        self._last = 0.0
 
-    def show(
-        self, states: States, output: Dict[str, Any], display_id: Optional[str]
-    ) -> Optional[str]:
+    def show(self, output: Dict[str, Any], display_id: Optional[str]) -> Optional[str]:
         """The display id by which the output will be updated; None if it shows no progress bar."""
+        states = self._states()
         view = (output.get("data") or {}).get(VIEW)
         model_id = str(view.get("model_id")) if isinstance(view, dict) else ""
         if not has_progress(states, model_id):
             return None
         display_id = display_id or f"widget-{model_id}"
         output["data"]["text/plain"] = as_text(states, model_id)
-        models = frozenset(_models(states, model_id))
-        self._shown.append(Shown(model_id, display_id, output, models, time.monotonic()))
+        self._shown.append(Shown(model_id, display_id, output, frozenset(_models(states, model_id))))
         return display_id
 
-    def changed(self, states: States, comm_id: str) -> None:
-        """The kernel changed a widget."""
+    def changed(self, comm_id: str) -> None:
+        """The kernel changed a widget; texts and bar of one step come in several messages."""
         for shown in self._shown:
             if comm_id in shown.models:
                 shown.dirty = True
-                if time.monotonic() - shown.last >= INTERVAL:
-                    self._say(states, shown)
+                if self._timer is None:
+                    wait = self._last + INTERVAL - time.monotonic()
+                    self._timer = self._call_later(max(STEP, wait), self.settle)
 
-    def settle(self, states: States) -> None:
-        """Every bar's last state has been said."""
+    def settle(self) -> None:
+        """What every bar shows now has been said."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for shown in self._shown:
             if shown.dirty:
-                self._say(states, shown)
+                self._say(self._states(), shown)
 
     def _say(self, states: States, shown: Shown) -> None:
         data = static_form(states, shown.model_id)
         shown.output["data"]["text/plain"] = data["text/plain"]
-        shown.dirty, shown.last = False, time.monotonic()
+        shown.dirty, self._last = False, time.monotonic()
         # children may have come meanwhile
         shown.models = frozenset(_models(states, shown.model_id))
         self._update(shown.display_id, data)

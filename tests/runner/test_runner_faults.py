@@ -1,0 +1,283 @@
+"""Everything that can go wrong, for real: the right record and all outputs up to that point."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from runner.jobs import Make, Runner
+
+from jupyter_hybrid.runner.processes import descendants, started_ticks
+
+FOREVER = "print('begun', flush=True)\nimport time\nwhile True: time.sleep(0.05)"
+
+
+def gone(pid: int) -> bool:
+    return started_ticks(pid) is None
+
+
+def begun(job: Runner) -> list[int]:
+    """Wait for the first output; all processes of the job."""
+    job.until_printed("begun")
+    assert job.process is not None
+    return descendants(job.process.pid)
+
+
+def test_the_exit_code_of_a_dead_kernel_is_named(make: Make) -> None:
+    job = make("print('before')", "import os; os._exit(3)", "print('never')")
+    record = job.run()
+    assert (record.state, record.cause, record.code) == ("FAILED", "kernel-died", 3)
+    assert "exit code 3" in record.message
+    assert job.text() == "before\n"
+    states = [c["metadata"]["papermill"]["status"] for c in job.result["cells"]]
+    assert states == ["completed", "failed", "pending"]
+    assert [e.data["status"] for e in job.events if e.kind == "cell_end"] == ["ok", "stopped"]
+
+
+def test_a_segmentation_fault_is_named(make: Make) -> None:
+    record = make("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)").run()
+    assert (record.cause, record.signal) == ("kernel-died", signal.SIGSEGV)
+    assert "segmentation fault (SIGSEGV)" in record.message
+
+
+def test_memory_above_the_limit(make: Make) -> None:
+    job = make("print('begun', flush=True)\nx = b'x' * 1_000_000_000\nimport time; time.sleep(30)")
+    record = job.run("--mem", "400000000")
+    assert (record.state, record.cause) == ("FAILED", "out-of-memory")
+    assert "limit of 400 MB" in record.message
+    assert record.peak_memory is not None
+    assert record.peak_memory > 400_000_000
+    assert job.text() == "begun\n"
+
+
+def test_shared_pages_count_once(make: Make) -> None:
+    job = make(
+        "import os, time\nx = bytearray(os.urandom(1)) * 200_000_000\n"
+        "for _ in range(4):\n    if os.fork() == 0:\n        time.sleep(1.5); os._exit(0)\n"
+        "time.sleep(1.2)"
+    )
+    assert job.run("--mem", "600000000").message == ""
+
+
+def test_cancel_keeps_what_was_shown(make: Make) -> None:
+    job = make("print('one')", FOREVER, "print('never')").start()
+    processes = begun(job)
+    job.paths.cancel.touch()
+    job.signal()
+    record = job.wait()
+    assert (record.state, record.cause) == ("CANCELLED", "cancelled")
+    assert "cancelled" in record.message
+    assert job.text().startswith("one\nbegun\n")
+    assert all(map(gone, processes))
+    assert job.outputs("c2")[0]["text"] == ["begun\n"]
+    states = [c["metadata"]["papermill"]["status"] for c in job.result["cells"]]
+    assert states == ["completed", "failed", "pending"]
+    assert [e.data["status"] for e in job.events if e.kind == "cell_end"] == ["ok", "stopped"]
+    assert json.loads(job.paths.changes.read_bytes()) == {"files": [], "deleted": []}
+
+
+def test_a_cancelled_cell_may_clean_up(make: Make) -> None:
+    job = make(
+        "try:\n    print('begun', flush=True)\n    import time; time.sleep(60)\n"
+        "finally:\n    open('checkpoint', 'w').write('saved')"
+    ).start()
+    begun(job)
+    job.signal()
+    assert job.wait().state == "CANCELLED"
+    changes = json.loads(job.paths.changes.read_bytes())
+    assert [f["path"] for f in changes["files"]] == ["checkpoint"]
+
+
+def test_a_cancel_file_is_enough(make: Make) -> None:
+    job = make(FOREVER).start()
+    begun(job)
+    job.paths.cancel.touch()
+    assert job.wait().state == "CANCELLED"
+
+
+def test_a_cell_that_will_not_be_interrupted(make: Make) -> None:
+    job = make(
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + FOREVER, grace=1.0
+    ).start()
+    begun(job)
+    job.signal()
+    assert job.wait(20).state == "CANCELLED"
+    assert job.text() == "begun\n"
+
+
+def test_wall_time(make: Make) -> None:
+    job = make(FOREVER)
+    record = job.run("--time", "3")
+    assert (record.state, record.cause) == ("FAILED", "wall-time")
+    assert "3 s" in record.message
+    assert record.seconds is not None
+    assert 2.9 < record.seconds < 15
+
+
+def test_a_runner_that_hangs_is_killed_after_the_grace_period(make: Make) -> None:
+    job = make(FOREVER, grace=0.5).start("--time", "4")
+    processes = begun(job)
+    os.kill(processes[0], signal.SIGSTOP)
+    record = job.wait()
+    assert (record.state, record.cause) == ("FAILED", "wall-time")
+    assert job.outputs("c1")[0]["text"] == "begun\n"[:0] + "begun\n" or job.outputs("c1")
+    assert all(map(gone, processes))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_the_runner_dies(make: Make, number: int) -> None:
+    job = make("print('one')", FOREVER).start()
+    processes = begun(job)
+    os.kill(processes[0], number)
+    record = job.wait()
+    assert (record.state, record.cause, record.signal) == ("FAILED", "runner-died", number)
+    assert signal.Signals(number).name in record.message
+    assert "".join(job.outputs("c2")[0]["text"]) == "begun\n"
+    assert job.events[-1].kind == "finished"
+    assert all(map(gone, processes))
+
+
+def test_the_supervisor_dies(make: Make) -> None:
+    job = make(FOREVER).start()
+    processes = begun(job)
+    job.signal(signal.SIGKILL)
+    job.until(job.paths.exit.exists)
+    assert (job.exit.state, job.exit.cause) == ("FAILED", "runner-died")
+    job.until(lambda: all(map(gone, processes)))
+    assert "begun" in "".join(job.outputs("c1")[0]["text"])
+
+
+def test_the_kernel_dies_with_both(make: Make) -> None:
+    job = make(FOREVER).start()
+    processes = begun(job)
+    assert job.process is not None
+    os.kill(processes[0], signal.SIGSTOP)
+    os.killpg(job.process.pid, signal.SIGKILL)
+    job.until(lambda: all(map(gone, processes)))
+
+
+def test_no_descendant_is_left(make: Make, tmp_path: Path) -> None:
+    job = make(
+        "import subprocess, os\n"
+        "p = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        f"        open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "        import time; time.sleep(600)\n"
+        "    os._exit(0)\n"
+        f"while not os.path.exists({str(tmp_path / 'pid')!r}): pass\n"
+        "print(p.pid)"
+    )
+    assert job.run().message == ""
+    assert gone(int(job.text()))
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_kernel_that_ends_before_its_first_cell(make: Make, tmp_path: Path) -> None:
+    spec = tmp_path / "kernels" / "broken" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = ["/bin/sh", "-c", "echo no licence >&2; exit 7"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "Broken", "language": "python"}))
+    job = make("1", kernel="broken")
+    job.env = {"JUPYTER_PATH": str(tmp_path)}
+    record = job.run()
+    assert (record.state, record.cause) == ("FAILED", "kernel-not-started")
+    assert "exit code 7" in record.message
+    assert "no licence" in record.message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"not json", "not JSON"),
+        (b"[]", "not a notebook"),
+        (b"{}", "not a notebook"),
+        (b'{"nbformat": 4, "cells": {}}', "no list of cells"),
+        (b'{"nbformat": 99, "cells": []}', "format 99"),
+        (b"\xff\xfe", "not JSON"),
+    ],
+)
+def test_what_is_not_a_notebook(make: Make, content: bytes, words: str) -> None:
+    record = make(content=content).run()
+    assert (record.state, record.cause) == ("FAILED", "bad-notebook")
+    assert words in record.message
+
+
+def test_an_empty_notebook_completes(make: Make) -> None:
+    job = make(content=b'{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": []}')
+    assert job.run().message == ""
+    assert job.result["cells"] == []
+
+
+def test_a_notebook_of_version_3(make: Make) -> None:
+    cell = {"cell_type": "code", "input": "print 1\n".replace("print 1", "print(1)"),
+            "language": "python", "outputs": [], "collapsed": False, "metadata": {}}
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": "old"},
+           "worksheets": [{"cells": [cell], "metadata": {}}]}
+    job = make(content=json.dumps(old).encode())
+    assert job.run().message == ""
+    assert job.text() == "1\n"
+
+
+def test_a_notebook_without_cell_ids(make: Make) -> None:
+    cells = [{"cell_type": "code", "metadata": {}, "source": ["print(1)\n", "1/0"]}]
+    job = make(content=json.dumps({"nbformat": 4, "nbformat_minor": 2, "cells": cells}).encode())
+    record = job.run()
+    assert record.cause == "cell-error"
+    assert [e.data["cell_id"] for e in job.events if e.kind == "cell"] == [record.cell_id]
+    assert record.cell_id in [cell["id"] for cell in job.result["cells"]]
+
+
+def test_a_full_disk(make: Make, small_disk: Path) -> None:
+    job = make("print('begun', flush=True)", "for i in range(10**9): print('x' * 1000)")
+    job.move_to(small_disk)
+    record = job.run()
+    assert (record.state, record.cause) == ("FAILED", "disk-full")
+    assert "No space" in record.message
+    assert job.text().startswith("begun\n")
+    assert job.events[-1].kind == "finished"
+
+
+def test_a_cell_that_fills_the_disk(make: Make, small_disk: Path) -> None:
+    job = make("print('begun')", "open('big', 'wb').write(b'x' * 100_000_000)")
+    job.move_to(small_disk)
+    record = job.run()
+    assert (record.state, record.cause) == ("FAILED", "disk-full")
+    assert job.text() == "begun\n"
+
+
+def test_a_read_only_home(make: Make, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o500)
+    job = make(
+        "import os, IPython.paths\n"
+        "print(os.environ['HOME'])\nprint(IPython.paths.get_ipython_dir())"
+    )
+    job.env = {"HOME": "/proc/1"}
+    assert job.run().message == ""
+    assert all(line.startswith(str(job.paths.runtime)) for line in job.text().splitlines())
+
+
+def test_parameters_that_are_not_names(make: Make) -> None:
+    record = make("1", parameters={"a b": 1}).run()
+    assert (record.state, record.cause) == ("FAILED", "bad-notebook")
+    assert "'a b'" in record.message
+
+
+def test_outputs_are_signed_and_named(make: Make) -> None:
+    job = make(
+        "import os, pathlib, jupyter_hybrid.values as v\n"
+        "v.dump({'x': 1}, ['x'], pathlib.Path(os.environ['JUPYTER_HYBRID_JOB_DIR']) / 'outputs')"
+    )
+    assert job.run().message == ""
+    from jupyter_hybrid.values import load
+
+    got: dict[str, object] = {}
+    load(job.paths.outputs, got, key=b"k" * 32)
+    assert got == {"x": 1}
+    (event,) = [e for e in job.events if e.kind == "variables"]
+    assert event.data["names"][0]["name"] == "x"
