@@ -18,19 +18,24 @@ def notebook_request(
     parameters: Mapping[str, Any] | None = None,
     kernel: str | None = None,
     directory: Path | None = None,
-    allow_unknown: bool = False,
+    unchecked: bool = False,
+    here: bool = True,
     **options: Any,
 ) -> Request:
     """A request for a whole notebook; ``options`` are ``Request``'s own fields.
 
-    ``directory`` is where the kernel starts (default: the notebook's own). ``allow_unknown`` takes
-    parameters that the notebook's ``parameters`` cell does not have.
+    ``directory`` is where the kernel starts (default: the notebook's own). ``unchecked`` does not
+    compare the parameters with the notebook's ``parameters`` cell. ``here`` is False where the job
+    runs on another machine, whose kernels are not known here.
     Raises ``NotebookError`` or ``ParameterError`` before anything is sent.
     """
     notebook = read_notebook(path)
     values = to_json(parameters or {})
-    chosen, language, note = choose_kernel(notebook, kernel)
-    notes = check(values, notebook, allow_unknown=allow_unknown)
+    if here:
+        chosen, language, note = choose_kernel(notebook, kernel)
+    else:
+        chosen, language, note = kernel or notebook.kernel, notebook.language, ""
+    notes = check(values, notebook, unchecked=unchecked)
     options["name"] = options.get("name") or _name(notebook)
     return Request(
         kind="notebook",

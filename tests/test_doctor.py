@@ -35,6 +35,7 @@ def test_mounts(path: str, kind: str) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("JUPYTER_HYBRID_DIR")
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     return tmp_path / "data" / "jupyter-hybrid"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,6 +17,8 @@ from typing import Any
 
 import pytest
 from commands import Home
+
+from jupyter_hybrid.progress.text import without_colour
 
 CACHE = Path(__file__).resolve().parents[1] / "build" / "papermill"
 #: Where papermill marks the cell that failed, above it and at the notebook's top.
@@ -47,10 +48,12 @@ class Papermill:
         self._notebooks = notebooks
         self.home = home
 
-    def execute(self, name: str, *words: str, fails: bool = False) -> list[dict[str, Any]]:
-        """The cells of the executed notebook."""
-        shutil.copy(self._notebooks / name, self.home.work)
-        done = self.home.hybrid("run", name, "--output", "result.ipynb", "--allow-unknown", *words)
+    def execute(
+        self, name: str, *words: str, fails: bool = False, edit: tuple[str, str] = ("", "")
+    ) -> list[dict[str, Any]]:
+        """The cells of the executed notebook, in which a text was replaced before."""
+        self.home.write(name, (self._notebooks / name).read_text().replace(*edit))
+        done = self.home.hybrid("run", name, "--output", "result.ipynb", "--unchecked", *words)
         assert done.returncode == (1 if fails else 0), done.stderr
         return list(self.result()["cells"])
 
@@ -82,7 +85,6 @@ def check_failure(cells: list[dict[str, Any]], where: int, count: int) -> None:
     assert re.match(ABOVE, cells[where - 1]["source"])
     assert tags(cells[where - 1]) == ["papermill-error-cell-tag"]
     assert cells[where]["execution_count"] == count
-    assert cells[where]["outputs"][-1]["output_type"] == "error"
     assert cells[where + 1]["execution_count"] is None
     assert sum("papermill-error-cell-tag" in tags(cell) for cell in cells) == 2
 
@@ -131,12 +133,14 @@ def test_broken_notebook_1(papermill: Papermill) -> None:
     # its two markers of an earlier failure go, new ones come
     cells = papermill.execute("broken1.ipynb", fails=True)
     check_failure(cells, where=6, count=2)
+    assert cells[6]["outputs"][0]["output_type"] == "error"
     assert cells[1]["cell_type"] == "markdown"
     assert cells[2]["execution_count"] == 1
 
 
 def test_broken_notebook_2(papermill: Papermill) -> None:
-    cells = papermill.execute("broken2.ipynb", fails=True)
+    # newer IPythons have display and HTML in one place only
+    cells = papermill.execute("broken2.ipynb", fails=True, edit=("IPython.core.", "IPython."))
     check_failure(cells, where=3, count=2)
     assert cells[1]["execution_count"] == 1
     assert [o["output_type"] for o in cells[3]["outputs"]] == ["display_data", "error"]
@@ -161,7 +165,9 @@ def test_exit_with_a_status_fails(papermill: Papermill) -> None:
     cells = papermill.execute("sysexit1.ipynb", fails=True)
     check_failure(cells, where=3, count=2)
     assert cells[1]["execution_count"] == 1
-    assert "SystemExit: 1" in papermill.home.json("status")["exit"]["traceback"][-1]
+    assert cells[3]["outputs"][0]["output_type"] == "error"
+    last = papermill.home.json("status")["exit"]["traceback"][-1]
+    assert without_colour(last).strip() == "SystemExit: 1"
 
 
 def test_working_directory(papermill: Papermill) -> None:

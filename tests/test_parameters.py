@@ -160,7 +160,7 @@ def test_broken_cells_do_no_harm(source: str) -> None:
 def test_unknown_names_are_refused_naming_the_closest() -> None:
     with pytest.raises(ParameterError, match=r"no parameter 'epoch'.*'epochs'.*epochs, rate"):
         parameters.check({"epoch": 1}, notebook("epochs = 1\nrate = 0.1"))
-    parameters.check({"epoch": 1}, notebook("epochs = 1"), allow_unknown=True)
+    parameters.check({"epoch": 1, "rate": "x"}, notebook("rate = 1"), unchecked=True)
     with pytest.raises(ParameterError, match="assigns nothing"):
         parameters.check({"x": 1}, notebook("# nothing"))
 

@@ -158,6 +158,21 @@ def test_clear_output_drops_the_open_line() -> None:
     assert plain.out.getvalue() == "kept\nnew\n"
 
 
+def test_a_display_that_is_updated_is_shown_as_it_was_last() -> None:
+    output = {"output_type": "display_data", "data": {"text/plain": "0%"}}
+    output["transient"] = {"display_id": "bar"}
+    updates = [
+        event(Kind.UPDATE, display_id="bar", data={"text/plain": f"{n}%"}) for n in (50, 100)
+    ]
+    other = event(Kind.UPDATE, display_id="of an earlier cell", data={"text/plain": "old"})
+    end = event(Kind.CELL_END, status="ok", seconds=0)
+    shown = Plain().take(event(Kind.OUTPUT, output=output), stream("a\n"), *updates, other, end)
+    assert shown.out.getvalue() == "a\n100%\n"
+    text = without_colour(live(*RUNNING, event(Kind.OUTPUT, output=output), *updates))
+    assert "100%" in text
+    assert "50%" not in text
+
+
 # -- live ---------------------------------------------------------------------------------------
 
 

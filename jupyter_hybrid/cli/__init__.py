@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HybridError, UsageError
 from .terminal import Terminal
@@ -47,8 +48,8 @@ def _dispatch(argv: list[str], terminal: Terminal) -> int:
     from .parser import parse
 
     arguments = parse(argv)
-    _show_warnings(terminal)
-    return _verb(arguments, terminal)
+    with _told(terminal):
+        return _verb(arguments, terminal)
 
 
 def _verb(arguments: Namespace, terminal: Terminal) -> int:
@@ -62,17 +63,30 @@ def _verb(arguments: Namespace, terminal: Terminal) -> int:
     return status
 
 
-def _show_warnings(terminal: Terminal) -> None:
-    """What the manager logs (a target that does not answer) reads like our other sentences."""
+@contextmanager
+def _told(terminal: Terminal) -> Iterator[None]:
+    """What is logged or warned of (a target that is silent) reads like our other sentences."""
     import logging
+    import warnings
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             terminal.complain(record.getMessage())
 
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        terminal.complain(str(message))
+
     logger = logging.getLogger("jupyter_hybrid")
-    logger.propagate = False
-    logger.handlers = [Handler(logging.WARNING)]
+    handler = Handler(logging.WARNING)
+    logger.addHandler(handler)
+    propagate, logger.propagate = logger.propagate, False
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            yield
+    finally:
+        logger.propagate = propagate
+        logger.removeHandler(handler)
 
 
 def _unexpected(error: Exception) -> str:

@@ -38,9 +38,7 @@ def jobs(options: Namespace, terminal: Terminal) -> int:
     states = [_state(name) for name in options.state]
     manager = Manager.default()
     asyncio.run(manager.reconcile())
-    listed = [job for job in manager.jobs() if not states or job.state in states]
-    if not options.all:
-        listed = listed[:LISTED]
+    listed = manager.jobs(states=states or None, limit=-1 if options.all else LISTED)
     if options.json:
         terminal.document([job_document(job) for job in listed])
         return 0

@@ -87,7 +87,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", metavar="NOTEBOOK", help="the notebook; - for standard input")
     _add_parameters(parser)
     parser.add_argument(
-        "--allow-unknown", action="store_true", help="take parameters the notebook does not have"
+        "--unchecked", action="store_true", help="set parameters without checking names and types"
     )
     parser.add_argument(
         "--help-notebook", action="store_true", help="list the notebook's parameters and stop"
@@ -153,7 +153,7 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
 def _rerun(parser: argparse.ArgumentParser) -> None:
     _job(parser)
     _add_parameters(parser)
-    parser.add_argument("--allow-unknown", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--unchecked", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--detach", "-d", action="store_true", help="do not wait for the end")
     _add_results(parser)
     _add_following(parser)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ..request import Request
 
 
-def make_request(options: Namespace) -> Request:
-    """The request that the options describe; raises ``UsageError``."""
+def make_request(options: Namespace, *, here: bool) -> Request:
+    """The request that the options describe; ``here`` is True where this machine runs it."""
     parameters = read_parameters(options)
     notebook = fill_in(options.notebook, parameters)
     check_output(options.output, None if notebook == "-" else Path(notebook))
@@ -29,7 +29,8 @@ def make_request(options: Namespace) -> Request:
         parameters=parameters,
         kernel=options.kernel,
         directory=directory,
-        allow_unknown=options.allow_unknown,
+        unchecked=options.unchecked,
+        here=here,
         name=options.name,
         target=options.target,
         resources=resources_of(options),

@@ -30,12 +30,13 @@ def run(options: Namespace, terminal: Terminal) -> int:
     if options.help_notebook:
         return _help_notebook(options, terminal)
     check_formats(options.to)
-    request = make_request(options)
-    if options.output:
-        options.output = fill_in(options.output, request.parameters)
     from ..manager import Manager
 
     manager = Manager.default()
+    here = manager.config.target(options.target).executor == "local"
+    request = make_request(options, here=here)
+    if options.output:
+        options.output = fill_in(options.output, request.parameters)
     if options.dry_run:
         return dry_run(manager, request, options, terminal)
     return asyncio.run(_run(manager, request, options, terminal))
@@ -61,7 +62,7 @@ def rerun(options: Namespace, terminal: Terminal) -> int:
     manager = Manager.default()
     job = find_job(manager, options.job)
     check_output(options.output, _notebook_of(job))
-    _check_again(job, parameters, options.allow_unknown)
+    _check_again(job, parameters, options.unchecked)
     return asyncio.run(_rerun(manager, job, parameters, options, terminal))
 
 
@@ -172,7 +173,7 @@ def _help_notebook(options: Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _check_again(job: Job, parameters: dict[str, Any], allow_unknown: bool) -> None:
+def _check_again(job: Job, parameters: dict[str, Any], unchecked: bool) -> None:
     """Refuse parameters as ``run`` does, where the notebook that was sent can be read here."""
     from ..notebooks import read_notebook
     from ..parameters import check, check_names
@@ -183,7 +184,7 @@ def _check_again(job: Job, parameters: dict[str, Any], allow_unknown: bool) -> N
         notebook = read_notebook(JobPaths(Path(job.directory)).notebook)
     except HybridError:
         return
-    check(parameters, notebook, allow_unknown=allow_unknown)
+    check(parameters, notebook, unchecked=unchecked)
 
 
 def _notebook_of(job: Job) -> Path | None:

@@ -21,19 +21,20 @@ _NAME = re.compile(r"[^\W\d][\w.]*")
 
 
 def check(
-    values: Mapping[str, Any], notebook: Notebook, *, allow_unknown: bool = False
+    values: Mapping[str, Any], notebook: Notebook, *, unchecked: bool = False
 ) -> tuple[str, ...]:
     """Refuse values that the notebook cannot take; returns notes for the user.
 
     Raises ``ParameterError`` for an unknown name or a wrong type. Without a ``parameters`` cell
-    everything is taken and set at the top of the notebook, as papermill does.
+    everything is taken and set at the top of the notebook, as papermill does; ``unchecked`` takes
+    everything in any case.
     """
     check_names(values, notebook.language)
-    if not values:
+    if unchecked or not values:
         return ()
     known = infer_parameters(notebook)
     if known is not None:
-        validate(values, known, allow_unknown=allow_unknown)
+        validate(values, known)
         return ()
     if notebook.tagged("parameters") is None:
         return ("no cell is tagged 'parameters'; the values are set at the top of the notebook",)
@@ -53,9 +54,7 @@ def check_names(names: Iterable[str], language: str = "python") -> None:
             )
 
 
-def validate(
-    values: Mapping[str, Any], parameters: Iterable[Parameter], *, allow_unknown: bool = False
-) -> None:
+def validate(values: Mapping[str, Any], parameters: Iterable[Parameter]) -> None:
     """Raise ``ParameterError`` for a name that is not among the parameters, or for a wrong type.
 
     An int will do for a float, None for everything; a parameter whose default is None takes
@@ -65,7 +64,7 @@ def validate(
     for name, value in values.items():
         if name in known:
             _check_type(known[name], value)
-        elif not allow_unknown:
+        else:
             raise ParameterError(f"the notebook has no parameter {name!r}{_valid(name, known)}")
 
 
@@ -74,7 +73,7 @@ def _valid(name: str, known: Mapping[str, Parameter]) -> str:
         return ": its cell tagged 'parameters' assigns nothing"
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     guess = f"; did you mean {close[0]!r}?" if close else "."
-    return f"{guess} It has: {', '.join(known)}. (--allow-unknown sets it all the same.)"
+    return f"{guess} It has: {', '.join(known)} (--unchecked sets it all the same)"
 
 
 def _check_type(parameter: Parameter, value: Any) -> None:
@@ -87,7 +86,8 @@ def _check_type(parameter: Parameter, value: Any) -> None:
     raise ParameterError(
         f"the parameter {parameter.name!r} is {article(parameter.type or '')}"
         f"{f' (default {parameter.default_source})' if parameter.default_source else ''}, "
-        f"but {shown(value)} is {article(given)}{_way_out(accepted, parameter, value)}"
+        f"but {shown(value)} is {article(given)}{_way_out(accepted, parameter, value)} "
+        "(--unchecked takes it all the same)"
     )
 
 

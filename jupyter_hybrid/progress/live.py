@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..events import Event, Kind
 from ..job import Job, State
-from .text import Lines, joined, shown_text, without_colour
+from .screen import Screen
+from .text import without_colour
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -33,7 +34,7 @@ class LiveProgress:
         self._colour = colour
         self._unicode = unicode
         self._started = time.monotonic()
-        self._lines = {"stdout": Lines(), "stderr": Lines()}
+        self._screen = Screen()
         self._job: Job | None = None
         self._state = ""
         self._current = ""
@@ -53,7 +54,8 @@ class LiveProgress:
     def close(self) -> None:
         """Bring out lines that never ended, and leave the terminal as it was."""
         if self._live is not None:
-            self._flush()
+            for _, lines in self._screen.flush():
+                self._print(lines)
             self._live.stop()
             self._live = None
 
@@ -63,6 +65,9 @@ class LiveProgress:
             self._live = self._start()
 
     def _take_event(self, event: Event) -> None:
+        if not self._quiet:
+            for _, lines in self._screen.take(event):
+                self._print(lines)
         data = event.data
         if event.kind == Kind.KERNEL:
             self._total = int(data.get("total") or 0)
@@ -70,28 +75,10 @@ class LiveProgress:
             self._current = str(data.get("line", ""))
             self._done, self._total = int(data.get("number", 1)) - 1, int(data.get("total") or 0)
         elif event.kind == Kind.CELL_END:
-            self._flush()
             self._current = ""
             self._done += data.get("status") == "ok"
-        elif event.kind == Kind.OUTPUT and not self._quiet:
-            self._take_output(data.get("output") or {})
-        elif event.kind == Kind.CLEAR:
-            for lines in self._lines.values():
-                lines.flush()
         elif event.kind == Kind.NOTE:
             self._print([f"note: {data.get('text', '')}"])
-
-    def _take_output(self, output: dict[str, object]) -> None:
-        if output.get("output_type") == "stream":
-            name = "stderr" if output.get("name") == "stderr" else "stdout"
-            self._print(self._lines[name].feed(joined(output.get("text", ""))))
-        else:
-            self._flush()
-            self._print(shown_text(output).split("\n")[:-1])
-
-    def _flush(self) -> None:
-        for lines in self._lines.values():
-            self._print(lines.flush())
 
     def _print(self, lines: list[str]) -> None:
         if not lines or self._live is None:
@@ -125,9 +112,8 @@ class LiveProgress:
     def _rows(self) -> Iterator[Table | Text]:
         from rich.text import Text
 
-        for lines in self._lines.values():
-            for line in lines.tail[-TAILS:]:
-                yield Text.from_ansi(line)
+        for line in self._screen.tail[-TAILS:]:
+            yield Text.from_ansi(line)
         yield self._status()
         if self._state and not self._current:
             yield Text("  " + self._state, style="yellow")

@@ -8,7 +8,8 @@ from typing import TextIO
 from ..events import Event, Kind
 from ..job import Job, State
 from ..units import format_duration
-from .text import Lines, joined, shown_text, without_colour
+from .screen import Screen
+from .text import without_colour
 
 #: Seconds from which the end of a cell is worth a line of its own.
 WORTH_A_LINE = 0.5
@@ -26,7 +27,7 @@ class PlainProgress:
         colour: bool = False,
     ) -> None:
         self._streams = {"stdout": out, "stderr": err}
-        self._lines = {"stdout": Lines(), "stderr": Lines()}
+        self._screen = Screen()
         self._say_line = say
         self._colour = colour
         #: What the job waits for; told once it has waited for a moment.
@@ -39,20 +40,16 @@ class PlainProgress:
         if isinstance(item, Job):
             self._take_job(item)
             return
+        for name, lines in self._screen.take(item):
+            self._write(name, lines)
         data = item.data
-        if item.kind == Kind.OUTPUT:
-            self._take_output(data.get("output") or {})
-        elif item.kind == Kind.CELL:
+        if item.kind == Kind.CELL:
             self._number = f"[{data.get('number')}/{data.get('total')}]"
             self._say(f"{self._number} {data.get('line', '')}".rstrip())
         elif item.kind == Kind.CELL_END:
-            self.flush()
             seconds = float(data.get("seconds") or 0)
             if data.get("status") != "ok" or seconds >= WORTH_A_LINE:
                 self._say(f"{self._number} {data.get('status')} after {format_duration(seconds)}")
-        elif item.kind == Kind.CLEAR:
-            for lines in self._lines.values():
-                lines.flush()
         elif item.kind == Kind.NOTE:
             self._say(f"note: {data.get('text', '')}")
 
@@ -64,27 +61,14 @@ class PlainProgress:
 
     def close(self) -> None:
         """Bring out lines that never ended."""
-        self.flush()
-
-    def flush(self) -> None:
-        """Bring out lines that are open."""
-        for name, lines in self._lines.items():
-            self._write(name, lines.flush())
+        for name, lines in self._screen.flush():
+            self._write(name, lines)
 
     def _take_job(self, job: Job) -> None:
         reason = job.reason if job.state in (State.CREATED, State.PENDING) else ""
         if self._waits and reason and reason != self._reason:
             self._say(f"waiting: {reason}")
         self._reason = reason
-
-    def _take_output(self, output: dict[str, object]) -> None:
-        if output.get("output_type") == "stream":
-            name = "stderr" if output.get("name") == "stderr" else "stdout"
-            self._write(name, self._lines[name].feed(joined(output.get("text", ""))))
-            return
-        self.flush()
-        name = "stderr" if output.get("output_type") == "error" else "stdout"
-        self._write(name, shown_text(output).split("\n")[:-1])
 
     def _write(self, name: str, lines: list[str]) -> None:
         stream = self._streams[name]
