@@ -5,7 +5,7 @@ been hashed and is on the disk: a crash leaves a file in ``.incoming`` and never
 """
 
 # descriptors and plain strings, for a hundred thousand files pass through here
-# ruff: noqa: PTH103, PTH104, PTH108, PTH116, PTH120
+# ruff: noqa: PTH103, PTH104, PTH120
 
 from __future__ import annotations
 

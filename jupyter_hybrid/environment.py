@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from .sources import Source, parse_source
 
@@ -197,6 +196,8 @@ def _project_of(path: Path) -> Path | None:
         record = json.loads(path.read_bytes())
         if not record["dir_info"].get("editable"):
             return None
+        from urllib.parse import unquote, urlsplit
+
         return Path(unquote(urlsplit(record["url"]).path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

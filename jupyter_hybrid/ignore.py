@@ -1,15 +1,18 @@
-"""What does not travel: ``.hybridignore`` files, and what never should."""
+"""What does not travel: ``.hybridignore`` files, and what never should.
+
+The syntax is gitignore's (https://git-scm.com/docs/gitignore, all but ``[[:class:]]``), and so is
+the meaning: the tests ask git. Libraries for it match what is below a directory too: with
+them, ``!a`` brings back ``a/x.tmp``.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from .errors import BundleError
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 FILE_NAME = ".hybridignore"
 
@@ -29,13 +32,39 @@ ALWAYS = frozenset(
 #: A directory that holds one of these is an environment, whatever its name.
 ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
 
+#: What stands for what in a pattern; anything else is itself.
+_TOKEN = re.compile(
+    r"""
+      (?P<all>     ^\*\*$ )
+    | (?P<above>   ^\*\*/ )
+    | (?P<middle>  /\*\*/ )
+    | (?P<below>   /\*\*$ )
+    | (?P<any>     \*+ )
+    | (?P<one>     \? )
+    | \[ (?P<none>[!^]?) (?P<set> \]? [^\]]* ) \]
+    | \\ (?P<escaped> . )
+    | (?P<itself>  [^\\] )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Rule(NamedTuple):
+    """One line of a ``.hybridignore``."""
+
+    #: Matches the whole path relative to the file's directory.
+    pattern: re.Pattern[str]
+    #: False for a line that begins with ``!``.
+    ignores: bool
+    directories_only: bool
+
 
 class Ignore:
     """The ``.hybridignore`` files from a base directory downwards, in gitignore's syntax."""
 
     def __init__(self, base: str | Path) -> None:
         self._base = os.fspath(base)
-        self._rules: dict[str, tuple[tuple[int, GitIgnoreSpec], ...]] = {}
+        self._rules: dict[str, tuple[tuple[int, list[Rule]], ...]] = {}
 
     def why(self, path: str, *, is_directory: bool = False) -> str | None:
         """Why the path (relative to the base) does not travel; None where it does.
@@ -56,14 +85,14 @@ class Ignore:
         rules = self.rules(path.rpartition("/")[0])
         if not rules:
             return False
-        slash = "/" if is_directory else ""
-        for start, spec in reversed(rules):
-            included = spec.check_file(path[start:] + slash).include
-            if included is not None:
-                return included
+        for start, own in reversed(rules):
+            name = path[start:]
+            for rule in reversed(own):
+                if (is_directory or not rule.directories_only) and rule.pattern.match(name):
+                    return rule.ignores
         return False
 
-    def rules(self, folder: str) -> tuple[tuple[int, GitIgnoreSpec], ...]:
+    def rules(self, folder: str) -> tuple[tuple[int, list[Rule]], ...]:
         """The files that apply in the folder, outermost first, with the length of their prefix."""
         known = self._rules.get(folder)
         if known is None:
@@ -78,16 +107,68 @@ class Ignore:
         return f"{self._base}/{FILE_NAME}"
 
 
-def _read(path: str) -> GitIgnoreSpec | None:
+def _read(path: str) -> list[Rule] | None:
     try:
         data = Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
         raise BundleError(f"{path!r} cannot be read: {error.strerror}") from error
-    from pathspec import GitIgnoreSpec
+    rules = (parse_rule(line) for line in os.fsdecode(data).split("\n"))
+    return [rule for rule in rules if rule is not None]
 
+
+def parse_rule(line: str) -> Rule | None:
+    """The rule that a line states; None for blank lines, comments, and what can match nothing."""
+    line = line.removesuffix("\r")
+    # blanks at the end count only behind a backslash
+    line = re.sub(r"(?<!\\)((?:\\\\)*)[ \t]+$", r"\1", line)
+    if not line or line.startswith("#"):
+        return None
+    ignores = not line.startswith("!")
+    text = line if ignores else line[1:]
+    directories_only = text.endswith("/")
+    text = text.removesuffix("/")
+    anchored = "/" in text
+    text = text.removeprefix("/")
+    if not text:
+        return None
+    expression = _translate(text)
+    if expression is None:
+        return None
     try:
-        return GitIgnoreSpec.from_lines(os.fsdecode(data).splitlines())
-    except ValueError as error:
-        raise BundleError(f"{path!r} is not in gitignore's syntax: {error}") from error
+        pattern = re.compile(f"{'' if anchored else '(?:.*/)?'}{expression}\\Z", re.DOTALL)
+    except re.error:
+        return None  # a set such as [z-a], which git takes for one that nothing is in
+    return Rule(pattern, ignores, directories_only)
+
+
+def _translate(text: str) -> str | None:
+    text = re.sub(r"(^|/)(?:\*\*/)+", r"\1**/", text)
+    parts, position = [], 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        if token is None or token["itself"] == "[":
+            return None  # a backslash at the end, or a set without its end
+        position = token.end()
+        kind = token.lastgroup or ""
+        if kind == "set":
+            members = re.sub(r"(?s)(.)(?:-(.))?", _range, token["set"])
+            parts.append(f"(?!/)[{'^' if token['none'] else ''}{members}]")
+        else:
+            parts.append(_MEANING.get(kind) or re.escape(token[kind]))
+    return "".join(parts)
+
+
+def _range(match: re.Match[str]) -> str:
+    return re.escape(match[1]) + (f"-{re.escape(match[2])}" if match[2] else "")
+
+
+_MEANING = {
+    "all": ".+",
+    "above": "(?:.*/)?",
+    "middle": "/(?:.*/)?",
+    "below": "/.+",
+    "any": "[^/]*",
+    "one": "[^/]",
+}
