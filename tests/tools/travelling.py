@@ -14,7 +14,7 @@ from tree import ROOT
 #: Modules and packages that are copied beside a job.
 TRAVELS = (
     *("__init__", "_version", "errors", "events", "paths", "spec", "runner"),
-    *("values", "value_files", "pickling", "unpickling"),
+    *("inside", "values", "value_files", "value_stream", "pickling", "unpickling"),
 )
 
 
