@@ -21,7 +21,7 @@ class _Usage(Exception):
     """The command line cannot be understood."""
 
 
-def parse_arguments(argv: List[str]) -> "tuple[Path, Path, Optional[float], Optional[int]]":
+def parse_arguments(argv: List[str]) -> tuple[Path, Path, Optional[float], Optional[int]]:
     """Job directory, blobs, seconds and bytes; argparse would take longer than all of this."""
     options: Dict[str, str] = {}
     rest = []
@@ -50,7 +50,9 @@ def main(argv: List[str]) -> int:
         directory, blobs, seconds, mem = parse_arguments(argv)
         paths = JobPaths(directory)
         if not paths.spec.exists():
-            raise _Usage(f"{directory} holds no spec.json: it is not a job directory, or unfinished")
+            raise _Usage(
+                f"{directory} holds no spec.json: it is not a job directory, or unfinished"
+            )
         claim = claim_job(paths)
     except _Usage as error:
         sys.stderr.write(f"{error}\n{USAGE}\n")

@@ -35,7 +35,7 @@ def assemble(
 
 
 def with_ids(notebook: Dict[str, Any]) -> Dict[str, Any]:
-    """Give an id to each cell that lacks one, the same each time; changes and returns the notebook."""
+    """Give each cell that lacks an id one, always the same; changes and returns the notebook."""
     seen = set()
     cells = notebook.setdefault("cells", [])
     for index, cell in enumerate(cells):
@@ -117,8 +117,9 @@ class _Assembly:
         if "blob" not in data:
             return dict(data.get("output") or data)
         try:
-            found: Dict[str, Any] = json.loads((self._blobs or Path()).joinpath(
-                str(data["blob"])).read_bytes())
+            found: Dict[str, Any] = json.loads(
+                (self._blobs or Path()).joinpath(str(data["blob"])).read_bytes()
+            )
             return found
         except (OSError, ValueError):
             size = data.get("size")

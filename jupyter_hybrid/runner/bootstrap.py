@@ -92,7 +92,7 @@ def quicken_streams(interval: float) -> None:
 def keep_all_messages() -> None:
     """A burst of outputs is queued; by default ZeroMQ drops what is beyond a thousand."""
     shell: Optional[Any] = sys.modules["IPython"].get_ipython()
-    thread = getattr(getattr(shell, "kernel", None), "iopub_thread", None)
+    thread: Any = getattr(getattr(shell, "kernel", None), "iopub_thread", None)
     socket = getattr(thread, "socket", None)
     if socket is None:
         return

@@ -16,7 +16,7 @@ from .layout import Layout, stamp
 IGNORED = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache")
 
 
-def walk(directory: str, relative: str = "") -> Iterator["os.DirEntry[str]"]:
+def walk(directory: str, relative: str = "") -> Iterator[os.DirEntry[str]]:
     """Regular files below the directory; links are not followed."""
     try:
         with os.scandir(directory) as entries:

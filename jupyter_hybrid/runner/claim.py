@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
@@ -43,6 +44,8 @@ def is_living(claim: Mapping[str, Any]) -> bool:
     A process of another host cannot be seen from here: it counts as living unless the scheduler
     says that it has restarted the job since.
     """
+    if "host" not in claim:
+        return False
     if claim.get("host") != socket.gethostname():
         return _restarts() <= int(claim.get("restarts") or 0)
     if claim.get("boot_id") != boot_id():
@@ -53,13 +56,18 @@ def is_living(claim: Mapping[str, Any]) -> bool:
 
 def read_claim(path: Path) -> Optional[Dict[str, Any]]:
     """The claim in the file; None if there is none, ``{}`` if it was cut off in the middle."""
-    try:
-        data = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
+    deadline = time.monotonic() + 1.0
+    while True:
+        try:
+            data = json.loads(path.read_bytes())
+            return data if isinstance(data, dict) else {}
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            # where there are no hard links, it may be half-written just now
+            if time.monotonic() > deadline:
+                return {}
+            time.sleep(0.05)
 
 
 def _create(path: Path, record: Mapping[str, Any]) -> bool:

@@ -7,14 +7,14 @@ from typing import Any, Dict, Optional
 
 from nbclient.client import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbformat import NotebookNode
+from nbclient.util import ensure_async
 from papermill.clientwrap import PapermillNotebookClient
 
 from ..events import Kind
 from .connect import connect_client
 from .emit import DiskFull
 from .endings import Ending
-from .outputs import OUTPUTS, quick_output, refuse_input
+from .outputs import OUTPUTS, node, quick_output, refuse_input
 from .session import CellTimes, Session
 from .streams import StreamTail
 from .widgets import VIEW, ProgressWidgets, static_form
@@ -31,7 +31,7 @@ class HybridClient(PapermillNotebookClient):
     session: Session
 
     def __init__(self, nb_man: Any, session: Session, **options: Any) -> None:
-        super().__init__(nb_man, raise_on_iopub_timeout=False, **options)
+        super().__init__(nb_man, raise_on_iopub_timeout=False, **options)  # type: ignore[no-untyped-call]
         self.session = session
         self.iopub_timeout = IOPUB_TIMEOUT
         self._tail = StreamTail()
@@ -139,7 +139,8 @@ class HybridClient(PapermillNotebookClient):
         self.session.streams.flush()
 
     async def _async_poll_kernel_alive(self) -> None:
-        while await self.km.is_alive():
+        manager: Any = self.km
+        while await ensure_async(manager.is_alive()):
             await asyncio.sleep(ALIVE_INTERVAL)
         # what the kernel said just before may still be on its way
         await asyncio.sleep(LAST_WORDS)
@@ -167,9 +168,7 @@ class HybridClient(PapermillNotebookClient):
             self._tail.end()
         output = NotebookClient.process_message(self, msg, cell, cell_index)
         if kind == "clear_output" and not hooked:
-            self.session.emitter.emit(
-                Kind.CLEAR, cell_id=cell.id, wait=bool(content.get("wait"))
-            )
+            self.session.emitter.emit(Kind.CLEAR, cell_id=cell.id, wait=bool(content.get("wait")))
         elif kind == "update_display_data":
             self._on_update(content)
         elif kind.startswith("comm_"):
@@ -191,7 +190,7 @@ class HybridClient(PapermillNotebookClient):
                 self.clear_display_id_mapping(cell_index)
                 self.clear_before_next_output = False
             if not self._tail.add(cell.outputs, name, text):
-                output = NotebookNode(output_type="stream", name=name, text=text)
+                output = node(output_type="stream", name=name, text=text)
                 cell.outputs.append(output)
                 self._tail.begin(output)
         self.session.streams.add(cell.id, name, text)
@@ -219,6 +218,4 @@ class HybridClient(PapermillNotebookClient):
 
     def _on_progress(self, display_id: str, data: Dict[str, Any]) -> None:
         self.session.streams.flush()
-        self.session.emitter.emit_update(
-            self._cell_id, display_id, {"data": data, "metadata": {}}
-        )
+        self.session.emitter.emit_update(self._cell_id, display_id, {"data": data, "metadata": {}})

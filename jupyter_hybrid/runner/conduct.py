@@ -161,7 +161,7 @@ def _check_parameters(parameters: Any, language: str) -> None:
         )
 
 
-def _translate(error: Exception, doing: str) -> "tuple[str, str]":
+def _translate(error: Exception, doing: str) -> tuple[str, str]:
     """Cause and sentence for an error that nobody has put into words yet."""
     from ..spec import Cause
     from .emit import DiskFull

@@ -10,7 +10,7 @@ from typing import Any, Dict, Optional
 import zmq
 import zmq.asyncio
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from ..spec import Cause
 from .endings import Ending, death_words, failed
@@ -25,9 +25,9 @@ def adopt(kernel: RunningKernel) -> AsyncKernelManager:
     """A manager for the kernel's process, as if it had started it."""
     manager = AsyncKernelManager(connection_file=str(kernel.connection_file))
     manager.load_connection_file()
-    provisioner = LocalProvisioner(parent=manager, kernel_id="job")
-    provisioner.process = kernel.process  # type: ignore[assignment]
-    provisioner.pid = provisioner.pgid = kernel.process.pid  # type: ignore[assignment]
+    provisioner: Any = LocalProvisioner(parent=manager, kernel_id="job")
+    provisioner.process = kernel.process
+    provisioner.pid = provisioner.pgid = kernel.process.pid
     manager.provisioner = provisioner
     return manager
 

@@ -50,11 +50,12 @@ def _upgraded(document: Dict[str, Any]) -> Dict[str, Any]:
     prepare_imports()
     import nbformat
 
+    library: Any = nbformat
     try:
-        old = nbformat.reads(json.dumps(document), as_version=nbformat.NO_CONVERT)
-        new: Dict[str, Any] = json.loads(json.dumps(nbformat.convert(old, 4)))
+        old = library.reads(json.dumps(document), as_version=nbformat.NO_CONVERT)
+        new: Dict[str, Any] = json.loads(json.dumps(library.convert(old, 4)))
     # nbformat's converters raise whatever a damaged notebook makes them trip over
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         version = document["nbformat"]
         raise NotebookError(
             f"The notebook has format {version!r} and cannot be converted to format 4 "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
 import nbclient.client
 import papermill.execute
-from nbformat import from_dict
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillException, PapermillExecutionError
 from papermill.version import version as papermill_version
@@ -15,7 +14,7 @@ from ..spec import FAILED, Cause, ExitRecord
 from .assemble import INJECTED
 from .client import HybridClient
 from .endings import Ending, disk_full, failed
-from .outputs import REFUSED, quick_output
+from .outputs import REFUSED, as_node, quick_output
 from .session import Session
 
 NAME = "hybrid"
@@ -26,9 +25,10 @@ class HybridEngine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, session: Any = None, **kwargs: Any
+        cls, nb_man: Any, kernel_name: Any, *unused: Any, **kwargs: Any
     ) -> Any:
         """Execute the notebook of papermill's manager; called by papermill."""
+        session: Session = kwargs["session"]
         session.notebook = nb_man.nb
         # there is no output file to save
         nb_man.autosave_cell_every = 0
@@ -47,10 +47,10 @@ def _name_injected(notebook: Any, session: Session) -> None:
 
 def _node(document: Mapping[str, Any]) -> Any:
     """The notebook as papermill's loader would return it, without writing and checking it twice."""
-    notebook = from_dict(document)
+    notebook = as_node(document)
     notebook.metadata.setdefault(
         "papermill",
-        from_dict(
+        as_node(
             {
                 "default_parameters": {},
                 "parameters": {},
@@ -61,7 +61,7 @@ def _node(document: Mapping[str, Any]) -> Any:
     )
     for cell in notebook.cells:
         cell.metadata.setdefault("tags", [])
-        cell.metadata.setdefault("papermill", from_dict({}))
+        cell.metadata.setdefault("papermill", as_node({}))
     return notebook
 
 
@@ -74,10 +74,15 @@ def _patch(document: Mapping[str, Any], session: Session) -> None:
     def keep(notebook: Any, path: Optional[str]) -> None:
         session.notebook = notebook
 
-    papermill.execute.load_notebook_node = load
-    papermill.execute.write_ipynb = keep
-    nbclient.client.output_from_msg = quick_output  # type: ignore[assignment]
-    papermill_engines.register(NAME, HybridEngine)
+    changes: Dict[Any, Dict[str, Any]] = {
+        papermill.execute: {"load_notebook_node": load, "write_ipynb": keep},
+        nbclient.client: {"output_from_msg": quick_output},
+    }
+    for module, names in changes.items():
+        for name, function in names.items():
+            setattr(module, name, function)
+    engines: Any = papermill_engines
+    engines.register(NAME, HybridEngine)
 
 
 def execute(document: Mapping[str, Any], session: Session) -> None:
@@ -88,8 +93,9 @@ def execute(document: Mapping[str, Any], session: Session) -> None:
     spec = session.spec
     _patch(document, session)
     path = spec.notebook_path or "notebook.ipynb"
+    execute_notebook: Callable[..., Any] = papermill.execute.execute_notebook
     try:
-        papermill.execute.execute_notebook(
+        execute_notebook(
             # papermill formats paths with the parameters
             path.replace("{", "{{").replace("}", "}}"),
             None,
@@ -131,8 +137,10 @@ def _papermill_words(error: PapermillException, session: Session) -> str:
 def _cell_error(error: PapermillExecutionError, session: Session) -> ExitRecord:
     cell_id = _failing_cell(session)
     evalue, cause = str(error.evalue), Cause.CELL_ERROR
-    message = f"{error.ename}: {evalue.strip().splitlines()[0][:500]}" if evalue.strip() else (
-        str(error.ename)
+    message = (
+        f"{error.ename}: {evalue.strip().splitlines()[0][:500]}"
+        if evalue.strip()
+        else (str(error.ename))
     )
     message = f"A cell failed with {message}. Nothing after it was executed."
     if error.ename == "StdinNotImplementedError":

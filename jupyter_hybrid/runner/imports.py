@@ -30,7 +30,7 @@ class _Validator:
     def __init__(self, schema: Any) -> None:
         self.schema = schema
 
-    def iter_errors(self, data: Any, schema: Any = None) -> "tuple[()]":
+    def iter_errors(self, data: Any, schema: Any = None) -> tuple[()]:
         """No errors: asked of cells that papermill has just made itself."""
         return ()
 
@@ -59,8 +59,8 @@ def _without_stand_ins(load: Callable[[], None], added: List[str]) -> None:
 
 
 def _load() -> None:
-    import nbclient.client
-    import nbformat.v4
+    import nbclient.client  # noqa: F401
+    import nbformat.v4  # noqa: F401
     import papermill.execute  # noqa: F401
 
 

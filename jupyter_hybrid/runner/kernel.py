@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +39,7 @@ class RunningKernel:
     """A kernel that has been started, and where it is reached."""
 
     kernel: Kernel
-    process: "subprocess.Popen[bytes]"
+    process: subprocess.Popen[bytes]
     directory: Path
     connection_file: Path
     started: float
@@ -109,7 +108,7 @@ def kernel_environment(
 
 
 def writable_homes(env: Mapping[str, str], runtime: Path) -> Dict[str, str]:
-    """Directories of our own for whatever a kernel keeps there, where the real ones are read-only."""
+    """Directories of our own for what a kernel keeps, where the real ones are read-only."""
     home = env.get("HOME", "")
     if home and os.access(home, os.W_OK | os.X_OK):
         return {}
@@ -164,7 +163,8 @@ def start_kernel(
             env=dict(env, JPY_PARENT_PID=str(os.getpid())),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_runner if sys.platform == "linux" else None,
+            # the runner has one thread; nothing else makes the kernel die with it
+            preexec_fn=_die_with_runner,  # noqa: PLW1509
         )
     except OSError as error:
         raise KernelNotStarted(

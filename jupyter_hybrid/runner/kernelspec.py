@@ -46,7 +46,7 @@ class Kernel:
             "prefix": sys.prefix,
         }
 
-        def value(match: "re.Match[str]") -> str:
+        def value(match: re.Match[str]) -> str:
             return values.get(match.group(1), match.group())
 
         argv = [re.sub(r"\{(\w+)\}", value, part) for part in self.argv]

@@ -1,4 +1,4 @@
-"""How much memory there may be, and whether the kernel of the operating system took a process for it.
+"""Whether the operating system has ended a process for lack of memory, and bytes in words.
 
 Standard library only.
 """

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 from nbformat import NotebookNode, from_dict
+
+#: nbformat has no types; these have.
+node: Callable[..., Any] = NotebookNode
+as_node: Callable[[Any], Any] = from_dict
 
 #: Kinds of messages that are outputs, with the keys each has.
 OUTPUTS = {
@@ -30,9 +34,7 @@ def quick_output(msg: Dict[str, Any]) -> Any:
     keys = OUTPUTS.get(kind)
     if keys is None:
         raise ValueError(f"{kind} is not an output")
-    return NotebookNode(
-        output_type=kind, **{key: from_dict(msg["content"].get(key)) for key in keys}
-    )
+    return node(output_type=kind, **{key: as_node(msg["content"].get(key)) for key in keys})
 
 
 def refuse_input(content: Dict[str, Any]) -> None:

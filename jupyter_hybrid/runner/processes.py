@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Iterable, List, Optional
 
-#: Not in every platform's signal module under this name; the kernel's number is the same everywhere.
+#: Numbers of prctl(2), the same on every Linux.
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -21,7 +21,7 @@ def prctl(option: int, value: int) -> bool:
     try:
         import ctypes
 
-        return ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
     except (ImportError, OSError, AttributeError):
         return False
 
@@ -34,7 +34,7 @@ def boot_id() -> str:
         return ""
 
 
-def parse_stat(text: str) -> "tuple[str, int, int]":
+def parse_stat(text: str) -> tuple[str, int, int]:
     """State letter, parent and start time (ticks since boot) in a ``/proc/PID/stat`` line."""
     # the command's name stands in brackets and may itself hold spaces and brackets
     fields = text.rpartition(")")[2].split()

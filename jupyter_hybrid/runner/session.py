@@ -26,7 +26,7 @@ from .kernel import LogTail, RunningKernel
 from .memory import oom_kills
 from .supervise import Control
 
-#: The part of the grace period in which an interrupted cell may still clean up, and at most how long.
+#: The part of the grace period in which an interrupted cell may clean up, and at most how long.
 CLEAN_UP_SHARE, CLEAN_UP_SECONDS = 0.5, 5.0
 
 
@@ -47,7 +47,7 @@ class Session:
         #: Why the job is to stop; None while it is not.
         self.stopping: Optional[ExitRecord] = None
         self.loop: Any = None
-        self.cancel_drive: Callable[[], None] = lambda: None
+        self.cancel_drive: Callable[[], Any] = lambda: None
         #: Code that prepares the kernel; empty for languages other than Python.
         self.bootstrap = ""
         self.kernel_name = "python3"

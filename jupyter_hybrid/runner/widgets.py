@@ -71,7 +71,9 @@ def as_html(states: States, model_id: str) -> str:
     for state in leaves(states, model_id):
         if state.get("_model_name") in PROGRESS:
             description = html.escape(plain(str(state.get("description") or "")))
-            parts.append(f'{description} <progress value="{fraction(state):.4f}" max="1"></progress> ')
+            parts.append(
+                f'{description} <progress value="{fraction(state):.4f}" max="1"></progress> '
+            )
         else:
             parts.append(html.escape(plain(str(state.get("value") or ""))))
     return f"<div>{''.join(parts).strip()}</div>"
@@ -117,7 +119,9 @@ class ProgressWidgets:
             return None
         display_id = display_id or f"widget-{model_id}"
         output["data"]["text/plain"] = as_text(states, model_id)
-        self._shown.append(Shown(model_id, display_id, output, frozenset(_models(states, model_id))))
+        self._shown.append(
+            Shown(model_id, display_id, output, frozenset(_models(states, model_id)))
+        )
         return display_id
 
     def changed(self, comm_id: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from jupyter_hybrid.events import Event, parse_events
 from jupyter_hybrid.paths import JobPaths
-from jupyter_hybrid.spec import ExitRecord, JobSpec
+from jupyter_hybrid.spec import ExitRecord
 
 
 def code(source: str, cell_id: str = "a", **metadata: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from runner.jobs import Make, code
 
 
@@ -63,14 +64,18 @@ def test_a_cell_error_fails_the_job_and_marks_the_notebook(make: Make) -> None:
     assert cells[0]["metadata"]["tags"] == ["papermill-error-cell-tag"]
     assert cells[2]["metadata"]["tags"] == ["papermill-error-cell-tag"]
     assert cells[3]["id"] == "c2"
-    states = {c["id"]: c["metadata"]["papermill"]["status"] for c in cells if c["id"][0] == "c" and
-              "papermill" in c["metadata"]}
+    states = {
+        c["id"]: c["metadata"]["papermill"]["status"]
+        for c in cells
+        if c["id"][0] == "c" and "papermill" in c["metadata"]
+    }
     assert states == {"c1": "completed", "c2": "failed", "c3": "pending"}
     assert [e.data["status"] for e in job.events if e.kind == "cell_end"] == ["ok", "error"]
 
 
 @pytest.mark.parametrize(
-    ("source", "state"), [("import sys; sys.exit(0)", "COMPLETED"), ("raise SystemExit(1)", "FAILED")]
+    ("source", "state"),
+    [("import sys; sys.exit(0)", "COMPLETED"), ("raise SystemExit(1)", "FAILED")],
 )
 def test_sys_exit_ends_the_notebook(make: Make, source: str, state: str) -> None:
     job = make(source, "print('never')")
@@ -80,7 +85,11 @@ def test_sys_exit_ends_the_notebook(make: Make, source: str, state: str) -> None
 
 def test_a_keyboard_interrupt_of_the_cells_own_fails_it(make: Make) -> None:
     record = make("raise KeyboardInterrupt").run()
-    assert (record.state, record.cause, record.ename) == ("FAILED", "cell-error", "KeyboardInterrupt")
+    assert (record.state, record.cause, record.ename) == (
+        "FAILED",
+        "cell-error",
+        "KeyboardInterrupt",
+    )
 
 
 def test_input_is_refused_with_a_sentence(make: Make) -> None:
