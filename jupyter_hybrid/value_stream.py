@@ -112,8 +112,10 @@ class _Counter:
             raise _TooLarge
 
     def write(self, data: Any) -> int:
-        self.add(len(data))
-        self.offset += len(data)
+        # (buffers of middling size are written as PickleBuffer objects, which have no len)
+        size = memoryview(data).nbytes
+        self.add(size)
+        self.offset += size
         return int(self._file.write(data))
 
 
