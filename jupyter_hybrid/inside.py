@@ -165,8 +165,9 @@ def _watch_failure(number: Optional[int]) -> None:
     if shell is None:
         return
     if number is not None:
-        # it is counted up at the end of this cell
-        shell.execution_count = number - 1
+        # newer IPython counts up when a cell begins, older when it ends
+        early = shell.execution_count - shell.displayhook.prompt_count
+        shell.execution_count = number - 1 + early
 
     def after(result: Any) -> None:
         if not result.success:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
 from .value_files import (
+    MANIFEST,
     STREAM,
     manifest_bytes,
     map_buffers,
@@ -31,7 +32,7 @@ from .value_files import (
 )
 from .value_stream import Pass, Variable, write_stream
 
-__all__ = ["Dumped", "Loaded", "Variable", "dump", "load", "read_manifest", "sign"]
+__all__ = ["MANIFEST", "Dumped", "Loaded", "Variable", "dump", "load", "read_manifest", "sign"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""``%%remote`` and ``%remote`` in a notebook: registration, and nothing that costs time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def register(shell: Any) -> None:
+    """Make the magics and their completion known to the shell."""
+
+    def remote_cell(line: str, cell: str) -> None:
+        """Run this cell as a job on a target: ``%%remote [target] [options]``."""
+        from .cell import run_cell
+
+        run_cell(shell, line, cell)
+
+    def remote_line(line: str) -> None:
+        """Look after jobs: ``%remote jobs``, ``%remote help``."""
+        from .verbs import run_verb
+
+        run_verb(shell, line)
+
+    def complete(_: Any, event: Any) -> list[str]:
+        from .completion import complete_remote
+
+        return complete_remote(shell, event)
+
+    shell.register_magic_function(remote_cell, "cell", "remote")
+    shell.register_magic_function(remote_line, "line", "remote")
+    for key in ("%remote", "%%remote"):
+        shell.set_hook("complete_command", complete, str_key=key)

@@ -1,0 +1,159 @@
+"""``%%remote``: from the cell to its result."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import blocking
+from ..api import manager as this_manager
+from ..cell_options import CellOptions, Surroundings
+from ..cell_sources import cells_above
+from ..display import CellDisplay
+from ..errors import ResultError, UsageError
+from ..events import Event
+from ..job import Job, State
+from ..remote_cell import CELL, Prepared, prepare
+from .endings import failure, missing_returns, receipt, take_variables, unreadable
+from .options import cell_options, cell_parser, help_text
+from .tables import preview_text
+from .watch import is_waiting, watch
+from .where import cell_id, notebook_path
+
+if TYPE_CHECKING:
+    from ..manager import Manager
+
+
+def run_cell(shell: Any, line: str, source: str) -> None:
+    """Run the cell as a job; shows its outputs, then sets its variables or raises its error."""
+    parser = cell_parser()
+    words = parser.parse_line(line)
+    if words.help:
+        sys.stdout.write(help_text(parser))
+        return
+    options = cell_options(words)
+    if not source.strip():
+        raise UsageError("%%remote: there is nothing below it; write the code to run there")
+    manager = this_manager()
+    manager.executor(options.target)
+    place = surroundings(shell, line, source, options, manager)
+    directory = _staging(manager)
+    prepared = prepare(source, options, place, directory)
+    try:
+        if words.dry_run:
+            sys.stdout.write(
+                preview_text(prepared, blocking.run(manager.preview(prepared.request)))
+            )
+            return
+        job = blocking.run(manager.submit(prepared.request))
+    finally:
+        # moved into the job, if all went well
+        shutil.rmtree(directory, ignore_errors=True)
+    _tell_stayed(prepared)
+    if words.detach:
+        _tell_detached(job)
+        return
+    follow_cell(shell, manager, job, asked=options.returns or ())
+
+
+def surroundings(
+    shell: Any, line: str, source: str, options: CellOptions, manager: Manager
+) -> Surroundings:
+    """Where the cell stands in this kernel."""
+    path = notebook_path(shell)
+    context: tuple[str, ...] = ()
+    if options.replay:
+        whole = f"%%remote {line}\n{source}"
+        history = shell.history_manager.input_hist_raw[1:-1]
+        context = cells_above(path, cell_id(shell), whole, history)
+    return Surroundings(
+        namespace=shell.user_ns,
+        hidden=shell.user_ns_hidden,
+        transform=shell.transform_cell,
+        line=f"%%remote {line}".strip(),
+        number=shell.displayhook.prompt_count,
+        futures=_futures(shell),
+        notebook_path=path,
+        directory=Path.cwd(),
+        context=context,
+        limit=manager.config.max_result_size,
+    )
+
+
+def _futures(shell: Any) -> tuple[str, ...]:
+    import __future__
+
+    found = []
+    for name in __future__.all_feature_names:
+        feature = getattr(__future__, name)
+        # what every Python has by now is not worth a line
+        pending = feature.mandatory is None or feature.mandatory >= (3, 8)
+        if pending and feature.compiler_flag & shell.compile.flags:
+            found.append(name)
+    return tuple(found)
+
+
+def _staging(manager: Manager) -> Path:
+    """A new directory on the disk of the jobs, so that moving it costs nothing."""
+    parent = Path(manager.config.directory) / "staging"
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(tempfile.mkdtemp(dir=parent))
+
+
+def _tell_stayed(prepared: Prepared) -> None:
+    for variable in prepared.stayed:
+        sys.stdout.write(f"{variable.name} was not sent: {variable.note}\n")
+
+
+def _tell_detached(job: Job) -> None:
+    sys.stdout.write(
+        f"{job.spec.target}: job {job.id} is {job.state.value}. "
+        f"Watch it and take its results: %remote attach {job.id}\n"
+    )
+
+
+def follow_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...] = ()) -> None:
+    """Show a cell's job from its first output, then set its variables or raise its error."""
+    display = CellDisplay(
+        shell,
+        cells=frozenset({CELL}),
+        scope=f"{job.id}-{shell.execution_count}",
+        where_the_rest_is=f"%remote logs {job.id}",
+    )
+    told = ""
+
+    def show(item: Event | Job | None) -> None:
+        nonlocal told
+        if isinstance(item, Event):
+            display.show(item)
+        elif item is None:
+            display.flush()
+        elif is_waiting(item) and item.reason != told:
+            told = item.reason
+            sys.stdout.write(f"{item.spec.target}: {told}\n")
+            sys.stdout.flush()
+
+    try:
+        job = watch(manager, job, show)
+    finally:
+        display.finish()
+    finish_cell(shell, manager, job, asked)
+
+
+def finish_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) -> None:
+    """Set the variables of an ended job and say so; raises its error if it has one."""
+    try:
+        loaded = take_variables(manager, job, shell.user_ns)
+    except ResultError as error:
+        if job.state is State.COMPLETED:
+            raise
+        loaded = unreadable(error)
+    if job.state is State.COMPLETED:
+        loaded = missing_returns(job, loaded, asked)
+    sys.stdout.write(receipt(job, loaded) + "\n")
+    sys.stdout.flush()
+    if job.state is not State.COMPLETED:
+        raise failure(job)

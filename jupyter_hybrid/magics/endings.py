@@ -1,0 +1,117 @@
+"""How a cell's job ended, for the one who waits: variables, a receipt, or an exception."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .. import blocking
+from ..errors import JobFailed, ResultError
+from ..job import Job, State
+from ..spec import Cause
+from ..units import format_duration, format_size
+from ..values import MANIFEST, Loaded, Variable, load
+
+if TYPE_CHECKING:
+    from ..manager import Manager
+
+#: Variables that a receipt names one by one, and bytes from which it says how large one is.
+NAMED, NOTABLE = 12, 10_000
+
+
+def take_variables(manager: Manager, job: Job, namespace: dict[str, Any]) -> Loaded:
+    """Put what the job sent back into the namespace, as far as its key vouches for it."""
+    directory, key = blocking.run(manager.variables(job.id))
+    if not (directory / MANIFEST).is_file():
+        return Loaded(())
+    return load(directory, namespace, key=key)
+
+
+def receipt(job: Job, loaded: Loaded) -> str:
+    """One line: where, how long, what came back and what stayed there."""
+    parts = [f"{job.spec.target}: {_ended(job)}{_seconds(job)}"]
+    came = [variable for variable in loaded.names if variable.module is None]
+    if came:
+        parts.append(f"back: {_listed(came)}")
+    stayed = list(loaded.refused)
+    if stayed:
+        parts.append("stayed: " + ", ".join(f"{v.name} ({v.note})" for v in stayed[:NAMED]))
+    if loaded.deleted:
+        parts.append("deleted: " + ", ".join(loaded.deleted))
+    return " · ".join(parts)
+
+
+def missing_returns(job: Job, loaded: Loaded, asked: Iterable[str]) -> Loaded:
+    """The same with the names that ``-o`` asked for and the cell never made."""
+    known = {v.name for v in (*loaded.names, *loaded.refused)}
+    lacking = tuple(
+        Variable(name, "", note="the cell did not assign it") for name in asked if name not in known
+    )
+    return Loaded(loaded.names, loaded.refused + lacking, loaded.deleted)
+
+
+def _ended(job: Job) -> str:
+    return "" if job.state is State.COMPLETED else f"{job.state.value.lower()} after "
+
+
+def _seconds(job: Job) -> str:
+    seconds = job.exit.seconds if job.exit is not None else None
+    if seconds is None:
+        seconds = max(0.0, (job.finished_at or 0.0) - (job.started_at or job.created_at))
+    return format_duration(seconds)
+
+
+def _listed(variables: list[Variable]) -> str:
+    told = []
+    for variable in variables[:NAMED]:
+        size = f", {format_size(variable.size)}" if variable.size >= NOTABLE else ""
+        told.append(f"{variable.name} ({variable.type}{size})")
+    more = len(variables) - NAMED
+    return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+
+
+class _CellFailed(JobFailed):
+    """A cell of the job raised; shown is the traceback from there."""
+
+    def __init__(self, job: Job) -> None:
+        assert job.exit is not None
+        # not HybridError's: a built-in exception among the bases may want other arguments
+        Exception.__init__(self, job.exit.evalue or "")
+        self.context = {"job": job}
+        self._text = job.exit.evalue or ""
+        self._lines = list(job.exit.traceback)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def _render_traceback_(self) -> list[str]:
+        return self._lines or [f"{type(self).__name__}: {self._text}"]
+
+
+def failure(job: Job) -> JobFailed:
+    """The exception to raise here for a job that did not complete.
+
+    Where a cell raised, it is of a class named like the one there; ``except ValueError`` catches
+    it where the one there was a ``ValueError``.
+    """
+    record = job.exit
+    if record is None or record.cause != Cause.CELL_ERROR or not record.ename:
+        reason = (record.message if record is not None else "") or job.reason
+        return JobFailed(f"job {job.id} is {job.state.value}: {reason}", job=job)
+    base = getattr(builtins, record.ename, None)
+    bases: tuple[type, ...] = (_CellFailed,)
+    if isinstance(base, type) and issubclass(base, Exception):
+        bases = (_CellFailed, base)
+    try:
+        made = type(record.ename, bases, {"__doc__": "Raised by a cell of a job."})
+        error = made(job)
+    except TypeError:  # a built-in exception of another layout
+        error = type(record.ename, (_CellFailed,), {})(job)
+    assert isinstance(error, JobFailed)
+    return error
+
+
+def unreadable(error: ResultError) -> Loaded:
+    """Nothing came back, and why."""
+    return Loaded((), (Variable("variables", "", note=str(error)),))

@@ -1,0 +1,131 @@
+"""``%remote run``: a whole notebook as a job, watched from a cell."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import blocking
+from ..errors import ParameterError
+from ..events import Event, Kind
+from ..job import Job, State
+from ..notebook_request import notebook_request
+from ..parameters.values import parse_value
+from ..units import format_duration
+from .endings import failure
+from .options import Parser, add_resources, resources
+from .watch import watch
+
+if TYPE_CHECKING:
+    from ..manager import Manager
+    from ..results import Fetched
+
+
+def run_parser() -> Parser:
+    """The options of ``%remote run``."""
+    parser = Parser("%remote run")
+    parser.add_argument("notebook", help="path of the notebook")
+    parser.add_argument("--target", metavar="NAME", help="where to run it")
+    parser.add_argument(
+        "-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE", help="parameter"
+    )
+    parser.add_argument("--output", type=Path, metavar="PATH", help="where to put the result")
+    add_resources(parser)
+    return parser
+
+
+def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Submit the notebook and, unless detached, wait for it and bring its results here."""
+    request = notebook_request(
+        Path(words.notebook).expanduser(),
+        parameters=dict(map(_parameter, words.parameters)),
+        target=words.target,
+        resources=resources(words),
+        image=words.image,
+        name=words.name,
+        files=tuple(words.files),
+    )
+    manager.executor(request.target)
+    if words.dry_run:
+        preview = blocking.run(manager.preview(request)).preview()
+        for row in preview.rows:
+            sys.stdout.write(f"{row.path}  {row.why}\n")
+        sys.stdout.write(f"{len(preview.rows)} files; nothing was sent\n")
+        return
+    job = blocking.run(manager.submit(request))
+    for note in request.notes:
+        sys.stdout.write(f"{note}\n")
+    if words.detach:
+        sys.stdout.write(
+            f"{job.spec.target}: job {job.id} is {job.state.value}. "
+            f"Watch it and take its results: %remote attach {job.id}\n"
+        )
+        return
+    follow_notebook(shell, manager, job, output=words.output)
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ParameterError(f"-p {text}: write -p name=value")
+    return name, parse_value(value)
+
+
+def follow_notebook(shell: Any, manager: Manager, job: Job, output: Path | None = None) -> None:
+    """Show a notebook's progress, then bring its results here or raise its error."""
+    progress = _Progress(shell, job)
+    job = watch(manager, job, progress.show)
+    fetched = blocking.run(manager.fetch(job.id, output=output))
+    record = job.exit
+    taken = f" after {format_duration(record.seconds)}" if record and record.seconds else ""
+    sys.stdout.write(
+        f"{job.spec.target}: {job.state.value.lower()}{taken}\n{fetched_text(fetched)}"
+    )
+    sys.stdout.flush()
+    if job.state is not State.COMPLETED:
+        raise failure(job)
+
+
+def fetched_text(fetched: Fetched) -> str:
+    """What came back and where it is."""
+    lines = []
+    if fetched.notebook:
+        lines.append(f"notebook: {fetched.notebook}")
+    lines += [f"file: {path}" for path in fetched.files]
+    lines += [
+        f"{kept} was changed here meanwhile and is kept; the job's is {beside}"
+        for kept, beside in fetched.conflicts
+    ]
+    lines += [f"left there: {text}" for text in fetched.left]
+    return "".join(f"{line}\n" for line in lines)
+
+
+class _Progress:
+    """One line that says which cell is being executed."""
+
+    def __init__(self, shell: Any, job: Job) -> None:
+        self._publish = shell.display_pub.publish
+        self._id = f"{job.id}-{shell.execution_count}-progress"
+        self._target = job.spec.target
+        self._shown = False
+
+    def show(self, item: Event | Job | None) -> None:
+        """Rewrite the line where a cell begins; say notes."""
+        if isinstance(item, Event) and item.kind == Kind.CELL:
+            data = item.data
+            self._line(f"cell {data.get('number')}/{data.get('total')}: {data.get('line', '')}")
+        elif isinstance(item, Event) and item.kind == Kind.NOTE:
+            sys.stdout.write(f"{item.data.get('text', '')}\n")
+        elif isinstance(item, Job) and item.state is State.PENDING and item.reason:
+            self._line(item.reason)
+
+    def _line(self, text: str) -> None:
+        self._publish(
+            data={"text/plain": f"{self._target}: {text}"},
+            metadata={},
+            transient={"display_id": self._id},
+            update=self._shown,
+        )
+        self._shown = True

@@ -1,0 +1,41 @@
+"""Text of tables and previews, aligned for a cell's output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..units import format_size
+
+if TYPE_CHECKING:
+    from ..plan import Plan
+    from ..remote_cell import Prepared
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as they must be."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        + "\n"
+        for line in lines
+    )
+
+
+def preview_text(prepared: Prepared, plan: Plan) -> str:
+    """What a cell's job would send, with sizes; nothing is sent."""
+    rows = [
+        (v.name, v.module or v.type, "" if v.module else format_size(v.size), "variable")
+        for v in prepared.sent
+    ]
+    rows += [(v.name, v.type, "", f"not sent: {v.note}") for v in prepared.stayed]
+    preview = plan.preview()
+    rows += [(row.path, "file", format_size(row.size), row.why) for row in preview.rows]
+    total = sum(variable.size for variable in prepared.sent) + preview.total
+    text = table(("WHAT", "TYPE", "SIZE", "WHY"), rows) if rows else ""
+    for note in (*prepared.request.notes, *plan.notes):
+        text += f"note: {note}\n"
+    for refused in plan.refused:
+        text += f"does not travel: {refused.path}: {refused.reason}\n"
+    return f"{text}{len(rows)} things, {format_size(total)}; nothing was sent\n"

@@ -1,0 +1,222 @@
+"""``%remote``: look after jobs from a notebook."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .. import blocking
+from ..api import manager as this_manager
+from ..errors import UsageError
+from ..job import Job
+from ..manager import Manager
+from ..spec import Resources
+from ..units import format_duration, format_size
+from .options import Parser, cell_parser, help_text
+from .tables import table
+
+#: Jobs that ``%remote jobs`` lists.
+LISTED = 20
+
+Verb = Callable[[Any, Manager, argparse.Namespace], None]
+
+
+def run_verb(shell: Any, line: str) -> None:
+    """Do what ``%remote VERB …`` says; raises ``UsageError`` that names the verbs."""
+    verb, _, rest = line.strip().partition(" ")
+    if verb not in VERBS:
+        known = ", ".join(VERBS)
+        raise UsageError(
+            f"%remote {verb}: there is no such verb. There are: {known}"
+            if verb
+            else (f"%remote: say what to do: {known}")
+        )
+    parser, action, _ = VERBS[verb]
+    words = parser().parse_line(rest)
+    action(shell, this_manager(), words)
+
+
+def _parser(verb: str, *, job: bool = False) -> Callable[[], Parser]:
+    def make() -> Parser:
+        parser = Parser(f"%remote {verb}")
+        if job:
+            parser.add_argument("job", nargs="?", default="last", help="id, its beginning, or last")
+        if verb == "cancel":
+            parser.add_argument("--force", action="store_true", help="end it at once")
+        if verb == "logs":
+            parser.add_argument("--runner", action="store_true", help="the runner's own log")
+        return parser
+
+    return make
+
+
+def write(text: str) -> None:
+    """Show text in the cell."""
+    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+
+
+def jobs(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """List jobs, newest first, after asking their places."""
+    blocking.run(manager.reconcile())
+    found = manager.jobs(limit=LISTED)
+    if not found:
+        write("no jobs yet; put %%remote on top of a cell to start one")
+        return
+    write(table(("JOB", "STATE", "TIME", "TARGET", "NAME", ""), map(_row, found)))
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    seconds = _seconds(job)
+    taken = format_duration(seconds) if seconds is not None else ""
+    first = (job.reason or "").split("\n")[0]
+    reason = first if len(first) <= 60 else first[:59] + "…"
+    return (job.id, job.state.value, taken, job.spec.target, job.spec.name, reason)
+
+
+def _seconds(job: Job) -> float | None:
+    if job.started_at is None:
+        return None
+    return max(0.0, (job.finished_at or time.time()) - job.started_at)
+
+
+def status(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Say where a job stands."""
+    job = blocking.run(manager.status(words.job))
+    seconds = _seconds(job)
+    total = job.cells_total
+    rows = [
+        ("job", job.id),
+        ("name", job.spec.name),
+        ("target", job.spec.target),
+        ("state", job.state.value),
+        ("reason", job.reason),
+        ("cells", f"{job.cells_done}/{total}" if total else ""),
+        ("time", format_duration(seconds) if seconds is not None else ""),
+        ("notebook", job.spec.notebook_path or ""),
+    ]
+    write("".join(f"{name:9} {value}\n" for name, value in rows if value))
+
+
+def logs(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Show all text that a job's cells have printed."""
+    if words.runner:
+        write(blocking.run(_runner_log(manager, words.job)))
+        return
+    notebook = blocking.run(manager.notebook(manager.get(words.job).id))
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            if output["output_type"] == "stream":
+                sys.stdout.write("".join(output["text"]))
+            elif output["output_type"] == "error":
+                write("\n".join(output["traceback"]))
+
+
+async def _runner_log(manager: Manager, job_id: str) -> str:
+    content = bytearray()
+    while chunk := await manager.log(job_id, len(content)):
+        content += chunk
+    return content.decode("utf-8", "replace")
+
+
+def attach(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Show a job from its first output on, then take its results."""
+    from .cell import follow_cell
+    from .notebook import follow_notebook
+
+    job = manager.get(words.job)
+    if job.spec.kind == "cell":
+        follow_cell(shell, manager, job)
+    else:
+        follow_notebook(shell, manager, job)
+
+
+def cancel(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Ask a job to end, saving what there is."""
+    job = blocking.run(manager.cancel(words.job, force=words.force))
+    if job.state.final:
+        write(f"job {job.id} is {job.state.value}")
+    else:
+        write(f"job {job.id} has been asked to end; %remote status {job.id}")
+
+
+def fetch(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Bring an ended job's notebook and files here."""
+    from .notebook import fetched_text
+
+    write(fetched_text(blocking.run(manager.fetch(words.job))))
+
+
+def targets(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """List the configured targets."""
+    default = manager.config.default_target
+    rows = [
+        (name, str(options.get("executor", "")), "default" if name == default else "")
+        for name, options in manager.config.target_options().items()
+    ]
+    write(table(("TARGET", "EXECUTOR", ""), rows))
+
+
+def offers(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """List the hardware that the targets can give now."""
+    found = blocking.run(manager.offers(Resources()))
+    rows = []
+    for offer in found:
+        free = {True: "now", False: "busy", None: ""}[offer.free_now]
+        price = f"{offer.price:g}/h" if offer.price is not None else ""
+        mem = format_size(offer.mem) if offer.mem else ""
+        rows.append((offer.target, offer.hardware, mem, free, price, offer.note))
+    write(table(("TARGET", "HARDWARE", "MEMORY", "FREE", "PRICE", ""), rows))
+
+
+def rerun(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Submit once more what an earlier job executed."""
+    job = blocking.run(manager.rerun(manager.get(words.job).id))
+    attach(shell, manager, argparse.Namespace(job=job.id))
+
+
+def doctor(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Examine the installation and say what to mend."""
+    from ..doctor import examine
+
+    findings = blocking.run(examine())
+    write("".join(f"{finding}\n" for finding in findings))
+
+
+def run(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Run a whole notebook as a job."""
+    from .notebook import run_notebook
+
+    run_notebook(shell, manager, words)
+
+
+def _run_parser() -> Parser:
+    from .notebook import run_parser
+
+    return run_parser()
+
+
+def help_(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
+    """Show this."""
+    write(help_text(cell_parser()))
+    write("\n%remote VERB [JOB]\n")
+    write("".join(f"  {name:8} {action.__doc__}\n" for name, (_, action, _) in VERBS.items()))
+
+
+#: By name: the parser of its options, the action, and whether it is about a job.
+VERBS: dict[str, tuple[Callable[[], Parser], Verb, bool]] = {
+    "jobs": (_parser("jobs"), jobs, False),
+    "status": (_parser("status", job=True), status, True),
+    "logs": (_parser("logs", job=True), logs, True),
+    "attach": (_parser("attach", job=True), attach, True),
+    "cancel": (_parser("cancel", job=True), cancel, True),
+    "fetch": (_parser("fetch", job=True), fetch, True),
+    "rerun": (_parser("rerun", job=True), rerun, True),
+    "run": (_run_parser, run, False),
+    "targets": (_parser("targets"), targets, False),
+    "offers": (_parser("offers"), offers, False),
+    "doctor": (_parser("doctor"), doctor, False),
+    "help": (_parser("help"), help_, False),
+}

@@ -1,0 +1,115 @@
+"""Wait for a job in the main thread, interruptibly, while a background loop follows it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from .. import blocking
+from ..errors import HybridError
+from ..events import Event
+from ..job import Job, State
+
+if TYPE_CHECKING:
+    from ..manager import Manager
+
+#: Seconds after an interrupt in which another one cancels the job.
+SECOND_CHANCE = 2.0
+#: Seconds of waiting after which the reason is shown.
+WORTH_A_WORD = 5.0
+
+
+class Detached(HybridError):
+    """The cell was interrupted; its job goes on."""
+
+    def _render_traceback_(self) -> list[str]:
+        # the sentence was printed when the cell was interrupted
+        return [f"Detached: {self}"]
+
+
+def items(manager: Manager, job_id: str) -> Iterator[Event | Job | None]:
+    """Events and records of the job as they come; None when nothing more is to be had just now."""
+    queue: SimpleQueue[Any] = SimpleQueue()
+
+    async def pump() -> None:
+        try:
+            async for item in manager.follow(job_id):
+                queue.put(item)
+            queue.put(StopIteration())
+        except BaseException as error:
+            queue.put(error)
+            raise
+
+    future = blocking.start(pump())
+    try:
+        while True:
+            try:
+                item = queue.get_nowait()
+            except Empty:
+                yield None
+                item = queue.get()
+            if isinstance(item, StopIteration):
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        future.cancel()
+
+
+def watch(manager: Manager, job: Job, show: Callable[[Event | Job | None], None]) -> Job:
+    """Show everything until the job has ended; returns its last record.
+
+    An interrupt detaches (raises ``Detached``); a second one cancels the job and waits for its end.
+    """
+    cancelling = False
+    while True:
+        try:
+            for item in items(manager, job.id):
+                show(item)
+                if isinstance(item, Job):
+                    job = item
+            return job
+        except KeyboardInterrupt:
+            if cancelling:
+                raise Detached(f"job {job.id} is being cancelled") from None
+            cancelling = _interrupted(manager, job)
+            # what was shown is not shown again
+            return _await_end(manager, job)
+
+
+def _interrupted(manager: Manager, job: Job) -> bool:
+    """Detach, unless another interrupt follows; then ask the job to end."""
+    told = (
+        f"job {job.id} goes on. Watch it again: %remote attach {job.id} · "
+        f"end it: %remote cancel {job.id}"
+    )
+    sys.stdout.write(f"\nDetached: {told}\nInterrupt again now to cancel the job.\n")
+    sys.stdout.flush()
+    try:
+        time.sleep(SECOND_CHANCE)
+    except KeyboardInterrupt:
+        sys.stdout.write(f"Cancelling job {job.id} …\n")
+        sys.stdout.flush()
+        blocking.run(manager.cancel(job.id))
+        return True
+    raise Detached(told)
+
+
+def _await_end(manager: Manager, job: Job) -> Job:
+    try:
+        for item in items(manager, job.id):
+            if isinstance(item, Job):
+                job = item
+    except KeyboardInterrupt:
+        raise Detached(f"job {job.id} is being cancelled; %remote status {job.id}") from None
+    return job
+
+
+def is_waiting(job: Job) -> bool:
+    """True where the job has waited long enough for its user to wonder why."""
+    long = time.time() - job.created_at >= WORTH_A_WORD
+    return job.state is State.PENDING and bool(job.reason) and long

@@ -1,0 +1,262 @@
+"""``%%remote`` in a real kernel: a cell behaves there as it would here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live_kernel import Live, live_kernel
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("magics")
+
+
+@pytest.fixture(scope="module")
+def kernel(directory: Path) -> Iterator[Live]:
+    with live_kernel(directory, JUPYTER_HYBRID_DIR=str(directory / "hybrid")) as live:
+        live.run("import os, numpy as np, pandas as pd\nhere = os.getpid()")
+        yield live
+
+
+def test_values_travel_in_and_out(kernel: Live) -> None:
+    kernel.run("X = np.arange(100_000.0)\nscale = 2\ndef f(x): return x * scale")
+    result = kernel.run("%%remote local --name first\nimport os\nthere = os.getpid()\n"
+                        "total = f(X).sum()\nprint('hello')\ntotal")  # fmt: skip
+    assert result.text.startswith("hello\n")
+    assert re.search(r"local: .* s · back: there \(int\), total \(float64\)$", result.text.strip())
+    (shown,) = result.of("execute_result")
+    assert shown["data"]["text/plain"] == "np.float64(9999900000.0)"
+    assert kernel.value("there != here and float(total)") == 9999900000.0
+
+
+def test_definitions_come_home(kernel: Live) -> None:
+    kernel.run(
+        "class Net:\n    def __init__(self, w): self.w = w\n    def out(self): return self.w * gain\n"
+        "gain = 10\nnets = [Net(1)]"
+    )
+    kernel.run("%%remote\nnets.append(Net(2))\nouts = [n.out() for n in nets]\nother = Net(3)")
+    assert kernel.value("outs") == [10, 20]
+    assert kernel.value("all(isinstance(n, Net) for n in [*nets, other]) and len(nets)") == 2
+    kernel.run("gain = 100")
+    assert kernel.value("other.out()") == 300
+
+
+def test_only_what_changed_comes_back(kernel: Live) -> None:
+    kernel.run(
+        "df = pd.DataFrame({'a': np.arange(100_000)})\nd = {'k': 1}\ngone = 1\nl = [1]\nkeep = df"
+    )
+    result = kernel.run("%%remote\ndf.head()\nd['k'] = 2\ndel gone\nl += [2]")
+    assert "df" not in result.text
+    assert kernel.value("df is keep and (d, l, 'gone' in globals())") == ({"k": 2}, [1, 2], False)
+    assert "deleted: gone" in result.text
+    kernel.run("%%remote\ndf.loc[0, 'a'] = 7")
+    assert kernel.value("int(df.loc[0, 'a']), int(keep.loc[0, 'a'])") == (7, 0)
+
+
+def test_returns_are_restricted_and_what_stays_is_named(kernel: Live) -> None:
+    kernel.run("a = b = 0")
+    result = kernel.run("%%remote -o a,never\na = 1\nb = 2")
+    assert kernel.value("(a, b)") == (1, 0)
+    assert "stayed: never (the cell did not assign it)" in result.text
+    result = kernel.run("%%remote\ngen = (i for i in ())\na = 3")
+    assert "stayed: gen (generator objects do not pickle)" in result.text
+    assert kernel.value("a") == 3
+
+
+def test_rich_outputs(kernel: Live) -> None:
+    result = kernel.run(
+        "%%remote\n"
+        "import sys\n"
+        "from IPython.display import HTML, SVG, Image, clear_output, display\n"
+        "print('gone'); clear_output(wait=True)\n"
+        "handle = display(HTML('<b>0</b>'), display_id=True)\n"
+        "for i in range(1, 4): handle.update(HTML(f'<b>{i}</b>'))\n"
+        "display(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>'))\n"
+        "import base64\n"
+        "display(Image(base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk'\n"
+        "    'YPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==')))\n"
+        "print('warn', file=sys.stderr)\n"
+        "for i in range(5): print(f'\\r{i}', end='', flush=True)\n"
+        "del handle"
+    )  # fmt: skip
+    kinds = [kind for kind, _ in result.messages]
+    assert kinds.index("clear_output") < kinds.index("display_data")
+    assert result.of("clear_output") == [{"wait": True}]
+    shown = result.of("display_data")
+    assert [sorted(c["data"])[0] for c in shown] == ["text/html", "image/svg+xml", "image/png"]
+    updates = result.of("update_display_data")
+    assert updates[-1]["data"]["text/html"] == "<b>3</b>"
+    assert {u["transient"]["display_id"] for u in updates} == {shown[0]["transient"]["display_id"]}
+    assert "warn\n" in "".join(c["text"] for c in result.of("stream") if c["name"] == "stderr")
+    assert "\r4" in result.text
+
+
+def test_an_error_there_is_an_error_here(kernel: Live) -> None:
+    result = kernel.run(
+        "%%remote\nbefore = 1\ndef g(n):\n    return 1 / n  # the culprit\ng(0)\nafter = 2",
+        ok=False,
+    )
+    assert result.status == "error" and result.reply["ename"] == "ZeroDivisionError"
+    assert "line 4, in g(n)" in result.error and "return 1 / n  # the culprit" in result.error
+    assert "jupyter_hybrid" not in result.error and "papermill" not in result.error
+    number = result.reply["execution_count"]
+    assert f"Cell In[{number}], line 5" in result.error
+    assert "local: failed after" in result.text
+    assert kernel.value("before, 'after' in globals()") == (1, False)
+
+
+def test_an_error_there_can_be_caught_here(kernel: Live) -> None:
+    code = (
+        "try:\n    get_ipython().run_cell_magic('remote', '', {body!r})\n"
+        "except {catch} as e:\n    caught = type(e).__name__, str(e)"
+    )
+    for body, catch, text in (
+        ("int('x')", "ValueError", "invalid literal for int() with base 10: 'x'"),
+        ("{}['k']", "KeyError", "'k'"),
+        ("b'\\xff'.decode()", "UnicodeDecodeError", "'utf-8' codec can't decode byte 0xff"),
+        ("open('/nothing')", "FileNotFoundError", "[Errno 2]"),
+    ):
+        kernel.run(code.format(body=body, catch=catch))
+        name, message = kernel.value("caught")
+        assert name == catch and message.startswith(text)
+    kernel.run(code.format(body="class Own(Exception): pass\nraise Own('x')", catch="Exception"))
+    assert kernel.value("caught") == ("Own", "x")
+
+
+def test_tracebacks_through_functions_of_other_cells(kernel: Live) -> None:
+    made = kernel.run("def boom(x):\n    return 1 / x  # defined here")
+    result = kernel.run("%%remote\nboom(0)", ok=False)
+    assert "return 1 / x  # defined here" in result.error
+    assert made.status == "ok"
+
+
+def test_magics_async_and_futures(kernel: Live, directory: Path) -> None:
+    (directory / "where").mkdir()
+    kernel.run("from __future__ import annotations\npath = 'absent-directory'")
+    result = kernel.run(
+        "%%remote\nimport asyncio\nawait asyncio.sleep(0.01)\n%time y = 1\nfound = !echo {path}\n"
+        "def typed(x: NotDefined): pass\n'last'"
+    )
+    assert "Wall time" in result.text
+    assert result.of("execute_result")[0]["data"]["text/plain"] == "'last'"
+    assert kernel.value("(y, list(found))") == (1, ["absent-directory"])
+    result = kernel.run("%%remote\n%%bash --out listing\necho in bash")
+    assert kernel.value("listing") == "in bash\n"
+    assert "Wall time" in kernel.run("%%remote\n%%time\nz = 5").text
+    assert kernel.value("z") == 5
+    result = kernel.run("%%remote\ny = = 1", ok=False)
+    assert result.reply["ename"] == "SyntaxError"
+
+
+def test_what_does_not_pickle_is_refused_before_anything_is_sent(kernel: Live) -> None:
+    kernel.run("import threading\nlock = threading.Lock()")
+    before = kernel.run("%remote jobs").text
+    result = kernel.run("%%remote\nlock.acquire()", ok=False)
+    assert "lock (lock) cannot travel" in result.error and "--replay" in result.error
+    assert "\n" not in result.error.strip()
+    assert kernel.run("%remote jobs").text == before
+
+
+def test_replay_executes_the_cells_above(kernel: Live, directory: Path) -> None:
+    from test_remote_cell import write_notebook
+
+    remote = "%%remote --replay\nprint(helper())\nanswer = helper()"
+    write_notebook(
+        directory / "replay.ipynb",
+        (
+            "a",
+            "import threading\nlock2 = threading.Lock()\ndef helper(): return lock2.locked(), 42",
+            [],
+        ),
+        ("b", "raise SystemError('not there')", ["local"]),
+        ("c", remote, []),
+        ("d", "raise SystemError('below')", []),
+    )
+    kernel.run(f"os.environ['JPY_SESSION_NAME'] = {str(directory / 'replay.ipynb')!r}")
+    kernel.run(remote)
+    kernel.run("del os.environ['JPY_SESSION_NAME']")
+    assert kernel.value("answer") == (False, 42)
+
+
+def test_usage_errors_are_one_sentence(kernel: Live) -> None:
+    for cell, words in (
+        ("%%remote --gups 2\nx", "there is no option --gups. Did you mean --gpus?"),
+        ("%%remote nowhere\nx", "no target named 'nowhere'; there are: local"),
+        ("%%remote --time soon\nx", "'soon' is not a duration"),
+        ("%%remote --gpus -1\nx", "--gpus -1: at least 0"),
+        ("%%remote -i nothing\nx", "there is no variable 'nothing'"),
+        ("%%remote -i x-y\nx", "write names of variables"),
+        ("%%remote --name 'open\nx", "no closing quotation"),
+        ("%%remote\n   ", "there is nothing below it"),
+        ("%remote dance", "there is no such verb"),
+        ("%remote", "say what to do"),
+        ("%remote status nothing", "nothing"),
+    ):
+        result = kernel.run(cell, ok=False)
+        assert result.status == "error" and words in result.error, (cell, result.error)
+        assert "Traceback" not in result.error and result.error.count("\n") == 0
+
+
+def test_dry_run_shows_and_sends_nothing(kernel: Live, directory: Path) -> None:
+    (directory / "data.csv").write_text("1,2\n")
+    before = kernel.run("%remote jobs").text
+    kernel.run("big = np.zeros(1_000_000)")
+    text = kernel.run("%%remote --dry-run\nbig, open('data.csv')").text
+    assert re.search(r"big +ndarray +7\.6 MB", text) and "data.csv" in text
+    assert "nothing was sent" in text and kernel.run("%remote jobs").text == before
+
+
+def test_files_and_local_modules_travel(kernel: Live, directory: Path) -> None:
+    (directory / "own_module.py").write_text("value = 'from the module'\n")
+    (directory / "extra.txt").write_text("extra")
+    result = kernel.run(
+        "%%remote --files extra.txt\nfrom own_module import value\n"
+        "name = 'extra' + '.txt'\ncontent = open(name).read()"
+    )
+    assert kernel.value("(value, content)") == ("from the module", "extra"), result.text
+
+
+def test_too_much_text_is_cut(kernel: Live) -> None:
+    result = kernel.run("%%remote\nfor i in range(400_000): print(i)")
+    assert len(result.text) < 1_300_000
+    assert "of text not shown here; %remote logs" in result.text
+    assert "399999\n" in result.text
+
+
+def test_input_is_refused_with_a_sentence(kernel: Live) -> None:
+    result = kernel.run("%%remote\ninput('name?')", ok=False)
+    assert result.status == "error" and "input()" in result.error
+
+
+def test_a_dead_kernel_and_wall_time_are_told(kernel: Live) -> None:
+    result = kernel.run(
+        "%%remote\nprint('last words', flush=True)\nimport os; os._exit(3)", ok=False
+    )
+    assert "last words" in result.text and result.reply["ename"] == "JobFailed"
+    assert "3" in result.error and "Traceback" not in result.error
+    result = kernel.run(
+        "%%remote --time 3s\nprint('begun', flush=True)\nkept = 1\nimport time; time.sleep(60)",
+        ok=False,
+    )
+    assert "begun" in result.text and result.reply["ename"] == "JobFailed"
+    assert "wall time" in result.error.lower() or "3 s" in result.error
+    assert kernel.value("kept") == 1
+
+
+def test_text_appears_while_the_cell_works(kernel: Live) -> None:
+    result = kernel.run(
+        "%%remote\nimport time\nfor i in range(5):\n    print('t', time.time(), flush=True)\n"
+        "    time.sleep(0.3)"
+    )
+    delays = []
+    for (kind, content), arrived in zip(result.messages, result.times, strict=True):
+        if kind == "stream":
+            printed = re.findall(r"^t (\d+\.\d+)", content["text"], re.MULTILINE)
+            delays += [arrived - float(sent) for sent in printed]
+    assert len(delays) == 5
+    # all of them at once, at the end, would be a delay of a second for the first
+    assert sorted(delays)[2] < 0.6, delays
