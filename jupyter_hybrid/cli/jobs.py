@@ -45,7 +45,7 @@ def jobs(options: Namespace, terminal: Terminal) -> int:
     if not listed:
         terminal.say("no jobs; 'jupyter hybrid run NOTEBOOK' starts one")
         return 0
-    terminal.table(("JOB", "STATE", "CELLS", "TIME", "TARGET", "NAME", ""), map(_row, listed))
+    terminal.table(("JOB", "NAME", "STATE", "CELLS", "TIME", "TARGET", ""), map(_row, listed))
     return 0
 
 
@@ -161,11 +161,11 @@ def _row(job: Job) -> tuple[str, ...]:
     what = job.reason if not job.state.final or job.state is not State.COMPLETED else ""
     return (
         short_id(job),
+        job.spec.name,
         job.state.value,
         _cells(job),
         _time(job),
         job.spec.target,
-        job.spec.name,
         (job.current or what).split("\n")[0],
     )
 

@@ -90,7 +90,8 @@ class Terminal:
         for number, line in enumerate(lines):
             text = "  ".join(cell.ljust(widths[i]) for i, cell in enumerate(line)).rstrip()
             if width is not None and len(text) > width:
-                text = self.plain(text[: width - 1] + "…")
+                more = self.plain("…")
+                text = text[: width - len(more)] + more
             self.write((self.paint(text, "bold", out=True) if number == 0 else text) + "\n")
 
     def flush(self) -> None:
