@@ -116,7 +116,7 @@ class Job:
         """``outputs``, without blocking."""
         notebook = await self._manager.notebook(self.id)
         return {
-            cell["id"]: cell.get("outputs", [])
+            cell["id"]: [_joined(output) for output in cell.get("outputs", [])]
             for cell in notebook["cells"]
             if cell["cell_type"] == "code"
         }
@@ -129,7 +129,7 @@ class Job:
         """``logs``, without blocking."""
         parts = []
         for outputs in (await self.outputs_async()).values():
-            parts += ["".join(o["text"]) for o in outputs if o["output_type"] == "stream"]
+            parts += [o["text"] for o in outputs if o["output_type"] == "stream"]
         return "".join(parts)
 
     def events(self, after: int = 0) -> AsyncIterator[Event]:
@@ -147,6 +147,20 @@ class Job:
     def fetch(self, **options: Any) -> Fetched:
         """Bring the ended job's notebook and files into the workspace."""
         return blocking.run(self._manager.fetch(self.id, **options))
+
+
+def _joined(output: dict[str, Any]) -> dict[str, Any]:
+    """The output with whole texts, which notebook files may keep as lists of lines."""
+    if isinstance(output.get("text"), list):
+        return {**output, "text": "".join(output["text"])}
+    if "data" in output:
+        data = {k: "".join(v) if _is_text(v) else v for k, v in output["data"].items()}
+        return {**output, "data": data}
+    return output
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(line, str) for line in value)
 
 
 def submit(notebook: str | Path, **options: Any) -> Job:
