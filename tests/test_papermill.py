@@ -6,11 +6,13 @@ papermill's source distribution, which is fetched with pip when these tests run.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,12 +35,21 @@ def notebooks() -> Path:
 
     directory = CACHE / f"papermill-{version}"
     if not directory.is_dir():
-        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary"]
-        subprocess.run([*fetch, ":all:", "--dest", str(CACHE), f"papermill=={version}"], check=True)
-        (archive,) = CACHE.glob(f"papermill-{version}.tar.*")
-        with tarfile.open(archive) as file:
-            file.extractall(CACHE, filter="data")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as temporary:
+            _fetch(version, Path(temporary))
+            # another worker of the tests may have been quicker
+            with contextlib.suppress(OSError):
+                Path(temporary, directory.name).rename(directory)
     return directory / "papermill" / "tests" / "notebooks"
+
+
+def _fetch(version: str, directory: Path) -> None:
+    fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:"]
+    subprocess.run([*fetch, "--dest", str(directory), f"papermill=={version}"], check=True)
+    (archive,) = directory.glob("papermill-*.tar.*")
+    with tarfile.open(archive) as file:
+        file.extractall(directory, filter="data")
 
 
 class Papermill:
