@@ -28,7 +28,7 @@ class Hybrid(Configurable):
     """Configuration of jupyter-hybrid."""
 
     directory = Unicode(
-        help="Directory of jobs, blobs and store. Default: jupyter-hybrid in Jupyter's data directory."
+        help="Directory of jobs and blobs. Default: jupyter-hybrid in Jupyter's data directory."
     ).tag(config=True)
 
     default_target = Unicode("local", help="Target of jobs that name none.").tag(config=True)
@@ -103,7 +103,7 @@ def _read(path: Path, loader: Any) -> Config:
         config: Config = loader(path.name, path=str(path.parent)).load_config()
         return config
     # a configuration file is a program of the site's: whatever it raises is its own mistake
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise ConfigError(
             f"{path} cannot be read: {type(error).__name__}: {error}; mend or remove it"
         ) from error

@@ -289,7 +289,7 @@ class Manager:
         return fetched
 
     async def variables(self, job_id: str) -> tuple[Path, bytes]:
-        """Where the variables are that an ended job sent back, and the key that vouches for them."""
+        """Where an ended job's variables are, and the key that vouches for them."""
         job = self.get(job_id)
         directory = await self._result_directory(job)
         return JobPaths(directory).outputs, job_key(Path(self.config.directory), job.id)

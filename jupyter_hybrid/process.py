@@ -275,4 +275,3 @@ def _answers(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-

@@ -54,45 +54,52 @@ def write_stream(
     main: Dict[str, Any],
 ) -> Pass:
     """Pickle one name after another; where one fails, the stream has to be redone without it."""
-    from .pickling import Pickler
-
     done = Pass()
     with path.open("wb") as file:
         counter = _Counter(file, limit)
-
-        def keep(buffer: Any) -> bool:
-            size = buffer.raw().nbytes
-            if size < SMALLEST_BUFFER:
-                return True
-            counter.add(size)
-            done.buffers.append(buffer)
-            return False
-
-        def on_code(code: types.CodeType, read: Mapping[str, Any]) -> None:
-            done.has_code = True
-            done.found.extend(read)
-            _keep_source(done.sources, code.co_filename)
-
-        pickler: Any = Pickler(
-            counter, main, buffer_callback=keep, on_code=on_code, on_module=done.references.add
-        )
+        pickler = _pickler(counter, main, done)
         for name in names:
-            value = namespace[name]
-            kind = type(value).__name__
-            if isinstance(value, types.ModuleType):
-                done.names.append(Variable(name, kind, module=value.__name__))
-                done.offsets.append(counter.offset)
-                continue
-            start = counter.begin()
-            try:
-                pickler.dump(value)
-            # pickling calls methods of any class there is; whatever one raises is a reason
-            except Exception as error:  # noqa: BLE001
-                done.refused.append(Variable(name, kind, note=_reason(error, value)))
-                continue
-            done.names.append(Variable(name, kind, size=counter.size))
-            done.offsets.append(start)
+            _write_name(name, namespace[name], pickler, counter, done)
     return done
+
+
+def _pickler(counter: _Counter, main: Dict[str, Any], done: Pass) -> Any:
+    """A pickler whose memo all names share; what it comes across is noted in ``done``."""
+    from .pickling import Pickler
+
+    def keep(buffer: Any) -> bool:
+        size = buffer.raw().nbytes
+        if size < SMALLEST_BUFFER:
+            return True
+        counter.add(size)
+        done.buffers.append(buffer)
+        return False
+
+    def on_code(code: types.CodeType, read: Mapping[str, Any]) -> None:
+        done.has_code = True
+        done.found.extend(read)
+        _keep_source(done.sources, code.co_filename)
+
+    return Pickler(
+        counter, main, buffer_callback=keep, on_code=on_code, on_module=done.references.add
+    )
+
+
+def _write_name(name: str, value: Any, pickler: Any, counter: _Counter, done: Pass) -> None:
+    kind = type(value).__name__
+    if isinstance(value, types.ModuleType):
+        done.names.append(Variable(name, kind, module=value.__name__))
+        done.offsets.append(counter.offset)
+        return
+    start = counter.begin()
+    try:
+        pickler.dump(value)
+    # pickling calls methods of any class there is; whatever one raises is a reason
+    except Exception as error:  # noqa: BLE001
+        done.refused.append(Variable(name, kind, note=_reason(error, value)))
+        return
+    done.names.append(Variable(name, kind, size=counter.size))
+    done.offsets.append(start)
 
 
 class _Counter:

@@ -11,6 +11,7 @@ from typing import Any
 
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from jupyter_core.utils import ensure_event_loop
 
 #: Seconds that anything in these tests may take at the most.
 PATIENCE = 60.0
@@ -112,3 +113,5 @@ def live_kernel(directory: Path, **environ: str) -> Iterator[Live]:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
+        # jupyter_client makes a loop for its blocking calls and leaves it to the interpreter's end
+        ensure_event_loop().close()

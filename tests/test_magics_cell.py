@@ -35,8 +35,8 @@ def test_values_travel_in_and_out(kernel: Live) -> None:
 
 def test_definitions_come_home(kernel: Live) -> None:
     kernel.run(
-        "class Net:\n    def __init__(self, w): self.w = w\n    def out(self): return self.w * gain\n"
-        "gain = 10\nnets = [Net(1)]"
+        "class Net:\n    def __init__(self, w): self.w = w\n"
+        "    def out(self): return self.w * gain\ngain = 10\nnets = [Net(1)]"
     )
     kernel.run("%%remote\nnets.append(Net(2))\nouts = [n.out() for n in nets]\nother = Net(3)")
     assert kernel.value("outs") == [10, 20]

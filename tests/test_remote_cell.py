@@ -1,4 +1,4 @@
-"""From a cell and a namespace to a request: what travels, what is refused, what the job executes."""
+"""From a cell and a namespace to a request: what travels, what is refused, what is executed."""
 
 from __future__ import annotations
 

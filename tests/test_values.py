@@ -102,34 +102,37 @@ def test_what_functions_read_does_not_come_back_by_itself(tmp_path: Path) -> Non
     assert [v.name for v in dumped.names] == ["f", "b"]
 
 
+CLASSES = """\
+import dataclasses, enum, abc, collections
+scale = 2
+class Base(abc.ABC):
+    @abc.abstractmethod
+    def go(self): ...
+class Net(Base):
+    count = 0
+    def __init__(self): super().__init__(); self.w = 1
+    def go(self): return self.w * scale
+    @property
+    def double(self): return 2 * self.w
+    @classmethod
+    def make(cls): return cls()
+@dataclasses.dataclass(frozen=True)
+class Point:
+    x: int
+    y: int = 0
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+Pair = collections.namedtuple("Pair", "a b")
+net, point, color, pair = Net(), Point(1), Color.RED, Pair(1, 2)
+old = Net, Point, Color, Pair, Net.go
+"""
+
+
 def test_classes_keep_their_identity(tmp_path: Path) -> None:
     round_trip(
         tmp_path,
-        """
-        import dataclasses, enum, abc, collections
-        scale = 2
-        class Base(abc.ABC):
-            @abc.abstractmethod
-            def go(self): ...
-        class Net(Base):
-            count = 0
-            def __init__(self): super().__init__(); self.w = 1
-            def go(self): return self.w * scale
-            @property
-            def double(self): return 2 * self.w
-            @classmethod
-            def make(cls): return cls()
-        @dataclasses.dataclass(frozen=True)
-        class Point:
-            x: int
-            y: int = 0
-        class Color(enum.Enum):
-            RED = 1
-            BLUE = 2
-        Pair = collections.namedtuple("Pair", "a b")
-        net, point, color, pair = Net(), Point(1), Color.RED, Pair(1, 2)
-        old = Net, Point, Color, Pair, Net.go
-        """,
+        CLASSES,
         ["net", "point", "color", "pair"],
         """
         assert net.go() == 2 and net.double == 2
@@ -240,6 +243,18 @@ def test_large_arrays_are_mapped_and_writable(tmp_path: Path) -> None:
     again: dict[str, Any] = {}
     load(tmp_path, again)
     np.testing.assert_array_equal(again["big"], big)
+
+
+def test_arrays_of_any_size_travel(tmp_path: Path) -> None:
+    sizes = [0, 1, 8_000, 20_000, 33_000, 70_000]
+    values: dict[str, Any] = {f"a{n}": np.arange(float(n)) for n in sizes}
+    values["text"], values["mixed"] = "x" * 300_000, [b"y" * 300_000, bytearray(300_000)]
+    dumped = dump(values, list(values), tmp_path)
+    assert not dumped.refused
+    back: dict[str, Any] = {}
+    load(tmp_path, back)
+    for name, value in values.items():
+        assert (back[name] == value) if name in ("text", "mixed") else (back[name] == value).all()
 
 
 def test_refusals_name_the_reason_and_spoil_nothing(tmp_path: Path) -> None:

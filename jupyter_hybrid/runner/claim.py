@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
@@ -32,7 +31,7 @@ def _mine(attempt: int) -> Dict[str, Any]:
         "pid": pid,
         "started_ticks": started_ticks(pid),
         "boot_id": boot_id(),
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
         "attempt": attempt,
         "restarts": _restarts(),
     }
@@ -46,7 +45,7 @@ def is_living(claim: Mapping[str, Any]) -> bool:
     """
     if "host" not in claim:
         return False
-    if claim.get("host") != socket.gethostname():
+    if claim.get("host") != os.uname().nodename:
         return _restarts() <= int(claim.get("restarts") or 0)
     if claim.get("boot_id") != boot_id():
         return False

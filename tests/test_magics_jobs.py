@@ -1,0 +1,202 @@
+"""Jobs outlive their cells: detach, attach, interrupt, and the verbs of ``%remote``."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_kernel import PATIENCE, Live, Result, live_kernel
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("magics")
+
+
+@pytest.fixture(scope="module")
+def hybrid(directory: Path) -> dict[str, str]:
+    return {"JUPYTER_HYBRID_DIR": str(directory / "hybrid")}
+
+
+@pytest.fixture(scope="module")
+def kernel(directory: Path, hybrid: dict[str, str]) -> Iterator[Live]:
+    with live_kernel(directory, **hybrid) as live:
+        yield live
+
+
+def job_of(text: str) -> str:
+    found = re.search(r"\b[0-9a-z]{26}\b", text)
+    assert found, text
+    return found.group()
+
+
+class Interrupter:
+    """Interrupts the kernel once a text has appeared, as often as told."""
+
+    def __init__(self, kernel: Live, text: str, times: int = 1, pause: float = 0.5) -> None:
+        self._kernel, self._text, self._times, self._pause = kernel, text, times, pause
+        self._done = False
+
+    def __call__(self, result: Result) -> None:
+        if not self._done and self._text in result.text:
+            self._done = True
+            threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def _interrupt(self) -> None:
+        for _ in range(self._times):
+            self._kernel.manager.interrupt_kernel()
+            time.sleep(self._pause)
+
+
+def until_state(kernel: Live, job: str, *states: str) -> str:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        text = kernel.run(f"%remote status {job}").text
+        found = re.search(r"state +(\w+)", text)
+        assert found
+        if found.group(1) in states:
+            return found.group(1)
+        assert time.monotonic() < deadline, text
+        time.sleep(0.1)
+
+
+def test_attach_from_another_kernel_replays_and_sets_the_variables(
+    kernel: Live, directory: Path, hybrid: dict[str, str]
+) -> None:
+    kernel.run("base = 20")
+    result = kernel.run(
+        "%%remote --detach\nprint('first')\nclass C:\n    v = base\nanswer = base + 22\nc = C()"
+    )
+    job = job_of(result.text)
+    assert f"%remote attach {job}" in result.text
+    with live_kernel(directory, **hybrid) as other:
+        text = other.run(f"%remote attach {job[:20]}").text
+        assert text.startswith("first\n") and "back: " in text
+        assert other.value("(answer, c.v)") == (42, 20)
+    text = kernel.run("%remote attach").text
+    assert text.startswith("first\n") and kernel.value("answer") == 42
+
+
+def test_interrupt_detaches_and_the_job_goes_on(kernel: Live) -> None:
+    cell = (
+        "%%remote\nimport time, pathlib\nprint('begun', flush=True)\n"
+        "while not pathlib.Path(flag).exists(): time.sleep(0.05)\nprint('ended')\nmade = 5"
+    )
+    kernel.run("import pathlib, tempfile\nflag = tempfile.mkdtemp() + '/flag'")
+    result = kernel.run(cell, ok=False, on=Interrupter(kernel, "begun"))
+    assert result.reply["ename"] == "Detached" and "Traceback" not in result.error
+    job = job_of(result.text)
+    assert f"%remote attach {job}" in result.text and f"%remote cancel {job}" in result.text
+    assert until_state(kernel, job, "RUNNING") == "RUNNING"
+    kernel.run("pathlib.Path(flag).touch()")
+    text = kernel.run(f"%remote attach {job}").text
+    assert "begun\nended\n" in text and kernel.value("made") == 5
+
+
+def test_second_interrupt_cancels_and_keeps_what_there_is(kernel: Live) -> None:
+    result = kernel.run(
+        "%%remote\nimport time\npartial = 'kept'\nprint('begun', flush=True)\ntime.sleep(60)",
+        ok=False,
+        on=Interrupter(kernel, "begun", times=2),
+    )
+    assert result.reply["ename"] == "JobFailed", result.error
+    job = job_of(result.text)
+    assert until_state(kernel, job, "CANCELLED") == "CANCELLED"
+    assert kernel.value("partial") == "kept"
+
+
+def test_run_all_stops_at_a_cell_that_failed(kernel: Live) -> None:
+    assert kernel.run("%%remote\n1/0", ok=False).status == "error"
+
+
+def test_kill_of_the_calling_kernel_loses_nothing(
+    directory: Path, hybrid: dict[str, str], kernel: Live
+) -> None:
+    with live_kernel(directory, **hybrid) as doomed:
+        doomed.run("%%remote --detach --name survivor\nimport time\ntime.sleep(1)\nlate = 'here'")
+        doomed.manager.signal_kernel(signal.SIGKILL)
+    text = kernel.run("%remote jobs").text
+    line = next(line for line in text.splitlines() if "survivor" in line)
+    kernel.run(f"%remote attach {job_of(line)}")
+    assert kernel.value("late") == "here"
+
+
+def notebook(path: Path, *sources: str, parameters: str = "a = 1") -> None:
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "code", "id": f"c{i}", "source": source, "outputs": [],
+         "metadata": {"tags": ["parameters"]} if i == 0 else {}, "execution_count": None}
+        for i, source in enumerate([parameters, *sources])
+    ]  # fmt: skip
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+
+
+def test_run_a_whole_notebook(kernel: Live, directory: Path) -> None:
+    notebook(directory / "whole.ipynb", "print(a + 1)", "open('made.txt', 'w').write('x')")
+    result = kernel.run("%remote run whole.ipynb -p a=41 --name whole")
+    assert "local: completed" in result.text
+    shown = [c["data"]["text/plain"] for c in result.of("display_data", "update_display_data")]
+    assert any(text.startswith("local: cell ") for text in shown)
+    path = Path(re.findall(r"^notebook: (.*)$", result.text, re.MULTILINE)[0])
+    assert '"42\\n"' in path.read_text() and (directory / "made.txt").read_text() == "x"
+    text = kernel.run("%remote logs last").text
+    assert text == "42\n"
+    result = kernel.run("%remote run whole.ipynb -p b=1", ok=False)
+    assert result.reply["ename"] == "ParameterError"
+    result = kernel.run("%remote run absent.ipynb", ok=False)
+    assert result.reply["ename"] == "NotebookError"
+    notebook(directory / "bad.ipynb", "1/0")
+    result = kernel.run("%remote run bad.ipynb", ok=False)
+    assert result.reply["ename"] == "ZeroDivisionError" and "1/0" in result.error
+    assert "bad." in result.text
+    detached = kernel.run("%remote run whole.ipynb --detach")
+    job = job_of(detached.text)
+    assert "local: completed" in kernel.run(f"%remote attach {job}").text
+    assert "local: completed" in kernel.run(f"%remote rerun {job}").text
+    assert "whole." in kernel.run(f"%remote fetch {job}").text
+
+
+def test_verbs(kernel: Live) -> None:
+    kernel.run("%%remote --name verbs\nprint('printed')\nq = 1")
+    jobs = kernel.run("%remote jobs").text
+    assert "verbs" in jobs and "COMPLETED" in jobs
+    job = job_of(jobs)
+    status = kernel.run(f"%remote status {job}").text
+    assert re.search(r"state +COMPLETED", status) and re.search(r"target +local", status)
+    assert kernel.run(f"%remote logs {job}").text == "printed\n"
+    assert f"job {job} is COMPLETED" in kernel.run(f"%remote cancel {job}").text
+    assert re.search(r"local +local +default", kernel.run("%remote targets").text)
+    assert "local" in kernel.run("%remote offers").text
+    assert "attach" in kernel.run("%remote help").text
+    assert "--gpus" in kernel.run("%%remote --help\nx").text
+    assert "python" in kernel.run("%remote doctor").text.lower()
+    again = kernel.run(f"%remote rerun {job}").text
+    assert again.startswith("printed\n") and "back: q (int)" in again
+
+
+def test_cancel_from_another_cell(kernel: Live) -> None:
+    job = job_of(kernel.run("%%remote --detach\nimport time; time.sleep(60)").text)
+    kernel.run(f"%remote cancel {job}")
+    assert until_state(kernel, job, "CANCELLED") == "CANCELLED"
+    result = kernel.run(f"%remote attach {job}", ok=False)
+    assert result.reply["ename"] == "JobFailed" and "CANCELLED" in result.error
+
+
+def test_completion(kernel: Live) -> None:
+    kernel.run("%%remote --name completed\nx = 1")
+    job = job_of(kernel.run("%remote jobs").text)
+    assert "local" in kernel.complete("%%remote lo")
+    assert "--gpus" in kernel.complete("%%remote local --gp")
+    assert "status" in kernel.complete("%remote st")
+    assert job in kernel.complete("%remote logs ")
+    assert job in kernel.complete(f"%remote attach {job[:20]}")
+    assert "--runner" in kernel.complete("%remote logs --ru")
+    assert "local" in kernel.complete("%remote run x.ipynb --target ")
