@@ -27,8 +27,8 @@ from .spec import Cause, ExitRecord, JobSpec, Resources
 from .store import Store
 
 if TYPE_CHECKING:
+    from .capture.plan import Plan
     from .executors.base import Executor, Handle, JobStatus, Offer
-    from .plan import Plan
     from .request import Request
     from .results import Fetched
 

@@ -6,17 +6,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .blobs import BlobStore
 from .bundle import Bundle, read_job_directory
+from .bundle.blobs import BlobStore
+from .bundle.statcache import StatCache
 from .capture import CaptureRequest, plan_files
+from .capture.storing import store_plan
 from .paths import blob_directory
 from .spec import JobSpec
-from .statcache import StatCache
-from .storing import store_plan
 
 if TYPE_CHECKING:
+    from .capture.plan import Plan
     from .config import Hybrid
-    from .plan import Plan
     from .request import Request
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_hybrid import blobs as blobs_module
-from jupyter_hybrid.blobs import BlobStore
+from jupyter_hybrid.bundle import blobs as blobs_module
+from jupyter_hybrid.bundle.blobs import BlobStore
 from jupyter_hybrid.errors import BundleError
 
 
@@ -87,7 +87,7 @@ def test_concurrent_writers_of_one_blob(blobs: BlobStore, tmp_path: Path) -> Non
 WRITER = """
 import sys
 from pathlib import Path
-from jupyter_hybrid.blobs import BlobStore
+from jupyter_hybrid.bundle.blobs import BlobStore
 for _ in range(20):
     print(BlobStore(Path(sys.argv[1])).put_file(sys.argv[2]), flush=True)
 """

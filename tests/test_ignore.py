@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jupyter_hybrid.capture.ignore import Ignore
 from jupyter_hybrid.errors import BundleError
-from jupyter_hybrid.ignore import Ignore
 
 names = st.sampled_from(["a", "b", "ab", "a.b"])
 globs = st.sampled_from(["a", "b", "*", "a*", "*.b", "?", "[ab]", "**"])

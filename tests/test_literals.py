@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_hybrid.literals import Name, names_in
+from jupyter_hybrid.capture.literals import Name, names_in
 from jupyter_hybrid.sources import parse_source
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_hybrid.capture import CaptureRequest, Plan, plan_files
-from jupyter_hybrid.modules import own_modules
+from jupyter_hybrid.capture.modules import own_modules
 from jupyter_hybrid.sources import parse_source
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_hybrid.blobs import BlobStore, StoredFile
-from jupyter_hybrid.statcache import Stat, StatCache
+from jupyter_hybrid.bundle.blobs import BlobStore, StoredFile
+from jupyter_hybrid.bundle.statcache import Stat, StatCache
 
 LONG_AGO = int((time.time() - 100) * 1e9)
 FILE = StoredFile("ab" * 32, 3, 0o644, LONG_AGO, LONG_AGO, 17)

@@ -2,12 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_hybrid import statcache
-from jupyter_hybrid.blobs import BlobStore, StoredFile
-from jupyter_hybrid.bundle import Bundle, manifest
+from jupyter_hybrid.bundle import Bundle, manifest, statcache
+from jupyter_hybrid.bundle.blobs import BlobStore, StoredFile
+from jupyter_hybrid.bundle.statcache import StatCache
 from jupyter_hybrid.capture import CaptureRequest, plan_files, store_plan
 from jupyter_hybrid.errors import BundleError
-from jupyter_hybrid.statcache import StatCache
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from ..units import format_size
 from .terminal import Terminal
 
 if TYPE_CHECKING:
+    from ..capture.plan import Plan, Preview
     from ..manager import Manager
-    from ..plan import Plan, Preview
     from ..request import Request
 
 
@@ -52,9 +52,9 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
 
 
 def _preview(manager: Manager, request: Request, plan: Plan) -> Preview:
-    from ..blobs import BlobStore
+    from ..bundle.blobs import BlobStore
+    from ..bundle.statcache import StatCache
     from ..paths import blob_directory
-    from ..statcache import StatCache
 
     directory = blob_directory(manager.config.target(request.target).root)
     if not directory.is_dir():

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import blocking
 from ..api import manager as this_manager
-from ..cell_options import CellOptions, Surroundings
-from ..cell_sources import cells_above
+from ..cells import CELL, Prepared, prepare
+from ..cells.options import CellOptions, Surroundings
+from ..cells.sources import cells_above
 from ..display import CellDisplay
 from ..errors import ResultError, UsageError
 from ..events import Event
 from ..job import Job, State
-from ..remote_cell import CELL, Prepared, prepare
 from .endings import failure, missing_returns, receipt, take_variables, unreadable
 from .options import cell_options, cell_parser, help_text
 from .tables import preview_text

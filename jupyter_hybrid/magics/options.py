@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ..cell_options import CellOptions
+from ..cells.options import CellOptions
 from ..errors import UsageError
 from ..spec import Resources
 from ..units import parse_duration, parse_size

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..units import format_size
 
 if TYPE_CHECKING:
-    from ..plan import Plan
-    from ..remote_cell import Prepared
+    from ..capture.plan import Plan
+    from ..cells import Prepared
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from captures import Make, paths, refused, write
 
-from jupyter_hybrid import tree
+from jupyter_hybrid.capture import tree
 from jupyter_hybrid.errors import BundleError
 
 # -- names in the code --------------------------------------------------------------------------

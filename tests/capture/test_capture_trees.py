@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from captures import Make, paths, refused, write
 
-from jupyter_hybrid.blobs import BlobStore
 from jupyter_hybrid.bundle import Bundle, manifest
+from jupyter_hybrid.bundle.blobs import BlobStore
+from jupyter_hybrid.bundle.statcache import StatCache
 from jupyter_hybrid.capture import CaptureRequest, plan_files, store_plan
 from jupyter_hybrid.errors import BundleError
-from jupyter_hybrid.statcache import StatCache
 
 # -- modules ------------------------------------------------------------------------------------
 

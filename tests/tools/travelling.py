@@ -12,10 +12,7 @@ from pathlib import Path
 from tree import ROOT
 
 #: Modules and packages that are copied beside a job.
-TRAVELS = (
-    *("__init__", "_version", "errors", "events", "paths", "spec", "runner"),
-    *("inside", "values", "value_files", "value_stream", "pickling", "unpickling"),
-)
+TRAVELS = (*("__init__", "_version", "errors", "events", "paths", "spec", "values", "runner"),)
 
 
 def main() -> int:

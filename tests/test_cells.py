@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from jupyter_hybrid.cell_sources import cells_above, replayable
+from jupyter_hybrid.cells import CellOptions, Prepared, Surroundings, prepare
+from jupyter_hybrid.cells.sources import cells_above, replayable
 from jupyter_hybrid.errors import UsageError
-from jupyter_hybrid.remote_cell import CellOptions, Prepared, Surroundings, prepare
 
 
 def made(

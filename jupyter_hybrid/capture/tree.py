@@ -13,11 +13,11 @@ import os
 import stat
 from collections.abc import Iterable
 
-from .bundle import Link
-from .errors import BundleError
+from ..bundle import Link
+from ..bundle.statcache import Stat
+from ..errors import BundleError
 from .ignore import ALWAYS, ENVIRONMENT_MARKS, FILE_NAME, Ignore
 from .plan import PlannedFile, Refused
-from .statcache import Stat
 
 #: Files that travel without having been named; a home directory has more.
 MOST_FILES = 100_000

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .bundle import Link
-from .errors import BundleError
+from ..bundle import Link
+from ..errors import BundleError
+from ..units import format_size
 from .ignore import FILE_NAME, MODULES
-from .units import format_size
 
 if TYPE_CHECKING:
-    from .blobs import BlobStore
-    from .statcache import Known, Stat, StatCache
+    from ..bundle.blobs import BlobStore
+    from ..bundle.statcache import Known, Stat, StatCache
 
 #: Files of one directory that are named one by one.
 _FEW = 3

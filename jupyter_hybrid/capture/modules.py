@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from .environment import EDITABLE, LOCAL, Located, find_module, imports_of
+from ..environment import EDITABLE, LOCAL, Located, find_module, imports_of
+from ..sources import Source, parse_source
 from .ignore import ALWAYS
 from .literals import Names, names_in
-from .sources import Source, parse_source
 
 #: What is there at every place, and must not be shadowed by a copy.
 _OURS = {"jupyter_hybrid", "jupyter_hybrid_spawner"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from .cell_bindings import loads, root
+from .bindings import loads, root
 
 
 @dataclass

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import BundleError
-from .paths import JobPaths
-from .spec import JobSpec
-from .units import format_size
+from ..errors import BundleError
+from ..paths import JobPaths
+from ..spec import JobSpec
+from ..units import format_size
 
 
 class FileEntry(NamedTuple):

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .analysis import Names, analyse, reachable
-from .cell_notebook import CELL, EXPORT, INPUTS, cell_notebook, inputs_cell
-from .cell_options import CellOptions, Surroundings
-from .cell_sources import sources_of
-from .errors import UsageError
-from .request import Request
-from .values import Dumped, Variable, dump
+from ..analysis import Names, analyse, reachable
+from ..errors import UsageError
+from ..request import Request
+from ..values import Dumped, Variable, dump
+from .notebook import CELL, EXPORT, INPUTS, cell_notebook, inputs_cell
+from .options import CellOptions, Surroundings
+from .sources import sources_of
 
 __all__ = ["CELL", "EXPORT", "INPUTS", "CellOptions", "Prepared", "Surroundings", "prepare"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from .cell_options import CellOptions, Surroundings
-from .cell_scopes import Names
-from .units import format_size
-from .values import Dumped
+from ..analysis.scopes import Names
+from ..units import format_size
+from ..values import Dumped
+from .options import CellOptions, Surroundings
 
 #: Ids of the cells that every such notebook has.
 INPUTS, CELL, EXPORT = "hybrid-inputs", "hybrid-cell", "hybrid-export"
@@ -55,7 +55,7 @@ def inputs_cell(names: Names, dumped: Dumped, options: CellOptions, place: Surro
         told = ", ".join(f"{v.name} ({v.type}, {format_size(v.size)})" for v in sent)
         lines.append(f"# from the notebook: {told}")
     lines += [import_line(name, module) for name, module in dumped.modules.items()]
-    lines.append("from jupyter_hybrid import inside as _hybrid")
+    lines.append("from jupyter_hybrid.values import inside as _hybrid")
     there = {variable.name for variable in dumped.names}
     for name in names.deleted:
         if name in place.namespace and name not in there and not options.replay:

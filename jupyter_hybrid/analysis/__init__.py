@@ -12,8 +12,8 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from .cell_scopes import Names
-from .cell_visitor import CellVisitor
+from .scopes import Names
+from .visitor import CellVisitor
 
 __all__ = ["Names", "analyse", "reachable"]
 

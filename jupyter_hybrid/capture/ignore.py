@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import BundleError
+from ..errors import BundleError
 
 FILE_NAME = ".hybridignore"
 

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from .errors import ResultError
-from .paths import JobPaths
-from .values import Dumped, Loaded, dump, load
+from ..errors import ResultError
+from ..paths import JobPaths
+from . import Dumped, Loaded, dump, load
 
 #: Names that IPython keeps in the namespace for itself.
 _IPYTHON = re.compile(

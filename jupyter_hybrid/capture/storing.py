@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from .blobs import BlobStore, StoredFile
-from .bundle import FileEntry
+from ..bundle import FileEntry
+from ..bundle.blobs import BlobStore, StoredFile
+from ..bundle.statcache import Known, StatCache
 from .plan import Plan, PlannedFile
-from .statcache import Known, StatCache
 
 #: Hashing and waiting for the disk both leave Python to the other threads.
 _THREADS = 8

@@ -7,10 +7,10 @@ import ast
 import builtins
 from collections.abc import Callable, Iterable
 
-from .cell_bindings import bindings, loads, root
-from .cell_flow import FlowVisitor
-from .cell_scopes import Names, Scope
+from .bindings import bindings, loads, root
+from .flow import FlowVisitor
 from .magic_lines import MagicUse, parse_magic
+from .scopes import Names, Scope
 
 Transform = Callable[[str], str]
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
-from .value_files import (
+from .files import (
     MANIFEST,
     STREAM,
     manifest_bytes,
@@ -30,7 +30,7 @@ from .value_files import (
     write_buffers,
     write_manifest,
 )
-from .value_stream import Pass, Variable, write_stream
+from .stream import Pass, Variable, write_stream
 
 __all__ = ["MANIFEST", "Dumped", "Loaded", "Variable", "dump", "load", "read_manifest", "sign"]
 

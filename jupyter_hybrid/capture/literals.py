@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .sources import Source
+from ..sources import Source
 
 #: Stands for what only the execution will tell.
 HOLE = "\0"

@@ -10,8 +10,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from .environment import EDITABLE
-from .errors import BundleError
+from ..environment import EDITABLE
+from ..errors import BundleError
 from .globs import Wanted, add_matches
 from .ignore import FILE_NAME, MODULES
 from .modules import OwnModule

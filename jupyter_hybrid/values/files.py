@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
-from .errors import ResultError
+from ..errors import ResultError
 
 STREAM, BUFFERS, MANIFEST, SIGNATURE = "variables.pkl", "buffers", "variables.json", "signature"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
 
 from .pickling import SlowUnpickler, Unpickler
-from .value_stream import Variable
+from .stream import Variable
 
 
 def load_names(

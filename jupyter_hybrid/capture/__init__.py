@@ -15,12 +15,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import BundleError
+from ..sources import parse_source
 from .collect import Collector, Found
-from .errors import BundleError
 from .literals import names_in
 from .modules import names_of, own_modules
 from .plan import Plan, PlannedFile, Preview, PreviewRow, Refused
-from .sources import parse_source
 from .storing import store_plan
 from .wishes import absolute_names, explicit_wish, named_wishes
 

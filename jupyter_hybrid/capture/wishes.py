@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import BundleError
+from ..errors import BundleError
 from .globs import Wanted, is_pattern, split_pattern
 from .ignore import ALWAYS
 from .literals import Name, Names

@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from .bundle import explain_os_errors
-from .errors import BundleError
-from .paths import blob_path
+from ..errors import BundleError
+from ..paths import blob_path
+from . import explain_os_errors
 
 _CHUNK = 1 << 20
 #: Linux's ioctl that makes one file share another's blocks (btrfs, xfs): ioctl_ficlone(2).

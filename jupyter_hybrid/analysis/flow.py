@@ -6,8 +6,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 
-from .cell_bindings import loads
-from .cell_scopes import Tracker
+from .bindings import loads
+from .scopes import Tracker
 
 
 class FlowVisitor(Tracker, ast.NodeVisitor):

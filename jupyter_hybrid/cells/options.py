@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .spec import Resources
+from ..spec import Resources
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import NotebookError
-from .notebooks import Notebook, read_notebook, tags_of
+from ..errors import NotebookError
+from ..notebooks import Notebook, read_notebook, tags_of
 
 #: Cells with this tag are for the user's own machine.
 LOCAL = "local"
