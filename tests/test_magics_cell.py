@@ -162,7 +162,7 @@ def test_what_does_not_pickle_is_refused_before_anything_is_sent(kernel: Live) -
 
 
 def test_replay_executes_the_cells_above(kernel: Live, directory: Path) -> None:
-    from test_remote_cell import write_notebook
+    from test_cells import write_notebook
 
     remote = "%%remote --replay\nprint(helper())\nanswer = helper()"
     write_notebook(
