@@ -121,12 +121,23 @@ class Manager:
             async for handle in executor.submit(job, replace(bundle, key=key)):
                 job = self._update(job, _with_handle(handle))
         except HybridError as error:
-            record = ExitRecord("FAILED", Cause.REFUSED, f"{spec.target}: {error}")
-            self._update(job, lambda j: reconcile.finish(j, record, now=time.time()))
+            await self._give_up(executor, job, error)
             raise
         return self._update(
             job, lambda j: j.evolve(state=State.PENDING) if j.state is State.CREATED else j
         )
+
+    async def _give_up(self, executor: Executor, job: Job, error: HybridError) -> None:
+        """End what a failed submit made; where that fails too, ``reconcile`` goes on with it."""
+        if job.handle is not None:
+            try:
+                await executor.cancel(job, force=True)
+            except HybridError as second:
+                log.warning("%s: %s", job.spec.target, second)
+                self._update(job, lambda j: j.evolve(wanted=State.CANCELLED, reason=str(error)))
+                return
+        record = ExitRecord("FAILED", Cause.REFUSED, f"{job.spec.target}: {error}")
+        self._update(job, lambda j: reconcile.finish(j, record, now=time.time()))
 
     # -- records --------------------------------------------------------------------------------
 

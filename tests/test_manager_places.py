@@ -1,0 +1,151 @@
+"""The manager and places that misbehave: money is never forgotten, silence is never news."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import Fake, a_manager_of, ended, lines, missing, running
+from jobs import a_request
+
+from jupyter_hybrid import following
+from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.events import Event
+from jupyter_hybrid.job import State
+from jupyter_hybrid.manager import CANCEL_AGAIN_AFTER
+from jupyter_hybrid.spec import Cause
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    monkeypatch.setattr(following, "ASK_EVERY", 0.01)
+    return Fake()
+
+
+async def test_a_refused_submit_is_a_failed_job_with_the_places_words(
+    fake: Fake, tmp_path: Path
+) -> None:
+    fake.handles = [PlaceError("no quota left; ask for more")]
+    manager = a_manager_of(fake)
+    with pytest.raises(PlaceError, match="no quota left"):
+        await manager.submit(a_request(tmp_path, "1"))
+    (job,) = manager.jobs()
+    assert job.state is State.FAILED and "no quota left" in job.reason
+    assert job.exit is not None and job.exit.cause == Cause.REFUSED
+    assert "cancel" not in fake.calls
+
+
+async def test_what_a_failed_submit_made_is_cancelled(fake: Fake, tmp_path: Path) -> None:
+    fake.handles = [{"id": 1}, {"id": 1, "run": 2}, PlaceError("the third step failed")]
+    manager = a_manager_of(fake)
+    with pytest.raises(PlaceError):
+        await manager.submit(a_request(tmp_path, "1"))
+    (job,) = manager.jobs()
+    assert job.handle == {"id": 1, "run": 2}
+    assert fake.calls == ["handle", "handle", "cancel"]
+    assert job.state is State.FAILED
+
+
+async def test_what_cannot_be_cancelled_now_is_cancelled_later(fake: Fake, tmp_path: Path) -> None:
+    fake.handles = [{"id": 1}, PlaceError("the second step failed")]
+    fake.cancels = [PlaceError("gateway time-out", transient=True)]
+    fake.polls = [running(), ended("CANCELLED")]
+    manager = a_manager_of(fake)
+    with pytest.raises(PlaceError, match="second step"):
+        await manager.submit(a_request(tmp_path, "1"))
+    (job,) = manager.jobs()
+    assert not job.state.final and job.wanted is State.CANCELLED
+    another = a_manager_of(fake)
+    await another.reconcile()
+    assert fake.calls.count("cancel") == 2
+    await another.reconcile()
+    assert another.get(job.id).state is State.CANCELLED
+
+
+async def test_every_handle_is_saved_before_the_next_step(fake: Fake, tmp_path: Path) -> None:
+    class Died(BaseException):
+        pass
+
+    fake.handles = [{"id": 1}, {"id": 2}, Died()]
+    manager = a_manager_of(fake)
+    with pytest.raises(Died):
+        await manager.submit(a_request(tmp_path, "1"))
+    (job,) = a_manager_of(fake).jobs()
+    assert (job.handle, job.state) == ({"id": 2}, State.CREATED)
+
+
+async def test_silence_and_errors_of_the_place_change_nothing(fake: Fake, tmp_path: Path) -> None:
+    manager = a_manager_of(fake, lost_after=0.0)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    fake.polls = [None, PlaceError("squeue: error"), None, PlaceError("down")]
+    for _ in range(4):
+        await manager.reconcile()
+    assert manager.get(job.id) == job
+
+
+async def test_following_outlives_a_place_that_is_down(fake: Fake, tmp_path: Path) -> None:
+    manager = a_manager_of(fake)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    fake.polls = [PlaceError("down"), None, PlaceError("down"), running(), ended()]
+    items = [item async for item in manager.follow(job.id)]
+    assert [i.state for i in items if not isinstance(i, Event)][-2:] == [
+        State.RUNNING,
+        State.COMPLETED,
+    ]
+
+
+async def test_missing_once_is_not_lost(fake: Fake, tmp_path: Path) -> None:
+    manager = a_manager_of(fake, lost_after=0.0)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    fake.polls = [missing(), running(), missing(), missing()]
+    states = []
+    for _ in range(4):
+        await manager.reconcile()
+        states.append(manager.get(job.id).state)
+    assert states == [State.PENDING, State.RUNNING, State.RUNNING, State.LOST]
+
+
+async def test_events_that_come_twice_are_told_once(fake: Fake, tmp_path: Path) -> None:
+    manager = a_manager_of(fake)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    fake.events = lines((1, "started"), (2, "cell"), (1, "started"), (2, "cell"), (3, "finished"))
+    fake.events += b'{"half": "a li'
+    fake.polls = [ended()]
+    numbers = [event.seq async for event in manager.events(job.id)]
+    assert numbers == [1, 2, 3]
+    assert [event.seq async for event in manager.events(job.id, after=2)] == [3]
+
+
+async def test_a_cancel_is_sent_again_until_the_place_confirms(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = a_manager_of(fake)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    fake.polls = [running()]
+    await manager.cancel(job.id)
+    await manager.reconcile()
+    assert fake.calls.count("cancel") == 1
+    clock = iter(float(n) * CANCEL_AGAIN_AFTER * 2 for n in range(1, 100))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock) + 1e6)
+    await manager.reconcile()
+    assert fake.calls.count("cancel") == 2
+    fake.polls = [ended("CANCELLED")]
+    await manager.reconcile()
+    assert manager.get(job.id).state is State.CANCELLED
+    await manager.cancel(job.id)
+    assert fake.calls.count("cancel") == 2
+
+
+async def test_a_broken_target_does_not_hide_the_others(
+    fake: Fake, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = a_manager_of(fake)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    fake.polls = [PlaceError("down")]
+    local = await manager.submit(a_request(tmp_path, "print(1)", target="local"))
+    async for _ in manager.follow(local.id):
+        pass
+    await manager.reconcile()
+    assert manager.get(local.id).state is State.COMPLETED
+    assert manager.get(job.id).state is State.PENDING
+    assert "fake: down" in caplog.text
