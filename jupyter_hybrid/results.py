@@ -7,7 +7,6 @@ What was changed here since the submit is kept: the job's copy goes beside it, n
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -179,19 +178,13 @@ def _changed(paths: JobPaths, sent: Mapping[str, str], deleted: list[str]) -> It
     except (OSError, ValueError, KeyError, TypeError):
         # the runner died before it could say: whatever differs from what was sent is a result
         pass
-    for path in _walk(paths.work):
+    from .runner.changes import walk
+
+    for entry in walk(str(paths.work)):
+        path = Path(entry.path)
         relative = path.relative_to(paths.work).as_posix()
         if sent.get(relative) != file_digest(path):
             yield relative
-
-
-def _walk(directory: Path) -> Iterator[Path]:
-    for folder, names, files in os.walk(directory):
-        names[:] = [name for name in names if name not in ("__pycache__", ".ipynb_checkpoints")]
-        for name in sorted(files):
-            path = Path(folder, name)
-            if path.is_file() and not path.is_symlink():
-                yield path
 
 
 def _inside(relative: str) -> bool:

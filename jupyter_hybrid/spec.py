@@ -55,7 +55,7 @@ class JobSpec:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     #: Directory, relative to the work directory, in which the kernel starts.
     cwd: str = "."
-    #: Directories, relative to the work directory, that the kernel imports from (PYTHONPATH).
+    #: Directories, relative to the work directory, that the kernel also imports from, last of all.
     import_paths: Tuple[str, ...] = ()
     #: Ids of the cells that are the user's own (``cell`` jobs have context cells as well).
     shown_cells: Tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Prepare a Python kernel for a job; runs inside it, and leaves no name in the user's namespace.
 
 Read and executed by path, in kernels whose environment knows nothing of this package: standard
-library only, Python 3.8. ``SETTINGS`` is in the globals: guest, flush_interval, device, inodes.
+library only, Python 3.8. ``SETTINGS`` is in the globals: paths, flush_interval, device, inodes.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def keep_all_messages() -> None:
 def install(settings: Mapping[str, Any]) -> None:
     """Do all of it."""
     # appended, never in front: the environment's own packages win
-    sys.path.append(settings["guest"])
+    sys.path.extend(path for path in settings["paths"] if path not in sys.path)
     quicken_streams(settings["flush_interval"])
     keep_all_messages()
     importlib.invalidate_caches()

@@ -12,8 +12,8 @@ from typing import Any, Dict, Iterator, List, Mapping
 from ..paths import blob_path
 from .layout import Layout, stamp
 
-#: Directories whose content is made by the way and that nobody wants back.
-IGNORED = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache")
+#: Directories that nobody wants back: made by the way, or (``.hybrid``) of our own making.
+IGNORED = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hybrid")
 
 
 def walk(directory: str, relative: str = "") -> Iterator[os.DirEntry[str]]:
@@ -53,7 +53,7 @@ def find_changes(work: Path, layout: Layout, sent: Mapping[str, Any]) -> Dict[st
             "new": before is None,
         }
         files.append(record)
-    expected = [*layout.stamps, *layout.links, *sent]
+    expected = [p for p in (*layout.stamps, *layout.links, *sent) if not p.startswith(".hybrid/")]
     deleted = [p for p in dict.fromkeys(expected) if p not in seen and not _exists(work, p)]
     return {"files": files, "deleted": deleted}
 

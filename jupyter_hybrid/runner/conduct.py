@@ -115,7 +115,9 @@ class Runner:
         is_python = _is_python(self._kernel)
         finish.sent = self._manifest()
         finish.layout = lay_out(finish.sent, self._paths.work, self._blobs, may_link=is_python)
-        session.bootstrap = bootstrap_code(self._paths, finish.layout) if is_python else ""
+        if is_python:
+            imports = session.spec.import_paths
+            session.bootstrap = bootstrap_code(self._paths, finish.layout, imports)
         if self._started is None and self._kernel.provisioner is None:
             session.kernel = self._started = self._start()
         session.kernel_log, session.kernel_cwd = self._log, self._cwd

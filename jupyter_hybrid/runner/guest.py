@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List, Sequence
 
 from ..paths import JobPaths
-from .layout import Layout
+from .layout import Layout, safe_path
 
 #: Seconds after which printed text leaves a Python kernel.
 FLUSH_INTERVAL = 0.02
@@ -31,11 +31,19 @@ def guest_directory(paths: JobPaths) -> Path:
     return guest
 
 
-def bootstrap_code(paths: JobPaths, layout: Layout) -> str:
-    """The code that prepares a Python kernel, as one expression without a trace."""
+def _own_modules(work: Path, import_paths: Sequence[str]) -> List[str]:
+    return [str(work if path == "." else work / safe_path(path)) for path in import_paths]
+
+
+def bootstrap_code(paths: JobPaths, layout: Layout, import_paths: Sequence[str]) -> str:
+    """The code that prepares a Python kernel, as one expression without a trace.
+
+    ``import_paths`` are the directories of the user's own modules, relative to the work directory;
+    raises ``BundleError`` for one that is not below it.
+    """
     inodes = [[layout.stamps[path][2], mode] for path, (mode, _) in layout.linked.items()]
     settings: Dict[str, Any] = {
-        "guest": str(guest_directory(paths)),
+        "paths": [*_own_modules(paths.work, import_paths), str(guest_directory(paths))],
         "flush_interval": FLUSH_INTERVAL,
         "device": paths.work.stat().st_dev if inodes else 0,
         "inodes": inodes,
