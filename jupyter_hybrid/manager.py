@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from . import reconcile, staging
 from .config import Hybrid, load_config
 from .credentials import job_key
-from .errors import Conflict, HybridError, PlaceError, UsageError
+from .errors import Conflict, HybridError, PlaceError, StoreError, UnknownJob, UsageError
 from .events import Event, parse_events
 from .executors.registry import load_executor
 from .files import file_digest
@@ -296,7 +296,8 @@ class Manager:
         job = await self.status(job_id)
         directory = await self._result_directory(job)
         fetched = await asyncio.to_thread(bring_back, job, directory, **options)
-        self._record_fetch(job, fetched)
+        if fetched.notebook or fetched.files or fetched.conflicts or fetched.left:
+            self._record_fetch(job, fetched)
         return fetched
 
     async def variables(self, job_id: str) -> tuple[Path, bytes]:
@@ -314,8 +315,16 @@ class Manager:
         return await self.executor(job.spec.target).fetch(job, local)
 
     def _record_fetch(self, job: Job, fetched: Fetched) -> None:
-        current = self.store.get(job.id)
-        self.store.save(replace(current, fetched=fetched.to_json()))
+        """Remember what came; the results are here already, whatever becomes of this."""
+        for _ in range(SAVE_ATTEMPTS):
+            try:
+                current = self.store.get(job.id)
+                self.store.save(replace(current, fetched=fetched.to_json()))
+            except Conflict:
+                continue
+            except (StoreError, UnknownJob) as error:
+                log.warning("what came back of job %s is not recorded: %s", job.id, error)
+            return
 
 
 def _with_handle(handle: Handle) -> Callable[[Job], Job]:

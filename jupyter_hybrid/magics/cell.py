@@ -17,7 +17,15 @@ from ..display import CellDisplay
 from ..errors import ResultError, UsageError
 from ..events import Event
 from ..job import Job, State
-from .endings import failure, missing_returns, receipt, take_variables, unreadable
+from .endings import (
+    failure,
+    files_text,
+    missing_returns,
+    receipt,
+    take_files,
+    take_variables,
+    unreadable,
+)
 from .options import cell_options, cell_parser, help_text
 from .tables import preview_text
 from .watch import is_waiting, watch
@@ -153,7 +161,7 @@ def finish_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) 
         loaded = unreadable(error)
     if job.state is State.COMPLETED:
         loaded = missing_returns(job, loaded, asked)
-    sys.stdout.write(receipt(job, loaded) + "\n")
+    sys.stdout.write(f"{receipt(job, loaded)}{files_text(take_files(manager, job))}\n")
     sys.stdout.flush()
     if job.state is not State.COMPLETED:
         raise failure(job)

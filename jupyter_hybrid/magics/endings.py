@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import blocking
@@ -15,6 +16,7 @@ from ..values import MANIFEST, Loaded, Variable, load
 
 if TYPE_CHECKING:
     from ..manager import Manager
+    from ..results import Fetched
 
 #: Variables that a receipt names one by one, and bytes from which it says how large one is.
 NAMED, NOTABLE = 12, 10_000
@@ -26,6 +28,36 @@ def take_variables(manager: Manager, job: Job, namespace: dict[str, Any]) -> Loa
     if not (directory / MANIFEST).is_file():
         return Loaded(())
     return load(directory, namespace, key=key)
+
+
+def take_files(manager: Manager, job: Job) -> Fetched | None:
+    """Bring the files that the cell wrote to where a cell here would have written them."""
+    try:
+        return blocking.run(manager.fetch(job.id, notebook=False))
+    except ResultError:
+        # the job's directory is gone; its end tells why
+        return None
+
+
+def files_text(fetched: Fetched | None) -> str:
+    """The receipt's last part: the files, and a line for each that is not where it should be."""
+    if fetched is None:
+        return ""
+    lines = [f" · files: {_few([Path(file).name for file in fetched.files])}"]
+    lines += [
+        f"{kept} was changed here meanwhile and is kept; the job's is {beside}"
+        for kept, beside in fetched.conflicts[:NAMED]
+    ]
+    lines += [f"left there: {text}" for text in fetched.left[:NAMED]]
+    more = max(0, len(fetched.conflicts) - NAMED) + max(0, len(fetched.left) - NAMED)
+    if more:
+        lines.append(f"and {more} more; %remote fetch names all of them")
+    return "\n".join(lines if fetched.files else ["", *lines[1:]])
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def receipt(job: Job, loaded: Loaded) -> str:
