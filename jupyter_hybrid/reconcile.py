@@ -42,15 +42,19 @@ def finish(job: Job, exit_record: ExitRecord, *, now: float) -> Job:
     state = State(exit_record.state)
     seconds = exit_record.seconds
     finished = now
+    started = job.started_at
     # the place's clock need not be ours: its duration is worth more than its dates
-    if seconds is not None and job.started_at is not None:
-        finished = min(now, job.started_at + seconds)
+    if seconds is not None:
+        if started is not None:
+            finished = min(now, started + seconds)
+        # nor need anybody have looked when it began
+        started = min(finished if started is None else started, finished - seconds)
     return job.evolve(
         state=state,
         exit=exit_record,
         reason=exit_record.message,
         finished_at=finished,
-        started_at=job.started_at if job.started_at is not None else finished - (seconds or 0.0),
+        started_at=finished if started is None else started,
         missing_since=None,
         current="",
     )
@@ -89,7 +93,10 @@ def take_events(job: Job, events: Sequence[Event], offset: int) -> Job:
     changes: dict[str, Any] = {}
     for event in events:
         data = event.data
-        if event.kind == Kind.KERNEL and data.get("total") is not None:
+        if event.kind == Kind.STARTED and job.started_at is None:
+            # (a clock that is behind ours does not start it before it was asked for)
+            changes.setdefault("started_at", max(event.time, job.created_at))
+        elif event.kind == Kind.KERNEL and data.get("total") is not None:
             changes["cells_total"] = int(data["total"])
         elif event.kind == Kind.CELL:
             changes["cells_done"] = int(data.get("number", 1)) - 1

@@ -67,6 +67,19 @@ def test_an_exit_record_ends_the_job_with_its_own_sentence() -> None:
     assert job.finished_at == 14.0
 
 
+def test_a_job_began_when_it_began_and_not_when_somebody_looked() -> None:
+    began = [Event(1, 40.0, Kind.STARTED, {"pid": 1})]
+    job = reconcile.take_events(a_job(), began, 60)
+    assert advance(job, JobStatus(state=State.RUNNING), now=100.0).started_at == 40.0
+    behind = [Event(1, 0.5, Kind.STARTED, {"pid": 1})]
+    assert reconcile.take_events(a_job(), behind, 60).started_at == 1.0
+    ended = ExitRecord("CANCELLED", Cause.CANCELLED, "cancelled", seconds=30.0)
+    job = advance(
+        a_job(state=State.RUNNING, started_at=99.0), JobStatus(state=State.CANCELLED, exit=ended)
+    )
+    assert (job.started_at, job.finished_at) == (70.0, 100.0)
+
+
 def test_missing_is_lost_only_after_the_grace_period() -> None:
     handle = {"pid": 1}
     job = a_job(state=State.RUNNING, handle=handle)
