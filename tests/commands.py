@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 def notebook(*sources: str, parameters: str | None = None, **kernelspec: str) -> dict[str, Any]:
     """A notebook with these code cells, the first of them tagged ``parameters`` if given."""
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": f"cell-{i}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
@@ -80,6 +81,18 @@ class Live:
             assert result.status == "ok", result.error or result.reply
         return result
 
+    @property
+    def pid(self) -> int:
+        """The kernel's process."""
+        return int(self.manager.provisioner.pid)  # type: ignore[union-attr]
+
+    def signal(self, number: int) -> None:
+        """Signal the kernel, from any thread.
+
+        The manager's own methods would leave an event loop behind in each thread but the first.
+        """
+        os.kill(self.pid, number)
+
     def value(self, expression: str) -> Any:
         """The value of an expression, by its literal."""
         import ast
@@ -95,8 +108,6 @@ class Live:
 @contextmanager
 def live_kernel(directory: Path, **environ: str) -> Iterator[Live]:
     """A kernel in the directory, with the extension loaded."""
-    import os
-
     manager = KernelManager(
         kernel_name="python3", transport="ipc", ip=str(Path(tempfile.mkdtemp(prefix="jhk")) / "k")
     )

@@ -51,7 +51,7 @@ class Interrupter:
 
     def _interrupt(self) -> None:
         for _ in range(self._times):
-            self._kernel.manager.interrupt_kernel()
+            self._kernel.signal(signal.SIGINT)
             time.sleep(self._pause)
 
 
@@ -121,7 +121,7 @@ def test_kill_of_the_calling_kernel_loses_nothing(
 ) -> None:
     with live_kernel(directory, **hybrid) as doomed:
         doomed.run("%%remote --detach --name survivor\nimport time\ntime.sleep(1)\nlate = 'here'")
-        doomed.manager.signal_kernel(signal.SIGKILL)
+        doomed.signal(signal.SIGKILL)
     text = kernel.run("%remote jobs").text
     line = next(line for line in text.splitlines() if "survivor" in line)
     kernel.run(f"%remote attach {job_of(line)}")
