@@ -205,4 +205,6 @@ def keep(benches: Sequence[Bench]) -> None:
 if __name__ == "__main__":
     # benches import this file as `harness`; the script and that module are one
     sys.modules["harness"] = sys.modules["__main__"]
+    # and they share homes and kernels with the tests
+    sys.path.append(str(ROOT / "tests"))
     sys.exit(main(sys.argv[1:]))
