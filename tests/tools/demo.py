@@ -1,4 +1,4 @@
-"""Runs ``binder/demo.ipynb`` as a job, as a user would, and says where the result is.
+"""Runs ``binder/demo.ipynb`` as a job, as a user would.
 
 The notebook holds a ``%%remote`` cell: the job starts a job of its own.
 """
@@ -25,8 +25,9 @@ def main() -> int:
     script = Path(sys.executable).with_name("jupyter-hybrid")
     status = subprocess.run([str(script), *arguments], cwd=ROOT, check=False).returncode
     if status == 0:
-        print(f"\ndone in {time.monotonic() - began:.0f} s; the executed notebook, and as a page:")
-        print(f"  {ROOT / RESULT}\n  {ROOT / RESULT.with_suffix('.html')}")
+        jupyter = script.with_name("jupyter").relative_to(ROOT)
+        print(f"\nDone in {time.monotonic() - began:.0f} s. Open the page in a browser.")
+        print(f"{jupyter} hybrid jobs  lists the notebook's job, and that of its %%remote cell")
     return status
 
 
