@@ -48,8 +48,10 @@ def _fetch(version: str, directory: Path) -> None:
     fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:"]
     subprocess.run([*fetch, "--dest", str(directory), f"papermill=={version}"], check=True)
     (archive,) = directory.glob("papermill-*.tar.*")
+    # (Debian 12's Python 3.11.2 has no filters yet)
+    safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with tarfile.open(archive) as file:
-        file.extractall(directory, filter="data")
+        file.extractall(directory, **safely)
 
 
 class Papermill:
