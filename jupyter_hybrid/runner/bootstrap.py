@@ -1,15 +1,19 @@
 """Prepare a Python kernel for a job; runs inside it, and leaves no name in the user's namespace.
 
 Read and executed by path, in kernels whose environment knows nothing of this package: standard
-library only, Python 3.8. ``SETTINGS`` is in the globals: paths, flush_interval, device, inodes.
+library only, Python 3.8. ``SETTINGS`` is in the globals: paths, flush_interval, device, inodes,
+and journal (a descriptor and the bytes of a ring), if there is one.
 """
 
 from __future__ import annotations
 
 import importlib
+import mmap
 import os
 import stat
+import struct
 import sys
+import threading
 from typing import Any, Mapping, Optional
 
 #: Flags of os.open that may change a file.
@@ -89,6 +93,55 @@ def quicken_streams(interval: float) -> None:
             stream.flush_interval = interval
 
 
+class LastWords:
+    """Keeps the end of what is printed in the runner's memory (``journal.py``).
+
+    ipykernel's streams write to their ``echo`` all that is written to them, before it leaves.
+    """
+
+    def __init__(self, memory: Any, area: int, ring: int, echo: Any) -> None:
+        self._memory, self._area, self._ring, self._echo = memory, area, ring, echo
+        self._numbers = struct.Struct("2Q")
+        self._lock, self._pid = threading.RLock(), os.getpid()
+
+    def write(self, text: str) -> None:
+        """Called by the stream, in the thread that prints."""
+        if os.getpid() != self._pid:
+            # a forked child may find the lock taken by a thread that it does not have
+            self._lock, self._pid = threading.RLock(), os.getpid()
+        with self._lock:
+            self._keep(text.encode("utf-8", "surrogatepass"), len(text))
+        if self._echo is not None:
+            self._echo.write(text)
+
+    def _keep(self, data: bytes, length: int) -> None:
+        memory, ring, start = self._memory, self._ring, self._area + 24
+        size, before = self._numbers.unpack_from(memory, self._area)
+        end = size + len(data)
+        data = data[-ring:]
+        begin = (end - len(data)) % ring
+        first = data[: ring - begin]
+        memory[start + begin : start + begin + len(first)] = first
+        memory[start : start + len(data) - len(first)] = data[len(first) :]
+        self._numbers.pack_into(memory, self._area, end, before + length)
+
+    def flush(self) -> None:
+        """Called by the stream when it sends."""
+        if self._echo is not None:
+            self._echo.flush()
+
+
+def keep_last_words(descriptor: int, ring: int) -> None:
+    """What the user prints outlives the kernel."""
+    area = 24 + ring
+    memory = mmap.mmap(descriptor, 2 * area)
+    # no child of the kernel is to have it
+    os.close(descriptor)
+    for number, stream in enumerate((sys.stdout, sys.stderr)):
+        if hasattr(stream, "echo"):
+            stream.echo = LastWords(memory, number * area, ring, stream.echo)
+
+
 def keep_all_messages() -> None:
     """A burst of outputs is queued; by default ZeroMQ drops what is beyond a thousand."""
     shell: Optional[Any] = sys.modules["IPython"].get_ipython()
@@ -109,6 +162,8 @@ def install(settings: Mapping[str, Any]) -> None:
     # appended, never in front: the environment's own packages win
     sys.path.extend(path for path in settings["paths"] if path not in sys.path)
     quicken_streams(settings["flush_interval"])
+    if settings["journal"]:
+        keep_last_words(*settings["journal"])
     keep_all_messages()
     importlib.invalidate_caches()
     if settings["inodes"]:

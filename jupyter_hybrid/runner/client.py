@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, Dict, Optional
 
 from nbclient.client import NotebookClient
@@ -14,7 +15,8 @@ from ..events import Kind
 from .connect import connect_client
 from .emit import DiskFull
 from .endings import Ending
-from .outputs import OUTPUTS, node, quick_output, refuse_input
+from .journal import STREAMS, Arrived
+from .outputs import OUTPUTS, node, quick_output, refuse_input, stream_message
 from .session import CellTimes, Session
 from .streams import StreamTail
 from .widgets import VIEW, ProgressWidgets, static_form
@@ -39,6 +41,8 @@ class HybridClient(PapermillNotebookClient):
         self._widgets = ProgressWidgets(
             lambda: self.widget_state, self._on_progress, session.call_later
         )
+        self._heard = 0.0
+        self._arrived: Dict[str, Arrived] = {}
         self._cell_id = ""
         self._number = self._total = 0
 
@@ -99,6 +103,9 @@ class HybridClient(PapermillNotebookClient):
             exits = error.ename == "SystemExit" and error.evalue in ("", "0")
             status = "ok" if exits else "error"
             return False
+        except DeadKernelError:
+            self._last_words(cell, index)
+            raise
         finally:
             self._settle()
             if status == "stopped":
@@ -111,6 +118,9 @@ class HybridClient(PapermillNotebookClient):
     def _begin(self, cell: Any) -> None:
         self._number += 1
         self._cell_id = cell.id
+        self._arrived = {name: Arrived() for name in STREAMS}
+        if self.session.control.journal is not None:
+            self.session.control.journal.begin_cell()
         self._times.begin(cell.id)
         line = next(line for line in cell.source.splitlines() if line.strip())
         extra = {} if cell.id in self.session.sent_ids else {"source": cell.source}
@@ -132,6 +142,15 @@ class HybridClient(PapermillNotebookClient):
             execution_count=cell.get("execution_count"),
         )
 
+    def _last_words(self, cell: Any, index: int) -> None:
+        """What the dead kernel printed and could not send is shown as well."""
+        journal, kernel = self.session.control.journal, self.session.kernel
+        if journal is None or kernel is None or kernel.process.poll() is None:
+            return
+        for name, text in journal.lost(self._arrived):
+            content = {"name": name, "text": text}
+            self.process_message(stream_message(content), cell, index)
+
     def _settle(self) -> None:
         """Everything the kernel has said so far is in the notebook and in the events."""
         self._tail.end()
@@ -143,12 +162,15 @@ class HybridClient(PapermillNotebookClient):
         while await ensure_async(manager.is_alive()):
             await asyncio.sleep(ALIVE_INTERVAL)
         # what the kernel said just before may still be on its way
-        await asyncio.sleep(LAST_WORDS)
+        self._heard = time.monotonic()
+        while (silence := time.monotonic() - self._heard) < LAST_WORDS:
+            await asyncio.sleep(LAST_WORDS - silence)
         if self.task_poll_for_reply is not None:
             self.task_poll_for_reply.cancel()
 
     def process_message(self, msg: Dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Put one message of the kernel into the notebook and the events."""
+        self._heard = time.monotonic()
         try:
             return self._process(msg, cell, cell_index)
         except DiskFull:
@@ -181,6 +203,8 @@ class HybridClient(PapermillNotebookClient):
         self, cell: Any, cell_index: int, content: Dict[str, Any], hooked: bool, msg: Dict[str, Any]
     ) -> None:
         name, text = content["name"], content["text"]
+        if name in self._arrived:
+            self._arrived[name].add(text)
         if hooked:
             NotebookClient.process_message(self, msg, cell, cell_index)
         else:

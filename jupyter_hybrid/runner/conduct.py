@@ -62,7 +62,9 @@ class Runner:
         directory = self._control.sockets
         if directory is None:
             directory = self._control.sockets = socket_directory()
-        return start_kernel(self._kernel, directory, self._cwd, self._env)
+        journal = self._control.journal
+        inherited = () if journal is None else (journal.descriptor,)
+        return start_kernel(self._kernel, directory, self._cwd, self._env, inherited)
 
     def conduct(self) -> None:
         """Execute the notebook and write everything that is to be known of it."""
@@ -116,8 +118,8 @@ class Runner:
         finish.sent = self._manifest()
         finish.layout = lay_out(finish.sent, self._paths.work, self._blobs, may_link=is_python)
         if is_python:
-            imports = session.spec.import_paths
-            session.bootstrap = bootstrap_code(self._paths, finish.layout, imports)
+            imports, journal = session.spec.import_paths, self._control.journal
+            session.bootstrap = bootstrap_code(self._paths, finish.layout, imports, journal)
         if self._started is None and self._kernel.provisioner is None:
             session.kernel = self._started = self._start()
         session.kernel_log, session.kernel_cwd = self._log, self._cwd

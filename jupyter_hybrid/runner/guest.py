@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from ..paths import JobPaths
+from .journal import RING, Journal
 from .layout import Layout, safe_path
 
 #: Seconds after which printed text leaves a Python kernel.
@@ -35,7 +36,9 @@ def _own_modules(work: Path, import_paths: Sequence[str]) -> List[str]:
     return [str(work if path == "." else work / safe_path(path)) for path in import_paths]
 
 
-def bootstrap_code(paths: JobPaths, layout: Layout, import_paths: Sequence[str]) -> str:
+def bootstrap_code(
+    paths: JobPaths, layout: Layout, import_paths: Sequence[str], journal: Optional[Journal]
+) -> str:
     """The code that prepares a Python kernel, as one expression without a trace.
 
     ``import_paths`` are the directories of the user's own modules, relative to the work directory;
@@ -47,9 +50,10 @@ def bootstrap_code(paths: JobPaths, layout: Layout, import_paths: Sequence[str])
         "flush_interval": FLUSH_INTERVAL,
         "device": paths.work.stat().st_dev if inodes else 0,
         "inodes": inodes,
+        "journal": [journal.descriptor, RING] if journal is not None else None,
     }
     file = Path(__file__).with_name("bootstrap.py")
     scope = {"__name__": "jupyter_hybrid_bootstrap", "SETTINGS": settings}
-    # literals of str, int, float and list: repr is their source in any Python
+    # literals of str, int, float, list and None: repr is their source in any Python
     source = f"compile(open({str(file)!r}, encoding='utf-8').read(), {str(file)!r}, 'exec')"
     return f"exec({source}, {scope!r})"

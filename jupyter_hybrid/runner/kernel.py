@@ -13,7 +13,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from ..errors import HybridError
 from ..paths import JobPaths
@@ -141,11 +141,11 @@ def _die_with_runner() -> None:
 
 
 def start_kernel(
-    kernel: Kernel, directory: Path, cwd: Path, env: Mapping[str, str]
+    kernel: Kernel, directory: Path, cwd: Path, env: Mapping[str, str], inherited: Sequence[int]
 ) -> RunningKernel:
     """Start the kernel's process and return at once; raises ``KernelNotStarted``.
 
-    ``directory`` is a private one for its sockets.
+    ``directory`` is a private one for its sockets; ``inherited`` are descriptors that it gets.
     """
     file = directory / "connection.json"
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -163,6 +163,7 @@ def start_kernel(
             env=dict(env, JPY_PARENT_PID=str(os.getpid())),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=inherited,
             # the runner has one thread; nothing else makes the kernel die with it
             preexec_fn=_die_with_runner,  # noqa: PLW1509
         )

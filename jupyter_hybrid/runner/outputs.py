@@ -37,6 +37,11 @@ def quick_output(msg: Dict[str, Any]) -> Any:
     return node(output_type=kind, **{key: as_node(msg["content"].get(key)) for key in keys})
 
 
+def stream_message(content: Dict[str, str]) -> Dict[str, Any]:
+    """A message about printed text, as the kernel would have sent it."""
+    return {"msg_type": "stream", "parent_header": {}, "content": content}
+
+
 def refuse_input(content: Dict[str, Any]) -> None:
     """Say in the error that a job cannot ask; the kernel's own words speak of frontends."""
     content["evalue"] = REFUSED

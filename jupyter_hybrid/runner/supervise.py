@@ -12,13 +12,13 @@ import os
 import select
 import signal
 import struct
-import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from ..paths import JobPaths
+from .journal import make_journal
 from .processes import (
     PR_SET_CHILD_SUBREAPER,
     descendants,
@@ -46,6 +46,8 @@ class Control:
         os.set_blocking(self._read, False)
         self._said: Dict[str, List[float]] = {}
         self._shared = mmap.mmap(-1, 8)
+        #: What the kernel printed last; None where the system has no memory for it.
+        self.journal = make_journal()
         #: Private directory for the kernel's sockets, removed in the end.
         self.sockets: Optional[Path] = None
 
@@ -185,7 +187,10 @@ def supervise(paths: JobPaths, child: int, control: Control, limits: Limits) -> 
     kill_descendants(os.getpid())
     _remove_sockets(control.sockets)
     if not paths.exit.exists():
-        _bury(paths, status, control)
+        # what is loaded by now is all that a long watch needs
+        from .bury import bury
+
+        bury(paths, status, control)
     return 0 if paths.exit.exists() else 1
 
 
@@ -195,40 +200,6 @@ def _remove_sockets(directory: Optional[Path]) -> None:
     for path in directory.glob("*"):
         path.unlink()
     directory.rmdir()
-
-
-def _bury(paths: JobPaths, status: int, control: Control) -> None:
-    """Write what the dead runner could not: the notebook so far and the exit record."""
-    from ..events import Event, Kind, parse_events
-    from .assemble import assemble
-    from .documents import write_document
-    from .emit import last_seq, remove
-    from .endings import cancelled, out_of_time, over_memory, runner_died, write_exit
-
-    remove(paths.directory / ".reserve")
-    record = runner_died(status)
-    said = control.received()
-    if "wall-time" in said:
-        record = out_of_time(said["wall-time"][0])
-    elif "memory" in said:
-        record = over_memory(int(said["memory"][0]), int(said["memory"][1]))
-    elif paths.cancel.exists():
-        record = cancelled(True)
-    claimed = paths.claim.stat().st_mtime
-    record = replace(record, started_at=claimed, finished_at=time.time(), peak_memory=control.peak)
-    try:
-        seq = last_seq(paths.events) if paths.events.exists() else 0
-        events, _ = parse_events(paths.events.read_bytes()) if seq else ([], 0)
-        if not paths.result.exists():
-            notebook = json.loads(paths.notebook.read_bytes())
-            write_document(paths.result, assemble(notebook, events, paths.event_blobs))
-        last = {"state": record.state, "cause": record.cause, "message": record.message}
-        with paths.events.open("ab", buffering=0) as file:
-            file.write(Event(seq + 1, time.time(), Kind.FINISHED, last).to_line())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        # the record matters most; the submitting side can assemble the notebook as well
-        sys.stderr.write(f"The notebook could not be assembled: {error}\n")
-    write_exit(paths, record)
 
 
 def limits_of(spec: Dict[str, Any], time_limit: Optional[float], mem: Optional[int]) -> Limits:
