@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from jupyter_hybrid.config import load_config
+from jupyter_hybrid.config import Hybrid, load_config, loading
 from jupyter_hybrid.errors import ConfigError, UnknownTarget
 
 
@@ -42,3 +45,23 @@ def test_wrong_configuration_is_one_sentence(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config([str(tmp_path)]).target("x")
     assert "\n" not in str(caught.value)
+
+
+def test_every_setting_can_be_made_in_a_file() -> None:
+    settings = {setting.name for setting in fields(Hybrid)}
+    assert set(loading.Hybrid.class_trait_names(config=True)) == settings
+
+
+def test_settings_that_no_file_makes_keep_their_defaults(tmp_path: Path) -> None:
+    (tmp_path / "jupyter_hybrid_config.py").write_text("c.Hybrid.grace = 3\n")
+    config = load_config([str(tmp_path)])
+    assert config == Hybrid(grace=3.0)
+    assert config.max_bundle_size == 2**30
+
+
+def test_traitlets_is_left_alone_where_there_is_no_file(tmp_path: Path) -> None:
+    code = (
+        "import sys; from jupyter_hybrid.config import load_config; "
+        f"load_config([{str(tmp_path)!r}]); assert 'traitlets' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,6 @@ def test_readme_has_every_option_of_the_command_line_with_its_verbs() -> None:
 
 def test_readme_has_every_setting_and_state() -> None:
     rows = table_below("## Configuration", "setting")
-    assert {row[0].strip("`") for row in rows} == set(Hybrid.class_traits(config=True))
+    assert {row[0].strip("`") for row in rows} == {setting.name for setting in fields(Hybrid)}
     rows = table_below("## When something goes wrong", "state")
     assert [row[0].strip("`") for row in rows] == [state.value for state in State]

@@ -1,13 +1,20 @@
-"""Executors by name, from the entry point group ``jupyter_hybrid.executors``."""
+"""Executors by name: our own, and those of the entry point group ``jupyter_hybrid.executors``."""
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .base import Executor, TargetConfig
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 GROUP = "jupyter_hybrid.executors"
+#: Our own executors, as in our entry points. These names are taken: nothing is searched for them,
+#: which would take longer than the rest of a submit.
+OWN = {"local": "jupyter_hybrid.executors.local:LocalExecutor"}
 
 
 def load_executor(target: TargetConfig) -> Executor:
@@ -20,6 +27,16 @@ def load_executor(target: TargetConfig) -> Executor:
 
 def executor_class(name: str) -> type[Executor]:
     """The executor class of this name; raises ``ConfigError``."""
+    if name in OWN:
+        module, _, attribute = OWN[name].partition(":")
+        own: type[Executor] = getattr(import_module(module), attribute)
+        return own
+    return _installed(name)
+
+
+def _installed(name: str) -> type[Executor]:
+    from importlib.metadata import entry_points
+
     found = {(p.value, _origin(p)): p for p in entry_points(group=GROUP) if p.name == name}
     if not found:
         known = ", ".join(sorted({p.name for p in entry_points(group=GROUP)}))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
 from jupyter_hybrid.errors import ConfigError
 from jupyter_hybrid.executors.local import LocalExecutor
-from jupyter_hybrid.executors.registry import executor_class
+from jupyter_hybrid.executors.registry import GROUP, OWN, executor_class
 
 
 def install(site: Path, distribution: str, name: str, source: str, attribute: str = "E") -> None:
@@ -33,6 +34,16 @@ GOOD = "from jupyter_hybrid.executors.local import LocalExecutor\nclass E(LocalE
 
 
 def test_local_is_there() -> None:
+    assert executor_class("local") is LocalExecutor
+
+
+def test_our_own_are_our_entry_points() -> None:
+    points = distribution("jupyter-hybrid").entry_points.select(group=GROUP)
+    assert {point.name: point.value for point in points} == OWN
+
+
+def test_the_names_of_our_own_are_taken(site: Path) -> None:
+    install(site, "other-executor", "local", GOOD)
     assert executor_class("local") is LocalExecutor
 
 

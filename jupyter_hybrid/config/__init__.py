@@ -1,0 +1,79 @@
+"""What administrators and users decide: targets and limits.
+
+Read from ``jupyter_hybrid_config.py`` and ``.json`` in Jupyter's configuration directories, the
+user's own last::
+
+    c.Hybrid.default_target = "local"
+    c.Hybrid.targets = {"local": {"executor": "local", "python": "/opt/lab/bin/python"}}
+
+Most users have no such file, and then traitlets, which reads them, is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_config_path
+
+from ..errors import ConfigError, UnknownTarget
+from ..executors.base import TargetConfig
+from ..store import default_directory
+
+FILE_NAME = "jupyter_hybrid_config"
+
+
+@dataclass(frozen=True)
+class Hybrid:
+    """The configuration; ``c.Hybrid`` in the files has these names."""
+
+    #: Directory of jobs and blobs. Default: jupyter-hybrid in Jupyter's data directory.
+    directory: str = field(default_factory=lambda: str(default_directory()))
+    #: Target of jobs that name none.
+    default_target: str = "local"
+    #: Targets by name: {'executor': …, 'root': …, and the executor's own options}.
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: Bytes of files that travel by themselves; more must be named with --files.
+    max_bundle_size: int = 2**30
+    #: Bytes of variables that come back into a kernel by themselves.
+    max_result_size: int = 4 * 2**30
+    #: Seconds a cancelled job has to save what it can before it is killed.
+    grace: float = 10.0
+    #: Seconds after which a job that its place does not know is called lost.
+    lost_after: float = 10.0
+
+    def target(self, name: str | None = None) -> TargetConfig:
+        """The named target's configuration; raises ``UnknownTarget``."""
+        name = name or self.default_target
+        options = self.target_options().get(name)
+        if options is None:
+            known = ", ".join(sorted(self.target_options()))
+            raise UnknownTarget(f"there is no target named {name!r}; there are: {known}")
+        options = dict(options)
+        executor = options.pop("executor", None)
+        if not isinstance(executor, str):
+            raise ConfigError(
+                f"the target {name!r} names no executor; "
+                f"add c.Hybrid.targets[{name!r}]['executor'], for example 'local'"
+            )
+        root = Path(options.pop("root", None) or self.directory).expanduser()
+        return TargetConfig(name=name, executor=executor, root=root, options=options)
+
+    def target_options(self) -> dict[str, dict[str, Any]]:
+        """All targets; ``local`` is there without being configured."""
+        return {"local": {"executor": "local"}, **self.targets}
+
+
+def load_config(directories: Sequence[str] | None = None) -> Hybrid:
+    """Read the configuration files; raises ``ConfigError`` naming the file that is wrong."""
+    # jupyter_config_path() has the user's directory first; later files win, so go backwards
+    places = reversed(jupyter_config_path() if directories is None else directories)
+    names = [Path(place, FILE_NAME + suffix) for place in places for suffix in (".json", ".py")]
+    found = [path for path in names if path.is_file()]
+    if not found:
+        return Hybrid()
+    from .loading import read_files
+
+    return Hybrid(**read_files(found))
