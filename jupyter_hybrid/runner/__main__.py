@@ -87,14 +87,18 @@ def _run(paths: JobPaths, blobs: Path, control: Any, claim: Any, spec: Dict[str,
 
     from .conduct import Runner
     from .processes import PR_SET_PDEATHSIG, prctl
+    from .supervise import remove_sockets
 
-    # a supervisor that is killed takes nothing with it: the runner then ends the job itself
-    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    runner = Runner(paths, blobs, control, claim)
-    runner.start(spec)
     status = 1
     try:
+        control.hear_signals()
+        # a supervisor that is killed takes nothing with it: the runner then ends the job itself
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        runner = Runner(paths, blobs, control, claim)
+        runner.start(spec)
         runner.conduct()
+        if control.is_orphan():
+            remove_sockets(control.sockets)
         status = 0
     finally:
         sys.stdout.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from typing import Any, Callable, Dict, List, Optional
@@ -58,17 +57,13 @@ class Session:
 
     def watch_signals(self) -> None:
         """SIGTERM ends the job with everything it has shown so far."""
-        signal.signal(signal.SIGTERM, self._on_sigterm)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def _on_sigterm(self, number: int, frame: Any) -> None:
-        self.stop(self._reason_to_stop())
+        self.control.watch_signals(lambda: self.stop(self._reason_to_stop()))
 
     def _reason_to_stop(self) -> ExitRecord:
         said = self.control.received()
         if "wall-time" in said:
             return out_of_time(said["wall-time"][0])
-        if os.getppid() != self.control.supervisor:
+        if self.control.is_orphan():
             return runner_died(-signal.SIGKILL)
         return cancelled(self.paths.cancel.exists())
 

@@ -12,10 +12,11 @@ import os
 import select
 import signal
 import struct
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from ..paths import JobPaths
 from .journal import make_journal
@@ -50,6 +51,31 @@ class Control:
         self.journal = make_journal()
         #: Private directory for the kernel's sockets, removed in the end.
         self.sockets: Optional[Path] = None
+
+        #: What the runner does when it is told to end; until it can, it only takes note.
+        self.on_sigterm: Optional[Callable[[], None]] = None
+        self._told = False
+
+    def hear_signals(self) -> None:
+        """Called by the runner, first of all: SIGTERM no longer ends it in the middle."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _on_sigterm(self, number: int, frame: Any) -> None:
+        self._told = True
+        if self.on_sigterm is not None:
+            self.on_sigterm()
+
+    def watch_signals(self, action: Callable[[], None]) -> None:
+        """Called by the runner: ``action`` ends the job; at once, if it is late."""
+        self.on_sigterm = action
+        # a supervisor that died before the runner asked for a signal of its death sends none
+        if self._told or self.is_orphan():
+            action()
+
+    def is_orphan(self) -> bool:
+        """Whether the supervisor has died before the runner."""
+        return os.getppid() != self.supervisor
 
     def say(self, word: str, *numbers: float) -> None:
         """Called by the supervisor, before the signal that the runner will wonder about."""
@@ -185,7 +211,7 @@ def supervise(paths: JobPaths, child: int, control: Control, limits: Limits) -> 
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     status = Supervisor(paths, child, control, limits).watch()
     kill_descendants(os.getpid())
-    _remove_sockets(control.sockets)
+    remove_sockets(control.sockets)
     if not paths.exit.exists():
         # what is loaded by now is all that a long watch needs
         from .bury import bury
@@ -194,12 +220,17 @@ def supervise(paths: JobPaths, child: int, control: Control, limits: Limits) -> 
     return 0 if paths.exit.exists() else 1
 
 
-def _remove_sockets(directory: Optional[Path]) -> None:
+def remove_sockets(directory: Optional[Path]) -> None:
+    """The kernel's sockets and their directory are gone."""
     if directory is None:
         return
-    for path in directory.glob("*"):
-        path.unlink()
-    directory.rmdir()
+    try:
+        for path in directory.iterdir():
+            path.unlink()
+        directory.rmdir()
+    except OSError as error:
+        # somebody cleaned up, or put something there; neither is worth more than the exit record
+        sys.stderr.write(f"The kernel's sockets were not removed: {error}\n")
 
 
 def limits_of(spec: Dict[str, Any], time_limit: Optional[float], mem: Optional[int]) -> Limits:
