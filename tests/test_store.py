@@ -89,7 +89,7 @@ def test_threads_use_one_store(store: Store) -> None:
     assert len(store.jobs()) == 8
 
 
-def test_jobs_are_found_by_prefix_and_last(store: Store) -> None:
+def test_jobs_are_found_by_beginning_end_and_last(store: Store) -> None:
     one = store.add(a_job(id="0" * 25 + "1"))
     two = store.add(a_job(id="0" * 24 + "20"))
     assert store.find(one.id) == one
@@ -97,7 +97,13 @@ def test_jobs_are_found_by_prefix_and_last(store: Store) -> None:
     assert store.find("0" * 24 + "2") == two
     with pytest.raises(UsageError, match="several jobs begin with '00'"):
         store.find("00")
-    with pytest.raises(UnknownJob, match=f"the newest are {two.id}"):
+    assert store.find("0001") == one
+    other = store.add(a_job(id="1" * 22 + "0001"))
+    with pytest.raises(UsageError, match="several jobs end with '0001'"):
+        store.find("0001")
+    with pytest.raises(UnknownJob, match="no job '001'"):
+        store.find("001")
+    with pytest.raises(UnknownJob, match=f"the newest are {other.id}"):
         store.find("zz")
 
 

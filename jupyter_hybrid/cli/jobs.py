@@ -12,7 +12,7 @@ from ..job import Job, State
 from ..manager import Manager
 from ..units import format_duration
 from .documents import job_document
-from .naming import find_job, short_id
+from .naming import short_id
 from .requests import check_output
 from .results import bring_results, check_formats, require_ended
 from .terminal import Terminal
@@ -52,7 +52,7 @@ def jobs(options: Namespace, terminal: Terminal) -> int:
 def status(options: Namespace, terminal: Terminal) -> int:
     """Say where a job stands, after asking its place."""
     manager = Manager.default()
-    job = asyncio.run(manager.status(find_job(manager, options.job).id))
+    job = asyncio.run(manager.status(manager.get(options.job).id))
     if options.json:
         terminal.document(job_document(job))
         return 0
@@ -81,7 +81,7 @@ def status(options: Namespace, terminal: Terminal) -> int:
 def cancel(options: Namespace, terminal: Terminal) -> int:
     """Ask jobs to end, and wait until their places say that they did."""
     manager = Manager.default()
-    found = [find_job(manager, name) for name in options.jobs]
+    found = [manager.get(name) for name in options.jobs]
     ended = asyncio.run(_cancel_all(manager, found, options.force))
     if options.json:
         terminal.document([job_document(job) for job in ended])
@@ -95,7 +95,7 @@ def fetch(options: Namespace, terminal: Terminal) -> int:
     """Bring an ended job's notebook and files here."""
     check_formats(options.to)
     manager = Manager.default()
-    job = find_job(manager, options.job)
+    job = manager.get(options.job)
     source = job.spec.notebook_path
     check_output(options.output, Path(source) if source else None)
     return asyncio.run(_fetch(manager, job, options, terminal))
@@ -104,7 +104,7 @@ def fetch(options: Namespace, terminal: Terminal) -> int:
 def delete(options: Namespace, terminal: Terminal) -> int:
     """Forget ended jobs, and remove what is kept of them here and at their places."""
     manager = Manager.default()
-    found = [find_job(manager, name) for name in options.jobs]
+    found = [manager.get(name) for name in options.jobs]
     asyncio.run(_delete_all(manager, found))
     if options.json:
         terminal.document([job.id for job in found])

@@ -14,7 +14,6 @@ from ..manager import Manager
 from ..paths import JobPaths
 from ..progress.plain import PlainProgress
 from .documents import job_document
-from .naming import find_job
 from .terminal import Terminal
 
 _EVENTS = JobPaths(Path()).events.name
@@ -23,7 +22,7 @@ _EVENTS = JobPaths(Path()).events.name
 def logs(options: Namespace, terminal: Terminal) -> int:
     """Print what the job's cells printed so far, and with ``-f`` until it has ended."""
     manager = Manager.default()
-    job = find_job(manager, options.job)
+    job = manager.get(options.job)
     if options.runner:
         return asyncio.run(_runner_log(manager, job, options, terminal))
     return asyncio.run(_logs(manager, job, options, terminal))

@@ -13,7 +13,7 @@ from ..units import format_duration
 from .documents import job_document, parameter_document
 from .dry_run import dry_run
 from .interrupts import Interrupts
-from .naming import find_job, short_id
+from .naming import short_id
 from .requests import check_output, fill_in, make_request, read_parameters
 from .results import bring_results, check_formats
 from .terminal import Terminal
@@ -48,7 +48,7 @@ def attach(options: Namespace, terminal: Terminal) -> int:
 
     check_formats(options.to)
     manager = Manager.default()
-    job = find_job(manager, options.job)
+    job = manager.get(options.job)
     check_output(options.output, _notebook_of(job))
     return asyncio.run(_attach(manager, job, options, terminal))
 
@@ -60,7 +60,7 @@ def rerun(options: Namespace, terminal: Terminal) -> int:
     check_formats(options.to)
     parameters = read_parameters(options)
     manager = Manager.default()
-    job = find_job(manager, options.job)
+    job = manager.get(options.job)
     check_output(options.output, _notebook_of(job))
     _check_again(job, parameters, options.unchecked)
     return asyncio.run(_rerun(manager, job, parameters, options, terminal))

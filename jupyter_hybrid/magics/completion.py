@@ -7,6 +7,7 @@ from typing import Any
 
 from ..api import manager
 from ..errors import HybridError
+from ..results import SHORT_ID
 from .options import Parser, cell_parser
 from .verbs import VERBS
 
@@ -38,7 +39,13 @@ def _candidates(magic: str, before: list[str], symbol: str) -> list[str]:
         return _options(parser())
     if before[-1] == "--target":
         return _targets()
-    return [job.id for job in manager().jobs(limit=OFFERED)] if about_job else []
+    return _jobs(symbol) if about_job else []
+
+
+def _jobs(symbol: str) -> list[str]:
+    """Ids as tables show them; whole ones too for who has begun to write one."""
+    ids = [job.id for job in manager().jobs(limit=OFFERED)]
+    return [*(job_id[-SHORT_ID:] for job_id in ids), *(ids if symbol else [])]
 
 
 def _of_cell(before: list[str], symbol: str) -> list[str]:

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "jobs.sqlite"
 RECORDS = "records"
+#: Fewer characters of an id's end are more likely a mistake than a name.
+SHORTEST_END = 4
 _UNFINISHED = tuple(state for state in State if TRANSITIONS[state])
 
 
@@ -65,26 +67,30 @@ class Store:
             raise UnknownJob(f"there is no job {job_id!r}; 'jupyter hybrid jobs' lists them")
         return _job(row)
 
-    def find(self, prefix: str) -> Job:
-        """The job whose id begins so, or the newest for ``last``.
+    def find(self, name: str) -> Job:
+        """The job whose id begins so or ends so, or the newest for ``last``.
 
-        Raises ``UnknownJob``, or ``UsageError`` where several ids begin so.
+        Raises ``UnknownJob``, or ``UsageError`` where several ids do.
         """
+        name = name.strip().lower()
         with self._database.reading() as connection:
-            if prefix == "last":
-                found = connection.execute(queries()["last_job"]).fetchall()
-            else:
-                prefix = prefix.strip().lower()
-                found = connection.execute(queries()["find_jobs"], {"prefix": prefix}).fetchall()
+
+            def ask(query: str, **values: str) -> list[str]:
+                return [row[0] for row in connection.execute(queries()[query], values)]
+
+            how = "begin"
+            found = ask("last_job") if name == "last" else ask("find_jobs", prefix=name)
+            if not found and len(name) >= SHORTEST_END:
+                how, found = "end", ask("find_jobs_by_end", ending=name)
             newest = connection.execute(queries()["similar_jobs"]).fetchall()
         if len(found) == 1:
-            return self.get(found[0][0])
-        if found and prefix:
-            names = " and ".join(row[0] for row in found)
-            raise UsageError(f"several jobs begin with {prefix!r}: {names}; write more of the id")
+            return self.get(found[0])
+        if found and name:
+            names = " and ".join(found)
+            raise UsageError(f"several jobs {how} with {name!r}: {names}; write more of the id")
         known = ", ".join(row[0] for row in newest)
         hint = f"the newest are {known}" if known else "there is none yet"
-        raise UnknownJob(f"there is no job {prefix!r}; {hint}")
+        raise UnknownJob(f"there is no job {name!r}; {hint}")
 
     def jobs(
         self,

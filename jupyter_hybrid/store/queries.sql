@@ -21,6 +21,10 @@ SELECT record, revision FROM job WHERE id = :id;
 -- Jobs whose id begins with these characters; two are enough to know that it is ambiguous.
 SELECT id FROM job WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id LIMIT 2;
 
+-- find_jobs_by_end --
+-- Jobs whose id ends with these characters, as the names of results do.
+SELECT id FROM job WHERE substr(id, -length(:ending)) = :ending ORDER BY id LIMIT 2;
+
 -- last_job --
 SELECT id FROM job ORDER BY id DESC LIMIT 1;
 
