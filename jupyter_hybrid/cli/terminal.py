@@ -55,6 +55,7 @@ class Terminal:
     def say(self, text: str) -> None:
         """One line of talk, to standard error."""
         # rich puts its own stream in the place of sys.stderr while it draws
+        self.out.flush()
         stream = sys.stderr if self.err is sys.__stderr__ and sys.stderr else self.err
         stream.write(self.plain(text) + "\n")
         stream.flush()
