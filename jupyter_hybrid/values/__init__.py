@@ -65,6 +65,8 @@ class Loaded:
     deleted: Tuple[str, ...] = ()
     #: The mapped buffers, each with its sha256.
     buffers: Tuple[Tuple[Any, str], ...] = ()
+    #: Of what was refused, what was sent and cannot be read here.
+    unreadable: Tuple[Variable, ...] = ()
 
 
 def dump(
@@ -143,4 +145,10 @@ def load(directory: Path, namespace: Dict[str, Any], *, key: Optional[bytes] = N
     for name in deleted:
         namespace.pop(name, None)
     digests = (record["sha256"] for record in manifest["buffers"])
-    return Loaded(tuple(names), tuple(refused), deleted, tuple(zip(buffers, digests)))
+    return Loaded(
+        tuple(names),
+        tuple(refused),
+        deleted,
+        tuple(zip(buffers, digests)),
+        unreadable=tuple(refused[len(manifest["refused"]) :]),
+    )

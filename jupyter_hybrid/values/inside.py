@@ -44,8 +44,9 @@ def receive(
     loaded = Loaded(())
     if paths.inputs.is_dir():
         loaded = load(paths.inputs, namespace)
-    if loaded.refused:
-        told = "; ".join(f"{variable.name}: {variable.note}" for variable in loaded.refused)
+    # (what was not sent, as its user was told, the cell may well do without)
+    if loaded.unreadable:
+        told = "; ".join(f"{variable.name}: {variable.note}" for variable in loaded.unreadable)
         raise ResultError(f"what the cell needs cannot be read here: {told}")
     _current = _Cell(namespace, paths.outputs, only, limit)
     _current.look(changed, loaded)
