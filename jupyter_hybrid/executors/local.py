@@ -84,6 +84,8 @@ class LocalExecutor(Executor):
 
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Start the runner, or adopt the one that an earlier submit of this job started."""
+        if job.spec.image:
+            raise UsageError(f"{self._here} runs no images yet; leave out --image {job.spec.image}")
         paths = JobPaths(Path(job.directory))
         write_job_directory(paths.directory, job.spec, bundle)
         yield {"directory": job.directory}
@@ -103,9 +105,14 @@ class LocalExecutor(Executor):
         env = {**os.environ, MARK: job.id}
         try:
             process = spawn_detached(argv, cwd=paths.directory, env=env, log=paths.log)
-            _write(paths.directory / _SPAWNED, process.to_json())
         except OSError as error:
             raise PlaceError(f"{argv[0]} cannot be started: {error.strerror or error}") from error
+        try:
+            _write(paths.directory / _SPAWNED, process.to_json())
+        except OSError as error:
+            # what is not recorded could not be cancelled
+            kill_tree(process, f"{MARK}={job.id}")
+            raise _unwritable(paths.directory, error) from error
         return process
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
@@ -223,10 +230,21 @@ def _write(path: Path, record: Mapping[str, Any]) -> None:
         file.write(json.dumps(record).encode("ascii"))
 
 
+def _unwritable(directory: Path, error: OSError) -> PlaceError:
+    return PlaceError(
+        f"{directory} cannot be written: {error.strerror or error}; make room on its disk, or name "
+        "another directory with JUPYTER_HYBRID_DIR"
+    )
+
+
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Of several submitters of one job, one at a time; a dead one holds nothing."""
-    with (directory / "submit.lock").open("w") as file:
+    try:
+        file = (directory / "submit.lock").open("w")
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    with file:
         deadline = time.monotonic() + 30.0
         while True:
             try:
