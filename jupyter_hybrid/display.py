@@ -29,6 +29,8 @@ class CellDisplay:
         self._scope = scope
         self._where = where_the_rest_is
         self._budget = TextBudget()
+        #: The stream whose last line has no end yet.
+        self._open: str | None = None
 
     def show(self, event: Event) -> None:
         """Show one event; kinds that show nothing are passed over."""
@@ -51,13 +53,19 @@ class CellDisplay:
         sys.stderr.flush()
 
     def finish(self) -> None:
-        """Show the end of a text whose middle was left out."""
+        """Show the end of a text whose middle was left out, and end the last line."""
         cut, tail = self._budget.cut, self._budget.tail()
         if cut:
+            # begin with a whole line, if there is one
+            partial, newline, lines = tail.partition("\n")
+            if lines:
+                cut, tail = cut + len(partial + newline), lines
             note = (
                 f"\n[… {format_size(cut)} of text not shown here; {self._where} has all of it …]\n"
             )
             self._write_now("stdout", note + tail)
+        if self._open is not None:
+            self._write_now(self._open, "\n")
         self.flush()
 
     def _output(self, output: Mapping[str, Any]) -> None:
@@ -71,6 +79,7 @@ class CellDisplay:
             self._publish(output, transient.get("display_id"), update=False)
 
     def _result(self, output: Mapping[str, Any]) -> None:
+        self._open = None
         hook = self._shell.displayhook
         hook.start_displayhook()
         hook.write_output_prompt()
@@ -78,6 +87,7 @@ class CellDisplay:
         hook.finish_displayhook()
 
     def _publish(self, output: Mapping[str, Any], display_id: Any, *, update: bool) -> None:
+        self._open = self._open if update else None
         transient = {"display_id": f"{self._scope}-{display_id}"} if display_id else {}
         self._shell.display_pub.publish(
             data=dict(output.get("data") or {}),
@@ -87,7 +97,7 @@ class CellDisplay:
         )
 
     def _clear(self, wait: bool) -> None:
-        self._budget = TextBudget()
+        self._budget, self._open = TextBudget(), None
         self._shell.display_pub.clear_output(wait=wait)
 
     def _write(self, name: str, text: str) -> None:
@@ -95,10 +105,10 @@ class CellDisplay:
         if shown:
             self._write_now(name, shown)
 
-    @staticmethod
-    def _write_now(name: str, text: str) -> None:
+    def _write_now(self, name: str, text: str) -> None:
         stream = sys.stderr if name == "stderr" else sys.stdout
         stream.write(text)
+        self._open = None if text.endswith("\n") else name
 
 
 class TextBudget:

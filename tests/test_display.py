@@ -72,6 +72,15 @@ def test_display(capsys: pytest.CaptureFixture[str]) -> None:
     assert {m["transient"]["display_id"] for m in shell.published[:2]} == {"s-1"}
 
 
+def test_the_last_line_is_ended_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("stdout", "stderr"):
+        display = CellDisplay(Shell(), cells=None, scope="s", where_the_rest_is="there")
+        output = {"output_type": "stream", "name": name, "text": "50 %\r100 %"}
+        display.show(event(Kind.OUTPUT, cell_id="c", output=output))
+        display.finish()
+    assert capsys.readouterr() == ("50 %\r100 %\n", "50 %\r100 %\n")
+
+
 def test_display_says_where_the_rest_is(capsys: pytest.CaptureFixture[str]) -> None:
     display = CellDisplay(Shell(), cells=None, scope="s", where_the_rest_is="%remote logs 1")
     text = "".join(f"{i}\n" for i in range(10_000))

@@ -6,7 +6,9 @@ user's cell exactly as typed, and a cell that hands back what it made.
 
 from __future__ import annotations
 
+import ast
 import shutil
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +41,9 @@ def prepare(source: str, options: CellOptions, place: Surroundings, directory: P
     Raises ``SyntaxError`` where the cell is not Python, and ``UsageError`` naming each variable
     that the cell needs and that does not pickle. Then nothing is left in ``directory``.
     """
-    names = analyse(place.transform(source), place.transform)
+    text = place.transform(source)
+    _compile(text)
+    names = analyse(text, place.transform)
     visible = place.visible()
     needed = _needed(names, options, visible)
     wanted = [*needed, *(() if options.replay else _perhaps(names, needed, visible))]
@@ -71,6 +75,18 @@ def prepare(source: str, options: CellOptions, place: Surroundings, directory: P
         sent=dumped.names,
         stayed=dumped.refused,
     )
+
+
+def _compile(text: str) -> None:
+    """Raise ``SyntaxError`` for what only compiling finds: better now than when the job runs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(text, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        except SyntaxError as error:
+            # some of them leave out the line, for want of a file to look it up in
+            error.text = error.text or "".join(text.splitlines(True)[(error.lineno or 1) - 1 :][:1])
+            raise
 
 
 def _needed(names: Names, options: CellOptions, visible: Mapping[str, Any]) -> list[str]:

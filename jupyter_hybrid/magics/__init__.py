@@ -9,13 +9,17 @@ def register(shell: Any) -> None:
     """Make the magics and their completion known to the shell."""
 
     def remote_cell(line: str, cell: str) -> None:
-        """Run this cell as a job on a target: ``%%remote [target] [options]``."""
+        """Run this cell as a job on a target: ``%%remote [target] [options]``.
+
+        What it reads travels, its output appears while it runs, what it assigns comes back.
+        ``%remote help`` lists the options.
+        """
         from .cell import run_cell
 
         run_cell(shell, line, cell)
 
     def remote_line(line: str) -> None:
-        """Look after jobs: ``%remote jobs``, ``%remote help``."""
+        """Look after jobs: ``%remote jobs``; ``%remote help`` lists what else there is."""
         from .verbs import run_verb
 
         run_verb(shell, line)

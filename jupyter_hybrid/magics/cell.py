@@ -21,6 +21,7 @@ from .endings import (
     failure,
     files_text,
     missing_returns,
+    not_python,
     receipt,
     take_files,
     take_variables,
@@ -49,14 +50,16 @@ def run_cell(shell: Any, line: str, source: str) -> None:
     manager.executor(options.target)
     place = surroundings(shell, line, source, options, manager)
     directory = _staging(manager)
-    prepared = prepare(source, options, place, directory)
     try:
+        prepared = prepare(source, options, place, directory)
         if words.dry_run:
             sys.stdout.write(
                 preview_text(prepared, blocking.run(manager.preview(prepared.request)))
             )
             return
         job = blocking.run(manager.submit(prepared.request))
+    except SyntaxError as error:
+        raise not_python(error, shell.displayhook.prompt_count) from None
     finally:
         # moved into the job, if all went well
         shutil.rmtree(directory, ignore_errors=True)
@@ -161,7 +164,9 @@ def finish_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) 
         loaded = unreadable(error)
     if job.state is State.COMPLETED:
         loaded = missing_returns(job, loaded, asked)
-    sys.stdout.write(f"{receipt(job, loaded)}{files_text(take_files(manager, job))}\n")
+    sys.stdout.write(
+        f"{receipt(job, loaded, shell.user_ns)}{files_text(take_files(manager, job))}\n"
+    )
     sys.stdout.flush()
     if job.state is not State.COMPLETED:
         raise failure(job)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable
+import traceback
+import types
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import blocking
-from ..errors import JobFailed, ResultError
+from ..errors import JobFailed, ResultError, UsageError
 from ..job import Job, State
 from ..spec import Cause
 from ..units import format_duration, format_size
@@ -60,10 +62,10 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def receipt(job: Job, loaded: Loaded) -> str:
+def receipt(job: Job, loaded: Loaded, namespace: Mapping[str, Any]) -> str:
     """One line: where, how long, what came back and what stayed there."""
     parts = [f"{job.spec.target}: {_ended(job)}{_seconds(job)}"]
-    came = [variable for variable in loaded.names if variable.module is None]
+    came = [v for v in loaded.names if not _is_import(v, namespace)]
     if came:
         parts.append(f"back: {_listed(came)}")
     stayed = list(loaded.refused)
@@ -72,6 +74,14 @@ def receipt(job: Job, loaded: Loaded) -> str:
     if loaded.deleted:
         parts.append("deleted: " + ", ".join(loaded.deleted))
     return " · ".join(parts)
+
+
+def _is_import(variable: Variable, namespace: Mapping[str, Any]) -> bool:
+    """True for what an import statement binds, and for IPython's note of a shell command."""
+    value = namespace.get(variable.name)
+    imported = isinstance(value, type | types.FunctionType | types.BuiltinFunctionType)
+    elsewhere = getattr(value, "__module__", None) not in (None, "__main__")
+    return variable.module is not None or variable.name == "_exit_code" or (imported and elsewhere)
 
 
 def missing_returns(job: Job, loaded: Loaded, asked: Iterable[str]) -> Loaded:
@@ -125,7 +135,8 @@ def failure(job: Job) -> JobFailed:
     """The exception to raise here for a job that did not complete.
 
     Where a cell raised, it is of a class named like the one there; ``except ValueError`` catches
-    it where the one there was a ``ValueError``.
+    it where the one there was a ``ValueError``. (Of a ``SyntaxError``, IPython would show our call
+    stack, and not the traceback from there.)
     """
     record = job.exit
     if record is None or record.cause != Cause.CELL_ERROR or not record.ename:
@@ -133,7 +144,7 @@ def failure(job: Job) -> JobFailed:
         return JobFailed(f"job {job.id} is {job.state.value}: {reason}", job=job)
     base = getattr(builtins, record.ename, None)
     bases: tuple[type, ...] = (_CellFailed,)
-    if isinstance(base, type) and issubclass(base, Exception):
+    if isinstance(base, type) and issubclass(base, Exception) and not issubclass(base, SyntaxError):
         bases = (_CellFailed, base)
     try:
         made = type(record.ename, bases, {"__doc__": "Raised by a cell of a job."})
@@ -142,6 +153,24 @@ def failure(job: Job) -> JobFailed:
         error = type(record.ename, (_CellFailed,), {})(job)
     assert isinstance(error, JobFailed)
     return error
+
+
+def not_python(error: SyntaxError, number: int) -> UsageError:
+    """The exception to raise for a cell that is not Python, shown as IPython shows its own."""
+    error.filename = f"Cell In[{number}]"
+    # the line with the magic is the cell's first
+    error.lineno = (error.lineno or 1) + 1
+    error.end_lineno = error.end_lineno + 1 if error.end_lineno else None
+    shown = (
+        "".join(traceback.format_exception_only(error))
+        .rstrip()
+        .replace(f'File "{error.filename}"', error.filename, 1)
+    )
+    # not a SyntaxError: of those, IPython shows our call stack
+    cls = type(type(error).__name__, (UsageError,), {"_render_traceback_": lambda _: [shown]})
+    made = cls(error.msg)
+    assert isinstance(made, UsageError)
+    return made
 
 
 def unreadable(error: ResultError) -> Loaded:

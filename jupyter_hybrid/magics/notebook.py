@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def run_parser() -> Parser:
     """The options of ``%remote run``."""
-    parser = Parser("%remote run")
+    parser = _RunParser("%remote run")
     parser.add_argument("notebook", help="path of the notebook")
     parser.add_argument("--target", metavar="NAME", help="where to run it")
     parser.add_argument(
@@ -34,6 +35,22 @@ def run_parser() -> Parser:
     parser.add_argument("--output", type=Path, metavar="PATH", help="where to put the result")
     add_resources(parser)
     return parser
+
+
+class _RunParser(Parser):
+    """Takes ``-p NAME VALUE`` as well, as it is written on the command line."""
+
+    def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse the words; raises ``UsageError``."""
+        joined: list[str] = []
+        rest = iter(words)
+        for word in rest:
+            joined.append(word)
+            if word == "-p":
+                name = next(rest, None)
+                value = next(rest, None) if name is not None and "=" not in name else None
+                joined += [] if name is None else [name if value is None else f"{name}={value}"]
+        return super().parse_words(joined)
 
 
 def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> None:

@@ -22,14 +22,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError``, naming the option that was perhaps meant."""
-        hint = ""
+        hint, end = "", "."
         if message.startswith("unrecognized arguments: "):
             word = message.split(": ", 1)[1].split(maxsplit=1)[0]
-            message = f"there is no option {word}" if word.startswith("-") else f"what is {word!r}?"
+            message = f"there is no option {word}" if word.startswith("-") else f"what is {word!r}"
+            end = "." if word.startswith("-") else "?"
             known = [option for action in self._actions for option in action.option_strings]
             near = difflib.get_close_matches(word.split("=")[0], known, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
-        raise UsageError(f"{self.prog}: {message}.{hint} See %remote help.")
+        raise UsageError(f"{self.prog}: {message}{end}{hint} See %remote help.")
 
     def parse_line(self, line: str) -> argparse.Namespace:
         """Parse the line; raises ``UsageError``."""
@@ -37,6 +38,10 @@ class Parser(argparse.ArgumentParser):
             words = shlex.split(line)
         except ValueError as error:
             raise UsageError(f"{self.prog} {line}: {str(error).lower()}") from None
+        return self.parse_words(words)
+
+    def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse the words of the line; raises ``UsageError``."""
         return self.parse_args(words)
 
 

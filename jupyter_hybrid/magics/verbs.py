@@ -13,6 +13,7 @@ from ..api import manager as this_manager
 from ..errors import UsageError
 from ..job import Job
 from ..manager import Manager
+from ..results import SHORT_ID
 from ..spec import Resources
 from ..units import format_duration, format_size
 from .options import Parser, cell_parser, help_text
@@ -20,6 +21,8 @@ from .tables import table
 
 #: Jobs that ``%remote jobs`` lists.
 LISTED = 20
+#: How people ask for help.
+HELP = frozenset(("-h", "--help", "-?"))
 
 Verb = Callable[[Any, Manager, argparse.Namespace], None]
 
@@ -27,6 +30,8 @@ Verb = Callable[[Any, Manager, argparse.Namespace], None]
 def run_verb(shell: Any, line: str) -> None:
     """Do what ``%remote VERB …`` says; raises ``UsageError`` that names the verbs."""
     verb, _, rest = line.strip().partition(" ")
+    if verb in HELP:
+        verb = "help"
     if verb not in VERBS:
         known = ", ".join(VERBS)
         raise UsageError(
@@ -34,9 +39,12 @@ def run_verb(shell: Any, line: str) -> None:
             if verb
             else (f"%remote: say what to do: {known}")
         )
-    parser, action, _ = VERBS[verb]
-    words = parser().parse_line(rest)
-    action(shell, this_manager(), words)
+    make_parser, action, _ = VERBS[verb]
+    parser = make_parser()
+    if HELP & set(rest.split()):
+        write(f"{help_text(parser)}\n{action.__doc__}")
+        return
+    action(shell, this_manager(), parser.parse_line(rest))
 
 
 def _parser(verb: str, *, job: bool = False) -> Callable[[], Parser]:
@@ -73,7 +81,7 @@ def _row(job: Job) -> tuple[str, ...]:
     taken = format_duration(seconds) if seconds is not None else ""
     first = (job.reason or "").split("\n")[0]
     reason = first if len(first) <= 60 else first[:59] + "…"
-    return (job.id, job.state.value, taken, job.spec.target, job.spec.name, reason)
+    return (job.id[-SHORT_ID:], job.state.value, taken, job.spec.target, job.spec.name, reason)
 
 
 def _seconds(job: Job) -> float | None:

@@ -25,10 +25,6 @@ WORTH_A_WORD = 5.0
 class Detached(HybridError):
     """The cell was interrupted; its job goes on."""
 
-    def _render_traceback_(self) -> list[str]:
-        # the sentence was printed when the cell was interrupted
-        return [f"Detached: {self}"]
-
 
 def items(manager: Manager, job_id: str) -> Iterator[Event | Job | None]:
     """Events and records of the job as they come; None when nothing more is to be had just now."""
@@ -87,7 +83,7 @@ def _interrupted(manager: Manager, job: Job) -> bool:
         f"job {job.id} goes on. Watch it again: %remote attach {job.id} · "
         f"end it: %remote cancel {job.id}"
     )
-    sys.stdout.write(f"\nDetached: {told}\nInterrupt again now to cancel the job.\n")
+    sys.stdout.write("\nInterrupted; the job goes on. Interrupt again now to cancel it.\n")
     sys.stdout.flush()
     try:
         time.sleep(SECOND_CHANCE)

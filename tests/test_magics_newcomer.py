@@ -1,0 +1,94 @@
+"""What a newcomer does to ``%%remote`` and ``%remote``, and the sentences that come back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from live_kernel import Live, live_kernel
+from tree import ROOT
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    directory = tmp_path_factory.mktemp("newcomer")
+    with live_kernel(directory, JUPYTER_HYBRID_DIR=str(directory / "hybrid")) as live:
+        yield live
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "words"),
+    [
+        ("x = 1\ndef broken(:", "def broken(:", "SyntaxError: invalid syntax"),
+        ("x = 1\nreturn 3", "return 3", "SyntaxError: 'return' outside function"),
+        ("if 1:\n    x = 1\n  y = 2", "y = 2", "IndentationError: unindent does not match"),
+    ],
+)
+def test_what_is_not_python_is_refused_on_the_line(
+    kernel: Live, source: str, line: str, words: str
+) -> None:
+    result = kernel.run(f"%%remote\n{source}", ok=False)
+    number = len(source.split("\n")) + 1
+    assert re.search(rf"^  Cell In\[\d+\], line {number}\n +{re.escape(line)}\n", result.error)
+    assert words in result.error and "jupyter_hybrid" not in result.error
+    assert not result.text
+
+
+def test_a_syntax_error_there_is_shown_as_there(kernel: Live) -> None:
+    result = kernel.run("%%remote\nexec('x =')", ok=False)
+    assert "SyntaxError" in result.error and "jupyter_hybrid" not in result.error
+
+
+def test_what_a_function_might_use_may_stay_here(kernel: Live) -> None:
+    kernel.run(
+        "import threading\nlock = threading.Lock()\n"
+        "def perhaps(wanted): return lock if wanted else 'without'"
+    )
+    result = kernel.run("%%remote\nprint(perhaps(False))")
+    assert "lock was not sent: lock objects do not pickle" in result.text
+    assert "without\n" in result.text
+    result = kernel.run("%%remote\nperhaps(True)", ok=False)
+    assert "name 'lock' is not defined" in result.error
+
+
+def test_the_receipt_has_a_line_of_its_own_and_no_imports(kernel: Live) -> None:
+    cell = "import json\nfrom math import sin\nfrom pathlib import Path\n!echo hi\nx = sin(0)"
+    result = kernel.run(f"%%remote\n{cell}\nprint('no end', end='')")
+    assert re.search(r"^no end\nlocal: .* · back: x \(float\)$", result.text, re.MULTILINE)
+    assert kernel.value("(json.dumps(1), sin(0), Path('a').name)") == ("1", 0.0, "a")
+
+
+def test_an_image_is_not_ignored_in_silence(kernel: Live) -> None:
+    result = kernel.run("%%remote --image pytorch:1\n1", ok=False)
+    assert "runs no images yet; leave out --image pytorch:1" in result.error
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%remote --help", "bring back these only"),
+        ("%remote -h", "Show this"),
+        ("%remote run --help", "-p NAME=VALUE"),
+        ("%remote cancel -h", "end it at once"),
+    ],
+)
+def test_help_is_where_people_look_for_it(kernel: Live, line: str, words: str) -> None:
+    assert words in kernel.run(line).text
+
+
+def test_parameters_may_be_written_as_on_the_command_line(kernel: Live) -> None:
+    path = ROOT / "binder" / "pi.ipynb"
+    text = kernel.run(f"%remote run {path} -p rounds 1 -p throws=10 --dry-run").text
+    assert "nothing was sent" in text
+    result = kernel.run(f"%remote run {path} -p rounds many", ok=False)
+    assert "'rounds' is an int" in result.error
+    result = kernel.run(f"%remote run {path} -p rounds", ok=False)
+    assert "write -p name=value" in result.error
+
+
+def test_jobs_go_by_the_end_of_their_ids(kernel: Live) -> None:
+    kernel.run("%%remote --name short\nprint('found')")
+    (short,) = re.findall(r"^(\w{8}) +COMPLETED .* short$", kernel.run("%remote jobs").text, re.M)
+    assert kernel.run(f"%remote logs {short}").text == "found\n"
+    assert short in kernel.complete(f"%remote logs {short[:3]}")
