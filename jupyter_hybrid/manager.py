@@ -120,6 +120,9 @@ class Manager:
         try:
             async for handle in executor.submit(job, replace(bundle, key=key)):
                 job = self._update(job, _with_handle(handle))
+                if job.state.final:
+                    # another process gave it up, because this one took too long
+                    raise PlaceError(f"job {job_id} was ended meanwhile: {job.reason}")
         except HybridError as error:
             await self._give_up(executor, job, error)
             raise
@@ -129,7 +132,7 @@ class Manager:
 
     async def _give_up(self, executor: Executor, job: Job, error: HybridError) -> None:
         """End what a failed submit made; where that fails too, ``reconcile`` goes on with it."""
-        if job.handle is not None:
+        if job.handle is not None or job.state.final:
             try:
                 await executor.cancel(job, force=True)
             except HybridError as second:
@@ -137,7 +140,9 @@ class Manager:
                 self._update(job, lambda j: j.evolve(wanted=State.CANCELLED, reason=str(error)))
                 return
         record = ExitRecord("FAILED", Cause.REFUSED, f"{job.spec.target}: {error}")
-        self._update(job, lambda j: reconcile.finish(j, record, now=time.time()))
+        self._update(
+            job, lambda j: j if j.state.final else reconcile.finish(j, record, now=time.time())
+        )
 
     # -- records --------------------------------------------------------------------------------
 
