@@ -114,6 +114,24 @@ def test_second_interrupt_cancels_and_keeps_what_there_is(kernel: Live) -> None:
     assert kernel.value("partial") == "kept"
 
 
+def test_a_job_that_is_cancelled_takes_along_the_one_it_began(
+    kernel: Live, directory: Path
+) -> None:
+    inner = "%%remote --name inner\nimport time\nprint('inside', flush=True)\ntime.sleep(60)"
+    notebook(directory / "outer.ipynb", inner)
+    outer = job_of(kernel.run("%remote run outer.ipynb --detach --name outer").text)
+    deadline = time.monotonic() + PATIENCE
+    while "inside" not in kernel.run(f"%remote logs {outer}").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    (name,) = re.findall(
+        r"^(\w{8}) +RUNNING .* inner", kernel.run("%remote jobs").text, re.MULTILINE
+    )
+    kernel.run(f"%remote cancel {outer}")
+    assert until_state(kernel, name, "CANCELLED") == "CANCELLED"
+    assert until_state(kernel, outer, "CANCELLED") == "CANCELLED"
+
+
 def test_run_all_stops_at_a_cell_that_failed(kernel: Live) -> None:
     assert kernel.run("%%remote\n1/0", ok=False).status == "error"
 

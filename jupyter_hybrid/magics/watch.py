@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Seconds after an interrupt in which another one cancels the job.
 SECOND_CHANCE = 2.0
+#: The environment variable that a job's own kernel has.
+INSIDE = "JUPYTER_HYBRID_JOB_DIR"
 #: Seconds of waiting after which the reason is shown.
 WORTH_A_WORD = 5.0
 
@@ -60,6 +63,7 @@ def watch(manager: Manager, job: Job, show: Callable[[Event | Job | None], None]
     """Show everything until the job has ended; returns its last record.
 
     An interrupt detaches (raises ``Detached``); a second one cancels the job and waits for its end.
+    Within a job, the first one does: a job takes along what it began.
     """
     cancelling = False
     while True:
@@ -79,6 +83,10 @@ def watch(manager: Manager, job: Job, show: Callable[[Event | Job | None], None]
 
 def _interrupted(manager: Manager, job: Job) -> bool:
     """Detach, unless another interrupt follows; then ask the job to end."""
+    if os.environ.get(INSIDE):
+        # this kernel is a job's own, which is being ended: nobody would come back to what it began
+        _cancel(manager, job)
+        return True
     told = (
         f"job {job.id} goes on. Watch it again: %remote attach {job.id} · "
         f"end it: %remote cancel {job.id}"
@@ -88,11 +96,15 @@ def _interrupted(manager: Manager, job: Job) -> bool:
     try:
         time.sleep(SECOND_CHANCE)
     except KeyboardInterrupt:
-        sys.stdout.write(f"Cancelling job {job.id} …\n")
-        sys.stdout.flush()
-        blocking.run(manager.cancel(job.id))
+        _cancel(manager, job)
         return True
     raise Detached(told)
+
+
+def _cancel(manager: Manager, job: Job) -> None:
+    sys.stdout.write(f"Cancelling job {job.id} …\n")
+    sys.stdout.flush()
+    blocking.run(manager.cancel(job.id))
 
 
 def _await_end(manager: Manager, job: Job) -> Job:
