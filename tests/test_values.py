@@ -23,7 +23,7 @@ from pathlib import Path
 from jupyter_hybrid.values import dump, load
 main = sys.modules["__main__"].__dict__
 {before}
-dumped = dump(main, {names!r}, Path("in"), globals_dict=main)
+dumped = dump(main, {names!r}, Path("in"))
 assert not dumped.refused, dumped.refused
 subprocess.run([sys.executable, "away.py"], check=True)
 loaded = load(Path("out"), main)
@@ -38,7 +38,7 @@ main = sys.modules["__main__"].__dict__
 loaded = load(Path("in"), main)
 assert not loaded.refused, loaded.refused
 {there}
-dumped = dump(main, {back!r}, Path("out"), globals_dict=main)
+dumped = dump(main, {back!r}, Path("out"))
 assert not dumped.refused, dumped.refused
 """
 

@@ -4,7 +4,7 @@
 
     variables.pkl    one pickle stream (protocol 5), one pickle per name, one memo for all
     buffers/N.bin    the large buffers of the stream, in the stream's order
-    variables.json   the manifest: names with type, size and offset; buffers with size and sha256
+    variables.json   the manifest: names with type, size and offset; buffers with size and digest
     signature        made by the runner: what the job's key vouches for
 
 This module travels into containers: Python 3.8, standard library; cloudpickle where it is used.
@@ -63,31 +63,29 @@ class Loaded:
     refused: Tuple[Variable, ...] = ()
     #: Names that were deleted on the other side.
     deleted: Tuple[str, ...] = ()
-    #: The mapped buffers, each with its sha256.
-    buffers: Tuple[Tuple[Any, str], ...] = ()
+    #: The mapped buffers.
+    buffers: Tuple[Any, ...] = ()
     #: Of what was refused, what was sent and cannot be read here.
     unreadable: Tuple[Variable, ...] = ()
 
 
 def dump(
-    namespace: Mapping[str, Any],
+    namespace: Dict[str, Any],
     names: Sequence[str],
     directory: Path,
     *,
     limit: Optional[int] = None,
-    globals_dict: Optional[Dict[str, Any]] = None,
     follow: Optional[Iterable[str]] = None,
+    digests: bool = True,
 ) -> Dumped:
     """Write the variables; what cannot be written is refused by name, with the reason.
 
-    The globals that travelling functions read travel as well: those in ``follow``, or any.
-    ``limit`` is in bytes for each variable. A name that is not in the namespace tells the reader
-    to delete it.
+    ``namespace`` is the globals of the functions among them, and the globals that travelling
+    functions read travel as well: those in ``follow``, or any. ``limit`` is in bytes for each
+    variable. A name that is not in the namespace tells the reader to delete it. Without
+    ``digests`` nobody can vouch for what was written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    main = globals_dict
-    if main is None:
-        main = namespace if isinstance(namespace, dict) else {}
     allowed = None if follow is None else frozenset(follow)
     wanted = [name for name in dict.fromkeys(names) if name in namespace]
     deleted = [name for name in dict.fromkeys(names) if name not in namespace]
@@ -95,7 +93,7 @@ def dump(
     while True:
         # definitions first: what is read later may need them while it is being read
         wanted.sort(key=lambda name: not isinstance(namespace.get(name), _DEFINITIONS))
-        done = write_stream(namespace, wanted, directory / STREAM, limit, main)
+        done = write_stream(namespace, wanted, directory / STREAM, limit)
         refused.update((variable.name, variable) for variable in done.refused)
         found = [n for n in done.found if n in namespace and n not in refused]
         if allowed is not None:
@@ -104,7 +102,8 @@ def dump(
         wanted = [n for n in wanted if n not in refused] + new
         if not new and not done.refused:
             break
-    _write_manifest(directory, done, refused.values(), deleted)
+    buffers = write_buffers(directory, [b.raw() for b in done.buffers], digests=digests)
+    _write_manifest(directory, done, refused.values(), deleted, buffers)
     return Dumped(tuple(done.names), tuple(refused.values()), tuple(sorted(done.references)))
 
 
@@ -112,7 +111,11 @@ _DEFINITIONS = (type, types.FunctionType)
 
 
 def _write_manifest(
-    directory: Path, done: Pass, refused: Iterable[Variable], deleted: Sequence[str]
+    directory: Path,
+    done: Pass,
+    refused: Iterable[Variable],
+    deleted: Sequence[str],
+    buffers: Sequence[Mapping[str, Any]],
 ) -> None:
     manifest = {
         "python": list(sys.version_info[:2]),
@@ -120,7 +123,7 @@ def _write_manifest(
         "names": [dict(asdict(v), offset=o) for v, o in zip(done.names, done.offsets)],
         "refused": [asdict(variable) for variable in refused],
         "deleted": list(deleted),
-        "buffers": write_buffers(directory, [buffer.raw() for buffer in done.buffers]),
+        "buffers": list(buffers),
         "sources": done.sources,
     }
     write_manifest(directory, manifest)
@@ -144,11 +147,10 @@ def load(directory: Path, namespace: Dict[str, Any], *, key: Optional[bytes] = N
     deleted = tuple(manifest.get("deleted", ()))
     for name in deleted:
         namespace.pop(name, None)
-    digests = (record["sha256"] for record in manifest["buffers"])
     return Loaded(
         tuple(names),
         tuple(refused),
         deleted,
-        tuple(zip(buffers, digests)),
+        tuple(buffers),
         unreadable=tuple(refused[len(manifest["refused"]) :]),
     )

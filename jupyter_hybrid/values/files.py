@@ -6,15 +6,19 @@ import hashlib
 import hmac
 import json
 import mmap
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from ..errors import ResultError
 
 STREAM, BUFFERS, MANIFEST, SIGNATURE = "variables.pkl", "buffers", "variables.json", "signature"
 
 _PIECE = 1 << 20
+#: Bytes that are hashed as one, and how many threads hash at the most.
+_BLOCK, _THREADS = 4 << 20, 4
 
 
 def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
@@ -24,28 +28,70 @@ def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
     temporary.replace(directory / MANIFEST)
 
 
-def write_buffers(directory: Path, views: Sequence[memoryview]) -> List[Dict[str, Any]]:
-    """Write each buffer to a file; returns their sizes and digests."""
+def write_buffers(
+    directory: Path, views: Sequence[memoryview], *, digests: bool
+) -> List[Dict[str, Any]]:
+    """Write each buffer to a file; returns their sizes and, if wanted, digests."""
     (directory / BUFFERS).mkdir(exist_ok=True)
     return [
-        {"size": view.nbytes, "sha256": _write_buffer(view, directory / BUFFERS / f"{number}.bin")}
+        {
+            "size": view.nbytes,
+            "digest": _write_buffer(view, directory / BUFFERS / f"{number}.bin", digests),
+        }
         for number, view in enumerate(views)
     ]
 
 
-def _write_buffer(view: memoryview, path: Path) -> str:
-    """Write straight from memory; the digest is computed by a thread beside it."""
-    digest = hashlib.sha256()
-    thread = threading.Thread(target=digest.update, args=(view,))
-    thread.start()
-    try:
-        with path.open("wb", buffering=0) as file:
-            done = 0
-            while done < view.nbytes:
-                done += file.write(view[done:])
-    finally:
-        thread.join()
-    return digest.hexdigest()
+def _write_buffer(view: memoryview, path: Path, digests: bool) -> Optional[str]:
+    """Write straight from memory; blocks are hashed while others are written."""
+    with path.open("wb", buffering=0) as file:
+
+        def put(offset: int) -> bytes:
+            block = view[offset : offset + _BLOCK]
+            digest = hashlib.sha256(block).digest() if digests else b""
+            while block:
+                done = os.pwrite(file.fileno(), block, offset)
+                block, offset = block[done:], offset + done
+            return digest
+
+        blocks = _each_block(put, view.nbytes)
+    return _joined(blocks) if digests else None
+
+
+def buffer_digest(view: memoryview) -> str:
+    """The digest of a buffer in memory, as the manifest has it: of the digests of its blocks."""
+
+    def digest(offset: int) -> bytes:
+        return hashlib.sha256(view[offset : offset + _BLOCK]).digest()
+
+    return _joined(_each_block(digest, view.nbytes))
+
+
+def _file_digest(file: Any, size: int) -> str:
+    """The digest of a buffer's file, read past its mapping: a mapped page counts as memory."""
+    rooms = threading.local()
+
+    def digest(offset: int) -> bytes:
+        if not hasattr(rooms, "room"):
+            rooms.room = memoryview(bytearray(min(_BLOCK, size)))
+        count = os.preadv(file.fileno(), [rooms.room], offset)
+        return hashlib.sha256(rooms.room[:count]).digest()
+
+    return _joined(_each_block(digest, size))
+
+
+def _each_block(work: Callable[[int], bytes], size: int) -> List[bytes]:
+    """The work's results for every block's offset; several blocks are worked on at once."""
+    offsets = range(0, size, _BLOCK)
+    threads = min(len(offsets), os.cpu_count() or 1, _THREADS)
+    if threads < 2:
+        return [work(offset) for offset in offsets]
+    with ThreadPoolExecutor(threads, "jupyter-hybrid-values") as pool:
+        return list(pool.map(work, offsets))
+
+
+def _joined(blocks: Sequence[bytes]) -> str:
+    return hashlib.sha256(b"".join(blocks)).hexdigest()
 
 
 def read_manifest(directory: Path) -> Dict[str, Any]:
@@ -116,10 +162,11 @@ def map_buffers(directory: Path, records: Sequence[Mapping[str, Any]], *, check:
         try:
             with path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+                sound = len(mapped) == record["size"]
+                sound = sound and (not check or _file_digest(file, len(mapped)) == record["digest"])
         except (OSError, ValueError) as error:
             raise ResultError(f"{path} cannot be read: {error}") from error
-        sound = len(mapped) == record["size"]
-        if not sound or (check and hashlib.sha256(mapped).hexdigest() != record["sha256"]):
+        if not sound:
             raise ResultError(f"{path} is not what the job wrote, so no variable was read")
         buffers.append(mapped)
     return buffers

@@ -5,7 +5,6 @@ This module travels into containers: Python 3.8, standard library; cloudpickle w
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import re
@@ -16,6 +15,8 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 from ..errors import ResultError
 from ..paths import JobPaths
 from . import Dumped, Loaded, dump, load
+from .files import buffer_digest
+from .mappings import address, written
 
 #: Names that IPython keeps in the namespace for itself.
 _IPYTHON = re.compile(
@@ -80,15 +81,25 @@ class _Cell:
         self._only, self._limit = only, limit
         self._before: Dict[str, Any] = {}
         self._digests: Dict[str, Optional[str]] = {}
+        #: Mapped buffers that nobody had written to before the user's cell.
+        self._watched: List[Any] = []
         self._written = False
 
     def look(self, changed: Iterable[str], loaded: Loaded) -> None:
         """Remember the bindings, and the contents of what may be changed in place."""
         self._before = dict(self._namespace)
-        known = {_address(mapped): digest for mapped, digest in loaded.buffers}
+        changed = [name for name in changed if name in self._before]
+        if changed:
+            touched = written(loaded.buffers)
+            self._watched = [b for b in loaded.buffers if touched.get(address(b)) is False]
         for name in changed:
-            if name in self._before:
-                self._digests[name] = content_digest(self._namespace, name, known)
+            self._digests[name] = self._content(name)
+
+    def _content(self, name: str) -> Optional[str]:
+        """What changes when the variable's content does; watched buffers are not read for it."""
+        touched = written(self._watched)
+        known = {a: "written" if changed else "as sent" for a, changed in touched.items()}
+        return content_digest(self._namespace, name, known)
 
     def write(self) -> Optional[Dumped]:
         """Write the variables once."""
@@ -101,7 +112,6 @@ class _Cell:
             names,
             self._outputs,
             limit=self._limit,
-            globals_dict=self._namespace,
             follow=names,
         )
 
@@ -117,7 +127,7 @@ class _Cell:
         ]
         for name, digest in self._digests.items():
             same_binding = name in now and name not in names
-            if same_binding and digest != content_digest(now, name, {}):
+            if same_binding and digest != self._content(name):
                 names.append(name)
         gone = [n for n in self._before if n not in now and not _IPYTHON.fullmatch(n)]
         return names + gone
@@ -126,7 +136,7 @@ class _Cell:
 def content_digest(namespace: Dict[str, Any], name: str, known: Dict[int, str]) -> Optional[str]:
     """The digest of a variable's pickle; None where it does not pickle.
 
-    ``known`` has the digests of buffers that are certain not to have changed, by address.
+    ``known`` has what stands for the contents of some buffers, by address.
     """
     from .pickling import Pickler
 
@@ -139,8 +149,8 @@ def content_digest(namespace: Dict[str, Any], name: str, known: Dict[int, str]) 
 
     def add(buffer: Any) -> bool:
         view = buffer.raw()
-        found = known.get(_address(view)) if known else None
-        digest.update((found or hashlib.sha256(view).hexdigest()).encode())
+        found = known.get(address(view)) if known else None
+        digest.update((found or buffer_digest(view)).encode())
         return False
 
     pickler: Any = Pickler(Sink(), namespace, buffer_callback=add)
@@ -150,13 +160,6 @@ def content_digest(namespace: Dict[str, Any], name: str, known: Dict[int, str]) 
     except Exception:  # noqa: BLE001
         return None
     return digest.hexdigest()
-
-
-def _address(view: Any) -> int:
-    try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(view))
-    except (TypeError, ValueError):  # read-only, or empty
-        return 0
 
 
 def _watch_failure(number: Optional[int]) -> None:

@@ -47,23 +47,19 @@ class _TooLarge(Exception):
 
 
 def write_stream(
-    namespace: Mapping[str, Any],
-    names: Sequence[str],
-    path: Path,
-    limit: Optional[int],
-    main: Dict[str, Any],
+    namespace: Dict[str, Any], names: Sequence[str], path: Path, limit: Optional[int]
 ) -> Pass:
     """Pickle one name after another; where one fails, the stream has to be redone without it."""
     done = Pass()
     with path.open("wb") as file:
         counter = _Counter(file, limit)
-        pickler = _pickler(counter, main, done)
+        pickler = _pickler(counter, namespace, done)
         for name in names:
             _write_name(name, namespace[name], pickler, counter, done)
     return done
 
 
-def _pickler(counter: _Counter, main: Dict[str, Any], done: Pass) -> Any:
+def _pickler(counter: _Counter, namespace: Dict[str, Any], done: Pass) -> Any:
     """A pickler whose memo all names share; what it comes across is noted in ``done``."""
     from .pickling import Pickler
 
@@ -81,7 +77,7 @@ def _pickler(counter: _Counter, main: Dict[str, Any], done: Pass) -> Any:
         _keep_source(done.sources, code.co_filename)
 
     return Pickler(
-        counter, main, buffer_callback=keep, on_code=on_code, on_module=done.references.add
+        counter, namespace, buffer_callback=keep, on_code=on_code, on_module=done.references.add
     )
 
 
