@@ -145,8 +145,11 @@ class HybridClient(PapermillNotebookClient):
     def _last_words(self, cell: Any, index: int) -> None:
         """What the dead kernel printed and could not send is shown as well."""
         journal, kernel = self.session.control.journal, self.session.kernel
-        if journal is None or kernel is None or kernel.process.poll() is None:
+        if journal is None or kernel is None:
             return
+        if self.session.stopping is not None:
+            # it did not heed the interrupt: it stands still, or is in the middle of a long call
+            kernel.kill()
         for name, text in journal.lost(self._arrived):
             content = {"name": name, "text": text}
             self.process_message(stream_message(content), cell, index)

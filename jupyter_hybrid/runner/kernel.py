@@ -55,6 +55,11 @@ class RunningKernel:
         except (ProcessLookupError, PermissionError):
             pass
 
+    def kill(self) -> None:
+        """The kernel's process has ended when this returns."""
+        self.process.kill()
+        self.process.wait()
+
 
 def socket_directory() -> Path:
     """A new private directory whose sockets have short enough paths.
