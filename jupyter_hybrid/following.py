@@ -48,7 +48,7 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
         if ending or events.ended or time.monotonic() - asked >= ask_every:
             asked = time.monotonic()
             try:
-                new = await manager.status(job.id)
+                new = await manager.refresh(job)
                 ask_every = ASK_EVERY
             except HybridError:
                 new, ask_every = job, min(ASK_AT_MOST, ask_every * 2)

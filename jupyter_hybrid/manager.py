@@ -157,10 +157,26 @@ class Manager:
     async def status(self, job_id: str) -> Job:
         """The job's record after asking its place."""
         job = self.get(job_id)
+        try:
+            return await self.refresh(job)
+        except (PlaceError, UsageError) as error:
+            # silence is no news: nothing changes until the place answers
+            log.warning("%s: %s", job.spec.target, error)
+            return job
+
+    async def refresh(self, job: Job) -> Job:
+        """The record after asking its place, also while the store is full, lost or out of reach.
+
+        Raises ``PlaceError`` where the place does not answer.
+        """
+        try:
+            job = self.store.get(job.id)
+        except (StoreError, UnknownJob) as error:
+            log.warning("job %s: %s", job.id, error)
         if job.state.final:
             return job
-        await self.reconcile([job.id])
-        return self.store.get(job.id)
+        (changed,) = await self._reconcile_target(self.executor(job.spec.target), [job]) or (job,)
+        return changed
 
     async def reconcile(self, ids: Iterable[str] | None = None) -> list[Job]:
         """Ask the places about unfinished jobs (or these); returns the jobs that changed."""
@@ -183,12 +199,20 @@ class Manager:
         changed = []
         for job in jobs:
             status = statuses.get(job.id)
-            if status is not None and (moved := await self._move(executor, job, status)):
+            try:
+                moved = await self._move(executor, job, status) if status else job
+            # one job, whatever it has made of its own files, hides no other's news
+            except Exception:
+                if len(jobs) == 1:
+                    raise
+                log.warning("job %s was passed over", job.id, exc_info=True)
+                continue
+            if moved != job:
                 changed.append(moved)
         return changed
 
-    async def _move(self, executor: Executor, job: Job, status: JobStatus) -> Job | None:
-        """Take in what the place says of one job; returns the job if it changed."""
+    async def _move(self, executor: Executor, job: Job, status: JobStatus) -> Job:
+        """Take in what the place says of one job; returns the job as it is then."""
         events: list[Event] = []
         offset = job.events_offset
         if status.state is not State.PENDING or status.exit is not None:
@@ -201,10 +225,17 @@ class Manager:
                 current = reconcile.take_events(current, events, offset)
             return reconcile.advance(current, status, now=now, lost_after=lost_after)
 
-        moved = self._update(job, move)
+        try:
+            moved = self._update(job, move)
+        except UnknownJob:
+            # the store was lost, and made again: it knows what somebody tells it
+            moved = self.store.add(move(job))
+        except StoreError as error:
+            log.warning("news of job %s is not kept: %s", job.id, error)
+            moved = move(job)
         if moved.wanted is State.CANCELLED and not moved.state.final:
             await self._send_cancel(executor, moved, force=False)
-        return moved if moved.revision != job.revision else None
+        return moved
 
     @staticmethod
     async def _new_events(executor: Executor, job: Job) -> tuple[list[Event], int]:

@@ -5,6 +5,7 @@ The job's directory is the place: ``runner.json`` says who runs it, ``exit.json`
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -117,7 +118,7 @@ class LocalExecutor(Executor):
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
         """What the jobs' directories and the process table say."""
-        return {job.id: _status(JobPaths(Path(job.directory))) for job in jobs}
+        return {job.id: _status(job, JobPaths(Path(job.directory))) for job in jobs}
 
     async def read(self, job: Job, name: str, offset: int) -> bytes:
         """Bytes behind ``offset`` in a file of the job's directory."""
@@ -129,10 +130,12 @@ class LocalExecutor(Executor):
     async def cancel(self, job: Job, *, force: bool = False) -> None:
         """SIGTERM to the runner's supervisor; with ``force`` SIGKILL to everything of the job."""
         paths = JobPaths(Path(job.directory))
-        if paths.exit.exists() or not paths.directory.is_dir():
+        if paths.exit.exists():
             return
-        paths.cancel.touch()
-        process = _claimed(paths) or _spawned(paths)
+        # a directory that is gone, or full, does not keep the job from being ended
+        with contextlib.suppress(OSError):
+            paths.cancel.touch()
+        process = _claimed(paths) or _spawned(paths) or _handled(job)
         if process is None:
             return
         if not force:
@@ -141,7 +144,8 @@ class LocalExecutor(Executor):
         kill_tree(process, f"{MARK}={job.id}")
         if not paths.exit.exists():
             message = "cancelled at once; outputs up to that moment are kept"
-            _write(paths.exit, ExitRecord("CANCELLED", Cause.CANCELLED, message).to_json())
+            with contextlib.suppress(OSError):
+                _write(paths.exit, ExitRecord("CANCELLED", Cause.CANCELLED, message).to_json())
 
     async def cleanup(self, job: Job) -> None:
         """Remove the job's directory."""
@@ -170,20 +174,23 @@ def _read_behind(path: Path, offset: int) -> bytes:
         raise PlaceError(f"{path} cannot be read: {error.strerror}", transient=True) from error
 
 
-def _status(paths: JobPaths) -> JobStatus:
+def _status(job: Job, paths: JobPaths) -> JobStatus:
     ended = _exit(paths)
     if ended is not None:
         return JobStatus(state=State(ended.state), exit=ended)
-    claimed, spawned = _claimed(paths), _spawned(paths)
-    process = claimed or spawned
+    claimed = _claimed(paths)
+    process = claimed or _spawned(paths) or _handled(job)
     handle = {"directory": str(paths.directory), **process.to_json()} if process else None
     if process is not None and is_running(process):
+        if not paths.directory.is_dir():
+            return JobStatus(state=State.RUNNING, reason=_gone(paths), handle=handle)
         state = State.RUNNING if claimed else State.PENDING
         return JobStatus(state=state, reason="" if claimed else "starting", handle=handle)
     # it may have written its exit record between our two looks
     ended = _exit(paths)
-    if ended is None and process is not None and paths.cancel.exists():
-        ended = ExitRecord("CANCELLED", Cause.CANCELLED, "cancelled before the first cell")
+    cancelled = paths.cancel.exists() or job.wanted is State.CANCELLED
+    if ended is None and process is not None and cancelled:
+        ended = ExitRecord("CANCELLED", Cause.CANCELLED, "cancelled; it left no other word")
     if ended is not None:
         return JobStatus(state=State(ended.state), exit=ended, handle=handle)
     if process is None:
@@ -192,8 +199,14 @@ def _status(paths: JobPaths) -> JobStatus:
     return JobStatus(state=State.RUNNING, missing=True, reason=_last_words(paths), handle=handle)
 
 
+def _gone(paths: JobPaths) -> str:
+    return f"its directory {paths.directory} was removed, and its results are lost"
+
+
 def _last_words(paths: JobPaths) -> str:
     """Why a runner is gone, as far as its log tells."""
+    if not paths.directory.is_dir():
+        return f"the job ended after {_gone(paths)}"
     try:
         lines = paths.log.read_text("utf-8", "replace").strip().splitlines()
     except OSError:
@@ -204,7 +217,12 @@ def _last_words(paths: JobPaths) -> str:
 
 def _exit(paths: JobPaths) -> ExitRecord | None:
     record = _read(paths.exit)
-    return ExitRecord.from_json(record) if record else None
+    try:
+        found = ExitRecord.from_json(record) if record else None
+        return found if found is not None and State(found.state).final else None
+    except (TypeError, ValueError):
+        # the job can write there as well; what is no record ends nothing
+        return None
 
 
 def _claimed(paths: JobPaths) -> ProcessHandle | None:
@@ -215,6 +233,11 @@ def _claimed(paths: JobPaths) -> ProcessHandle | None:
 def _spawned(paths: JobPaths) -> ProcessHandle | None:
     record = _read(paths.directory / _SPAWNED)
     return ProcessHandle.from_json(record) if record else None
+
+
+def _handled(job: Job) -> ProcessHandle | None:
+    """What the store remembers, for a directory that is gone."""
+    return ProcessHandle.from_json(job.handle) if job.handle and "pid" in job.handle else None
 
 
 def _read(path: Path) -> dict[str, Any] | None:
