@@ -14,8 +14,10 @@ from typing import Any, Dict, Mapping, Set, Tuple
 from ..errors import BundleError
 from ..paths import blob_path
 
-#: Larger files are linked to their blob instead of copied, where they may be.
-COPY_UP_TO = 1_000_000
+#: Files of more bytes are linked to their blob instead of copied, where they may be, and so are
+#: smaller ones once those before them have come to so many bytes together: a copy is safe from
+#: programs that write where they should not, and ten thousand of them take seconds.
+COPY_UP_TO, COPY_TOGETHER = 1_000_000, 64_000_000
 
 #: What a file was when the kernel began: size, time of change, inode.
 Stamp = Tuple[int, int, int]
@@ -37,6 +39,7 @@ class _Writer:
     def __init__(self, work: Path, blobs: Path, may_link: bool) -> None:
         self._work, self._blobs, self._may_link = work, blobs, may_link
         self._made: Set[str] = {""}
+        self._copied = 0
         self.layout = Layout()
 
     def directory(self, relative: str) -> None:
@@ -60,6 +63,7 @@ class _Writer:
             linked = self._link(source, target, int(entry["size"]), mode)
             if not linked:
                 _copy(source, target, mode)
+                self._copied += int(entry["size"])
         except FileNotFoundError as error:
             if os.path.exists(source):  # noqa: PTH110 - one of ten thousand files, in a hot loop
                 raise
@@ -72,7 +76,8 @@ class _Writer:
         self.layout.stamps[relative] = stamp(os.stat(target))
 
     def _link(self, source: str, target: str, size: int, mode: int) -> bool:
-        if not self._may_link or size <= COPY_UP_TO or mode & 0o111 or target.endswith(".py"):
+        small = size <= COPY_UP_TO and self._copied + size <= COPY_TOGETHER
+        if not self._may_link or small or mode & 0o111 or target.endswith(".py"):
             return False
         try:
             os.link(source, target)

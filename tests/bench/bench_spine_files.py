@@ -51,7 +51,8 @@ def _second_submit(bench: Bench, home: Home) -> None:
     bench.limit(name, second, bar=0.5, note=note)
     bench.figures(f"{name}: copied by it", at_submit[1:], bar=0.0, unit="B")
     note = f"{median(until_cell[1:]):.2f} s from the command to the first cell"
-    bench.figures(f"{name}: copied by its job", at_job[1:], bar=0.0, unit="B", note=note)
+    megabytes = [size / 1e6 for size in at_job[1:]]
+    bench.figures(f"{name}: copied by its job", megabytes, unit="MB", note=note)
 
 
 def _make_files(folder: Path) -> None:

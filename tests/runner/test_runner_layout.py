@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_hybrid.errors import BundleError
 from jupyter_hybrid.paths import blob_path
+from jupyter_hybrid.runner import layout as layout_module
 from jupyter_hybrid.runner.changes import find_changes, spoilt_blobs
 from jupyter_hybrid.runner.layout import lay_out
 from runner.jobs import Make
@@ -57,6 +58,18 @@ def test_small_files_and_code_are_copied_and_large_ones_linked(tmp_path: Path) -
     # a second attempt lays out the same over what the first one left
     lay_out(manifest, work, blobs)
     assert (work / "big.npy").read_bytes() == BIG
+
+
+def test_of_many_small_files_the_first_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout_module, "COPY_TOGETHER", 2_500)
+    blobs, work = tmp_path / "blobs", tmp_path / "work"
+    files = [entry(blobs, f"{n}.csv", bytes([n]) * 1000) for n in range(4)]
+    files += [entry(blobs, "z.py", b"x" * 1000), entry(blobs, "z.txt", b"y" * 100)]
+    layout = lay_out({"files": files}, work, blobs)
+    assert list(layout.linked) == ["2.csv", "3.csv", "z.txt"]
+    assert all((work / f["path"]).stat().st_size == f["size"] for f in files)
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "", ".", "a//b", "a/./b", "a\0b"])
