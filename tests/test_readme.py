@@ -16,7 +16,7 @@ from live_kernel import Live, Result, live_kernel
 from tree import ROOT
 
 from jupyter_hybrid.cli.options import VERBS as COMMANDS
-from jupyter_hybrid.config import Hybrid
+from jupyter_hybrid.config import Hybrid, load_config
 from jupyter_hybrid.job import State
 from jupyter_hybrid.magics.options import cell_parser
 from jupyter_hybrid.magics.verbs import VERBS
@@ -174,6 +174,15 @@ def test_readme_has_every_option_of_the_command_line_with_its_verbs() -> None:
         for option in options_in(options) - {"--json"}:
             named.setdefault(option, set()).update(verbs.split(", "))
     assert named == {**expected, "--json": set()}
+
+
+def test_the_configuration_shown_can_be_read(tmp_path: Path) -> None:
+    section = README.partition("\n## Configuration\n")[2].partition("\n## ")[0]
+    (text,) = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    (tmp_path / "jupyter_hybrid_config.py").write_text(text, encoding="utf-8")
+    config = load_config([str(tmp_path)])
+    assert set(config.target_options()) == {"local", "lab"}
+    assert config.target("lab").options == {"python": "/opt/lab/bin/python", "price": 0.5}
 
 
 def test_readme_has_every_setting_and_state() -> None:
