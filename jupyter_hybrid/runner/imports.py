@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from types import ModuleType
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, ClassVar, Dict, List
 
 #: jsonschema's optional format checkers: a grammar compiled at import takes up to a second.
 FORMATS = ("rfc3987_syntax", "rfc3987", "isoduration", "fqdn", "webcolors", "uri_template")
@@ -35,10 +35,37 @@ class _Validator:
         return ()
 
 
+class _Loader:
+    """Stands in for yaml's loader, of which papermill derives its own."""
+
+    yaml_implicit_resolvers: ClassVar[Dict[str, Any]] = {}
+
+
+def _as_it_is(**options: Any) -> Callable[[Any], Any]:
+    """A decorator that changes nothing."""
+    return lambda function: function
+
+
+def _nothing(*arguments: Any, **options: Any) -> None:
+    """Stands in for the options of such a decorator."""
+
+
+def _with(name: str, **members: Any) -> ModuleType:
+    module = ModuleType(name)
+    module.__dict__.update(members)
+    return module
+
+
 def _stand_ins() -> Dict[str, ModuleType]:
     """Modules that papermill and nbformat import at their top and that nothing here calls."""
     # http and s3 notebooks, and the command line's help
     modules = {name: ModuleType(name) for name in ("requests", "click")}
+    # engines and storages of other packages, looked for in the metadata of all that is installed
+    modules["entrypoints"] = _with("entrypoints", get_group_all=lambda group: ())
+    # files of parameters, and storages that fail at times
+    modules["yaml"] = _with("yaml", SafeLoader=_Loader)
+    retrying = ("retry_if_exception_type", "stop_after_attempt", "wait_exponential")
+    modules["tenacity"] = _with("tenacity", retry=_as_it_is, **dict.fromkeys(retrying, _nothing))
     if importlib.util.find_spec("fastjsonschema") is not None:
         schema = ModuleType("jsonschema")
         errors = ModuleType("jsonschema.exceptions")
