@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,9 @@ from .endings import (
     unreadable,
 )
 from .options import cell_options, cell_parser, help_text
+from .submitting import submitted
 from .tables import preview_text
-from .watch import is_waiting, watch
+from .watch import interruptible, is_waiting, let_go_if_interrupted, watch
 from .where import cell_id, notebook_path
 
 if TYPE_CHECKING:
@@ -48,26 +50,27 @@ def run_cell(shell: Any, line: str, source: str) -> None:
         raise UsageError("%%remote: there is nothing below it; write the code to run there")
     manager = this_manager()
     manager.executor(options.target)
-    place = surroundings(shell, line, source, options, manager)
-    directory = _staging(manager)
-    try:
-        prepared = prepare(source, options, place, directory)
+    with interruptible("%%remote: interrupted; nothing was sent"), ExitStack() as staging:
+        directory = _staging(manager)
+        staging.callback(shutil.rmtree, directory, ignore_errors=True)
+        place = surroundings(shell, line, source, options, manager)
+        try:
+            prepared = prepare(source, options, place, directory)
+        except SyntaxError as error:
+            raise not_python(error, shell.displayhook.prompt_count) from None
         if words.dry_run:
-            sys.stdout.write(
-                preview_text(prepared, blocking.run(manager.preview(prepared.request)))
-            )
+            plan = blocking.run(manager.preview(prepared.request))
+            sys.stdout.write(preview_text(prepared, plan))
             return
-        job = blocking.run(manager.submit(prepared.request))
-    except SyntaxError as error:
-        raise not_python(error, shell.displayhook.prompt_count) from None
-    finally:
-        # moved into the job, if all went well
-        shutil.rmtree(directory, ignore_errors=True)
-    _tell_stayed(prepared)
-    if words.detach:
-        _tell_detached(job)
-        return
-    follow_cell(shell, manager, job, asked=options.returns or ())
+        # from here on it is the submit's
+        staging.pop_all()
+    job = submitted(manager, manager.submit(prepared.request), staged=directory)
+    with let_go_if_interrupted(job):
+        _tell_stayed(prepared)
+        if words.detach:
+            _tell_detached(job)
+            return
+        follow_cell(shell, manager, job, asked=options.returns or ())
 
 
 def surroundings(
@@ -156,6 +159,13 @@ def follow_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...] =
 
 def finish_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) -> None:
     """Set the variables of an ended job and say so; raises its error if it has one."""
+    with interruptible(f"job {job.id} has ended; %remote attach {job.id} brings its results"):
+        _take(shell, manager, job, asked)
+    if job.state is not State.COMPLETED:
+        raise failure(job)
+
+
+def _take(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) -> None:
     try:
         loaded = take_variables(manager, job, shell.user_ns)
     except ResultError as error:
@@ -168,5 +178,3 @@ def finish_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) 
         f"{receipt(job, loaded, shell.user_ns)}{files_text(take_files(manager, job))}\n"
     )
     sys.stdout.flush()
-    if job.state is not State.COMPLETED:
-        raise failure(job)

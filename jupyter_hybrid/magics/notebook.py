@@ -17,7 +17,8 @@ from ..parameters.values import parse_value
 from ..units import format_duration
 from .endings import failure
 from .options import Parser, add_resources, resources
-from .watch import watch
+from .submitting import submitted
+from .watch import interruptible, let_go_if_interrupted, watch
 
 if TYPE_CHECKING:
     from ..manager import Manager
@@ -71,16 +72,17 @@ def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> Non
             sys.stdout.write(f"{row.path}  {row.why}\n")
         sys.stdout.write(f"{len(preview.rows)} files; nothing was sent\n")
         return
-    job = blocking.run(manager.submit(request))
-    for note in request.notes:
-        sys.stdout.write(f"{note}\n")
-    if words.detach:
-        sys.stdout.write(
-            f"{job.spec.target}: job {job.id} is {job.state.value}. "
-            f"Watch it and take its results: %remote attach {job.id}\n"
-        )
-        return
-    follow_notebook(shell, manager, job, output=words.output)
+    job = submitted(manager, manager.submit(request))
+    with let_go_if_interrupted(job):
+        for note in request.notes:
+            sys.stdout.write(f"{note}\n")
+        if words.detach:
+            sys.stdout.write(
+                f"{job.spec.target}: job {job.id} is {job.state.value}. "
+                f"Watch it and take its results: %remote attach {job.id}\n"
+            )
+            return
+        follow_notebook(shell, manager, job, output=words.output)
 
 
 def _parameter(text: str) -> tuple[str, Any]:
@@ -94,7 +96,8 @@ def follow_notebook(shell: Any, manager: Manager, job: Job, output: Path | None 
     """Show a notebook's progress, then bring its results here or raise its error."""
     progress = _Progress(shell, job)
     job = watch(manager, job, progress.show)
-    fetched = blocking.run(manager.fetch(job.id, output=output))
+    with interruptible(f"job {job.id} has ended; %remote fetch {job.id} brings its results"):
+        fetched = blocking.run(manager.fetch(job.id, output=output))
     record = job.exit
     taken = f" after {format_duration(record.seconds)}" if record and record.seconds else ""
     sys.stdout.write(

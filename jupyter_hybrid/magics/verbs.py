@@ -17,7 +17,9 @@ from ..results import SHORT_ID
 from ..spec import Resources
 from ..units import format_duration, format_size
 from .options import Parser, cell_parser, help_text
+from .submitting import submitted
 from .tables import table
+from .watch import interruptible
 
 #: Jobs that ``%remote jobs`` lists.
 LISTED = 20
@@ -44,7 +46,8 @@ def run_verb(shell: Any, line: str) -> None:
     if HELP & set(rest.split()):
         write(f"{help_text(parser)}\n{action.__doc__}")
         return
-    action(shell, this_manager(), parser.parse_line(rest))
+    with interruptible(f"%remote {verb}: interrupted"):
+        action(shell, this_manager(), parser.parse_line(rest))
 
 
 def _parser(verb: str, *, job: bool = False) -> Callable[[], Parser]:
@@ -181,7 +184,7 @@ def offers(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
 
 def rerun(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
     """Submit once more what an earlier job executed."""
-    job = blocking.run(manager.rerun(manager.get(words.job).id))
+    job = submitted(manager, manager.rerun(manager.get(words.job).id))
     attach(shell, manager, argparse.Namespace(job=job.id))
 
 

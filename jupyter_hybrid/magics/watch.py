@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ WORTH_A_WORD = 5.0
 
 
 class Detached(HybridError):
-    """The cell was interrupted; its job goes on."""
+    """The cell was interrupted."""
 
 
 def items(manager: Manager, job_id: str) -> Iterator[Event | Job | None]:
@@ -65,56 +66,81 @@ def watch(manager: Manager, job: Job, show: Callable[[Event | Job | None], None]
     An interrupt detaches (raises ``Detached``); a second one cancels the job and waits for its end.
     Within a job, the first one does: a job takes along what it began.
     """
-    cancelling = False
-    while True:
-        try:
-            for item in items(manager, job.id):
-                show(item)
-                if isinstance(item, Job):
-                    job = item
-            return job
-        except KeyboardInterrupt:
-            if cancelling:
-                raise Detached(f"job {job.id} is being cancelled") from None
-            cancelling = _interrupted(manager, job)
-            # what was shown is not shown again
-            return _await_end(manager, job)
+    try:
+        for item in items(manager, job.id):
+            show(item)
+            if isinstance(item, Job):
+                job = item
+        return job
+    except KeyboardInterrupt:
+        let_go(manager, job)
+        # what was shown is not shown again
+        return _await_end(manager, job)
 
 
-def _interrupted(manager: Manager, job: Job) -> bool:
-    """Detach, unless another interrupt follows; then ask the job to end."""
-    if os.environ.get(INSIDE):
-        # this kernel is a job's own, which is being ended: nobody would come back to what it began
-        _cancel(manager, job)
-        return True
-    told = (
+def let_go(manager: Manager, job: Job) -> None:
+    """Raise ``Detached``, unless another interrupt follows; then ask the job to end."""
+    if inside_a_job():
+        cancel(manager, job)
+        return
+    try:
+        say("\nInterrupted; the job goes on. Interrupt again now to cancel it.")
+        time.sleep(SECOND_CHANCE)
+    except KeyboardInterrupt:
+        cancel(manager, job)
+        return
+    raise Detached(_goes_on(job))
+
+
+def let_go_if_interrupted(job: Job) -> AbstractContextManager[None]:
+    """An interrupt of the block detaches."""
+    return interruptible(_goes_on(job))
+
+
+def _goes_on(job: Job) -> str:
+    return (
         f"job {job.id} goes on. Watch it again: %remote attach {job.id} · "
         f"end it: %remote cancel {job.id}"
     )
-    sys.stdout.write("\nInterrupted; the job goes on. Interrupt again now to cancel it.\n")
+
+
+def inside_a_job() -> bool:
+    """True where this kernel is a job's own: once that ends, nobody comes back to what it began."""
+    return bool(os.environ.get(INSIDE))
+
+
+def say(line: str) -> None:
+    """One line, at once."""
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def interruptible(sentence: str) -> Iterator[None]:
+    """An interrupt of the block raises ``Detached`` with this sentence: nobody sees our stack."""
     try:
-        time.sleep(SECOND_CHANCE)
+        yield
     except KeyboardInterrupt:
-        _cancel(manager, job)
-        return True
-    raise Detached(told)
+        raise Detached(sentence) from None
 
 
-def _cancel(manager: Manager, job: Job) -> None:
-    sys.stdout.write(f"Cancelling job {job.id} …\n")
-    sys.stdout.flush()
-    blocking.run(manager.cancel(job.id))
+def cancel(manager: Manager, job: Job) -> None:
+    """Ask the job to end, and say so."""
+    with _being_cancelled(job):
+        say(f"Cancelling job {job.id} …")
+        blocking.run(manager.cancel(job.id))
 
 
 def _await_end(manager: Manager, job: Job) -> Job:
-    try:
+    with _being_cancelled(job):
         for item in items(manager, job.id):
             if isinstance(item, Job):
                 job = item
-    except KeyboardInterrupt:
-        raise Detached(f"job {job.id} is being cancelled; %remote status {job.id}") from None
     return job
+
+
+def _being_cancelled(job: Job) -> AbstractContextManager[None]:
+    return interruptible(f"job {job.id} is being cancelled; %remote status {job.id}")
 
 
 def is_waiting(job: Job) -> bool:
