@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ResultError
 from .events import parse_events
-from .following import read_all, tail
 from .paths import JobPaths
+from .tailing import Tail, read_all
 
 if TYPE_CHECKING:
     from .executors.base import Executor
@@ -44,7 +44,7 @@ def executed_notebook(paths: JobPaths) -> dict[str, Any]:
 async def notebook_so_far(executor: Executor, job: Job) -> dict[str, Any]:
     """The running job's notebook with the outputs that it has sent until now."""
     notebook = json.loads(await read_all(executor, job, JobPaths(Path()).notebook.name))
-    events = [event async for event in tail(executor, job)]
+    events = [event async for event in Tail(executor, job).new()]
     return _assemble(notebook, events, None)
 
 

@@ -95,11 +95,16 @@ class Job:
     current: str = ""
     #: Bytes of the events that the progress above was read from.
     events_offset: int = 0
-    #: Since when the place has not known the job; None where it knows it.
+    #: Since when the place has not known the job, when it was looked for last, and how often; None
+    #: where it knows it.
     missing_since: float | None = None
+    missing_last: float | None = None
+    missing_seen: int = 0
+    #: Why its submit failed half-way; the job fails with it once its place confirms the end.
+    refused: str = ""
+    #: What the user should know of what travelled, and of what did not.
+    notes: tuple[str, ...] = ()
     exit: ExitRecord | None = None
-    #: Digest (sha256) of the user's notebook at the submit, by which a later change is noticed.
-    notebook_digest: str | None = None
     #: Seconds since the epoch, by this machine's clock.
     created_at: float
     started_at: float | None = None
@@ -125,6 +130,7 @@ class Job:
         values = {key: value for key, value in data.items() if key in known}
         values["spec"] = JobSpec.from_json(values["spec"])
         values["state"] = State(values["state"])
+        values["notes"] = tuple(values.get("notes") or ())
         values["wanted"] = State(values["wanted"]) if values.get("wanted") else None
         values["exit"] = ExitRecord.from_json(values["exit"]) if values.get("exit") else None
         return cls(**values)

@@ -18,15 +18,17 @@ from . import reconcile, staging
 from .config import Hybrid, load_config
 from .credentials import job_key
 from .errors import Conflict, HybridError, PlaceError, StoreError, UnknownJob, UsageError
-from .events import Event, parse_events
+from .events import Event
 from .executors.registry import load_executor
-from .files import file_digest
 from .job import Job, State, new_job_id
+from .pace import Pace
 from .paths import JobPaths, job_directory
 from .spec import Cause, ExitRecord, JobSpec, Resources
 from .store import Store
+from .tailing import Tail
 
 if TYPE_CHECKING:
+    from .bundle import Bundle
     from .capture.plan import Plan
     from .executors.base import Executor, Handle, JobStatus, Offer
     from .request import Request
@@ -47,6 +49,8 @@ class Manager:
         self.config = config
         self.store = store
         self._executors: dict[str, Executor] = {}
+        #: How often targets are asked about all their jobs, by name.
+        self._paces: dict[str, Pace] = {}
         #: Monotonic times of the last cancel sent, by job id.
         self._cancel_sent: dict[str, float] = {}
 
@@ -90,7 +94,9 @@ class Manager:
         await executor.offers(request.resources)
         bundle, plan = await asyncio.to_thread(staging.make_bundle, request, self.config)
         spec = staging.make_spec(request, executor.target.name, plan, self.config)
-        return await self._start(executor, spec, bundle, base=str(plan.base), request=request)
+        return await self._start(
+            executor, spec, bundle, base=str(plan.base), notes=staging.notes(request, plan)
+        )
 
     async def rerun(self, job_id: str, parameters: Mapping[str, Any] | None = None) -> Job:
         """Submit once more what an earlier job executed, with its files and variables of then."""
@@ -100,19 +106,24 @@ class Manager:
         spec = old.spec
         if parameters:
             spec = replace(spec, parameters={**spec.parameters, **parameters})
-        return await self._start(executor, spec, bundle, base=old.base, request=None)
+        return await self._start(executor, spec, bundle, base=old.base)
 
     async def _start(
-        self, executor: Executor, spec: JobSpec, bundle: Any, *, base: str, request: Request | None
+        self,
+        executor: Executor,
+        spec: JobSpec,
+        bundle: Bundle,
+        *,
+        base: str,
+        notes: tuple[str, ...] = (),
     ) -> Job:
         job_id = new_job_id()
-        path = request.notebook_path if request else None
         job = Job(
             id=job_id,
             spec=spec,
             directory=str(job_directory(executor.target.root, job_id)),
             base=base,
-            notebook_digest=_digest(path),
+            notes=notes,
             created_at=time.time(),
         )
         job = self.store.add(job)
@@ -131,18 +142,20 @@ class Manager:
         )
 
     async def _give_up(self, executor: Executor, job: Job, error: HybridError) -> None:
-        """End what a failed submit made; where that fails too, ``reconcile`` goes on with it."""
-        if job.handle is not None or job.state.final:
-            try:
-                await executor.cancel(job, force=True)
-            except HybridError as second:
-                log.warning("%s: %s", job.spec.target, second)
-                self._update(job, lambda j: j.evolve(wanted=State.CANCELLED, reason=str(error)))
-                return
-        record = ExitRecord("FAILED", Cause.REFUSED, f"{job.spec.target}: {error}")
-        self._update(
-            job, lambda j: j if j.state.final else reconcile.finish(j, record, now=time.time())
-        )
+        """End what a failed submit made. It is FAILED once its place confirms that it has ended."""
+        refused = f"{job.spec.target}: {error}"
+        if job.handle is None and not job.state.final:
+            record = ExitRecord("FAILED", Cause.REFUSED, refused)
+            self._update(job, lambda j: reconcile.finish(j, record, now=time.time()))
+            return
+        wanted = {"wanted": State.CANCELLED, "refused": refused, "reason": refused}
+        job = self._update(job, lambda j: j if j.state.final else j.evolve(**wanted))
+        try:
+            await self._send_cancel(executor, job, force=True)
+            await self.refresh(job)
+        except HybridError as second:
+            # reconcile goes on with it, in whichever process
+            log.warning("%s: %s", job.spec.target, second)
 
     # -- records --------------------------------------------------------------------------------
 
@@ -187,11 +200,16 @@ class Manager:
                 by_target.setdefault(job.spec.target, []).append(job)
         changed: list[Job] = []
         for target, group in by_target.items():
+            pace = self._paces.setdefault(target, Pace(1.0, 60.0))
+            if not pace.due():
+                continue
             try:
                 changed += await self._reconcile_target(self.executor(target), group)
+                pace.again()
             except (PlaceError, UsageError) as error:
                 # silence is no news: nothing changes until the place answers
                 log.warning("%s: %s", target, error)
+                pace.later(2.0)
         return changed
 
     async def _reconcile_target(self, executor: Executor, jobs: list[Job]) -> list[Job]:
@@ -213,16 +231,14 @@ class Manager:
 
     async def _move(self, executor: Executor, job: Job, status: JobStatus) -> Job:
         """Take in what the place says of one job; returns the job as it is then."""
-        events: list[Event] = []
-        offset = job.events_offset
+        events: list[tuple[Event, int]] = []
         if status.state is not State.PENDING or status.exit is not None:
-            events, offset = await self._new_events(executor, job)
+            tail = Tail(executor, job, offset=job.events_offset)
+            events = [line async for line in tail.lines()]
         now, lost_after = time.time(), self.config.lost_after
 
         def move(current: Job) -> Job:
-            # another process may have counted these events already
-            if current.events_offset == job.events_offset:
-                current = reconcile.take_events(current, events, offset)
+            current = reconcile.take_events(current, events)
             return reconcile.advance(current, status, now=now, lost_after=lost_after)
 
         try:
@@ -236,19 +252,6 @@ class Manager:
         if moved.wanted is State.CANCELLED and not moved.state.final:
             await self._send_cancel(executor, moved, force=False)
         return moved
-
-    @staticmethod
-    async def _new_events(executor: Executor, job: Job) -> tuple[list[Event], int]:
-        events: list[Event] = []
-        offset = job.events_offset
-        name = JobPaths(Path()).events.name
-        while chunk := await executor.read(job, name, offset):
-            found, used = parse_events(chunk)
-            events += found
-            offset += used
-            if not used:
-                break
-        return events, offset
 
     def _update(self, job: Job, change: Callable[[Job], Job]) -> Job:
         """Compare-and-set with retry: ``change`` is applied to the newest record until it holds."""
@@ -365,12 +368,3 @@ class Manager:
 
 def _with_handle(handle: Handle) -> Callable[[Job], Job]:
     return lambda job: job.evolve(handle=handle)
-
-
-def _digest(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return file_digest(path)
-    except OSError:
-        return None

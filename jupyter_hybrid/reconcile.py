@@ -7,11 +7,12 @@ same news, in any order, any number of times.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from .events import Event, Kind
 from .executors.base import JobStatus
-from .job import Job, State
+from .job import TRANSITIONS, Job, State
 from .spec import Cause, ExitRecord
 
 
@@ -20,21 +21,42 @@ def advance(job: Job, status: JobStatus, *, now: float, lost_after: float) -> Jo
     if job.state.final:
         return job
     if status.exit is not None:
-        return finish(job, status.exit, now=now)
+        return finish(job, _as_wanted(job, status.exit), now=now)
+    if status.state.final:
+        # a place without exit records: its own word is the job's
+        return finish(job, _as_wanted(job, _own_word(status)), now=now)
     if status.missing:
         return _missing(job, status, now=now, lost_after=lost_after)
     changes: dict[str, Any] = {}
     if status.handle is not None and dict(status.handle) != dict(job.handle or {}):
         changes["handle"] = status.handle
     if job.missing_since is not None:
-        changes["missing_since"] = None
-    if status.state is not job.state and not status.state.final:
+        changes.update(missing_since=None, missing_last=None, missing_seen=0)
+    if status.state in TRANSITIONS[job.state]:
         changes["state"] = status.state
     if status.state is State.RUNNING and job.started_at is None:
         changes["started_at"] = now
-    if status.reason != job.reason:
+    if status.reason != job.reason and not job.refused:
         changes["reason"] = status.reason
     return job.evolve(**changes) if changes else job
+
+
+def _own_word(status: JobStatus) -> ExitRecord:
+    known = status.state in (State.COMPLETED, State.FAILED, State.CANCELLED)
+    cause = {State.CANCELLED: Cause.CANCELLED, State.LOST: Cause.LOST}.get(status.state)
+    return ExitRecord(status.state.value if known else "FAILED", cause, status.reason)
+
+
+def _as_wanted(job: Job, record: ExitRecord) -> ExitRecord:
+    """The record in the light of what was asked for here."""
+    if record.state == "COMPLETED":
+        return record
+    if job.refused:
+        return replace(record, state="FAILED", cause=Cause.REFUSED, message=job.refused)
+    if job.wanted is State.CANCELLED and record.cause == Cause.PREEMPTED:
+        # the place ended it because we asked, though the runner could not know that
+        return replace(record, state="CANCELLED", cause=Cause.CANCELLED)
+    return record
 
 
 def finish(job: Job, exit_record: ExitRecord, *, now: float) -> Job:
@@ -56,19 +78,32 @@ def finish(job: Job, exit_record: ExitRecord, *, now: float) -> Job:
         finished_at=finished,
         started_at=finished if started is None else started,
         missing_since=None,
+        missing_last=None,
+        missing_seen=0,
         current="",
     )
 
 
+#: A job is lost after it was looked for so often in vain, over the whole grace period: then one
+#: jump of the clock, or a laptop that slept, does not lose it.
+SIGHTINGS = 4
+
+
 def _missing(job: Job, status: JobStatus, *, now: float, lost_after: float) -> Job:
-    since = job.missing_since
-    # a clock that was set back must not keep a job waiting for ever, nor one set forward lose it
-    # at the first sight: the first sight only notes the time
-    if since is None or since > now:
-        return job.evolve(missing_since=now, reason=status.reason)
-    if now - since < lost_after:
-        return job
     where = f"on {job.spec.target}"
+    if job.refused and not status.started:
+        return finish(job, ExitRecord("FAILED", Cause.REFUSED, job.refused), now=now)
+    since, last = job.missing_since, job.missing_last
+    if since is None or last is None or last > now:
+        return job.evolve(
+            missing_since=now, missing_last=now, missing_seen=1, reason=status.reason or job.reason
+        )
+    if now - last < lost_after / SIGHTINGS:
+        return job
+    if now - since < lost_after or job.missing_seen < SIGHTINGS:
+        return job.evolve(missing_last=now, missing_seen=job.missing_seen + 1)
+    if job.refused:
+        return finish(job, ExitRecord("FAILED", Cause.REFUSED, job.refused), now=now)
     if job.wanted is State.CANCELLED:
         message = f"cancelled; {where} nothing of the job is left"
         return finish(job, ExitRecord("CANCELLED", Cause.CANCELLED, message), now=now)
@@ -88,10 +123,16 @@ def _missing(job: Job, status: JobStatus, *, now: float, lost_after: float) -> J
     )
 
 
-def take_events(job: Job, events: Sequence[Event], offset: int) -> Job:
-    """The job with its progress as of these events, which end at byte ``offset`` of the file."""
+def take_events(job: Job, events: Sequence[tuple[Event, int]]) -> Job:
+    """The job with its progress as of these events, each with the offset at which it ends.
+
+    Events that were counted already, by whichever process, are passed over.
+    """
     changes: dict[str, Any] = {}
-    for event in events:
+    for event, end in events:
+        if end <= job.events_offset:
+            continue
+        changes["events_offset"] = end
         data = event.data
         if event.kind == Kind.STARTED and job.started_at is None:
             # (a clock that is behind ours does not start it before it was asked for)
@@ -107,6 +148,4 @@ def take_events(job: Job, events: Sequence[Event], offset: int) -> Job:
             if data.get("status") == "ok":
                 done = changes.get("cells_done", job.cells_done)
                 changes["cells_done"] = done + 1
-    if offset != job.events_offset:
-        changes["events_offset"] = offset
     return job.evolve(**changes) if changes else job

@@ -95,6 +95,7 @@ class Cause:
     KERNEL_START = "kernel-not-started"
     OUT_OF_MEMORY = "out-of-memory"
     WALL_TIME = "wall-time"
+    PREEMPTED = "preempted"
     DISK_FULL = "disk-full"
     RUNNER_DIED = "runner-died"
     BAD_NOTEBOOK = "bad-notebook"

@@ -51,6 +51,12 @@ def make_bundle(request: Request, config: Hybrid) -> tuple[Bundle, Plan]:
     return bundle, planned
 
 
+def notes(request: Request, planned: Plan) -> tuple[str, ...]:
+    """What the user should know: what was noticed, and what does not travel."""
+    refused = [f"{item.path} does not travel: {item.reason}" for item in planned.refused]
+    return (*request.notes, *planned.notes, *refused)
+
+
 def make_spec(request: Request, target: str, planned: Plan, config: Hybrid) -> JobSpec:
     """The request as what is asked for."""
     return JobSpec(

@@ -8,7 +8,7 @@ import pytest
 from fakes import Fake, a_manager_of, ended, lines, missing, running
 from jobs import a_request
 
-from jupyter_hybrid import following
+from jupyter_hybrid import following, reconcile
 from jupyter_hybrid.errors import PlaceError
 from jupyter_hybrid.events import Event
 from jupyter_hybrid.job import State
@@ -37,13 +37,18 @@ async def test_a_refused_submit_is_a_failed_job_with_the_places_words(
 
 async def test_what_a_failed_submit_made_is_cancelled(fake: Fake, tmp_path: Path) -> None:
     fake.handles = [{"id": 1}, {"id": 1, "run": 2}, PlaceError("the third step failed")]
+    fake.polls = [running(), ended("CANCELLED")]
     manager = a_manager_of(fake)
     with pytest.raises(PlaceError):
         await manager.submit(a_request(tmp_path, "1"))
     (job,) = manager.jobs()
     assert job.handle == {"id": 1, "run": 2}
-    assert fake.calls == ["handle", "handle", "cancel"]
-    assert job.state is State.FAILED
+    assert fake.calls == ["handle", "handle", "cancel", "poll"]
+    # a cancel is a request: until the place confirms it, money may still be running
+    assert not job.state.final
+    await manager.reconcile()
+    job = manager.get(job.id)
+    assert job.state is State.FAILED and "the third step failed" in job.reason
 
 
 async def test_what_cannot_be_cancelled_now_is_cancelled_later(fake: Fake, tmp_path: Path) -> None:
@@ -59,7 +64,7 @@ async def test_what_cannot_be_cancelled_now_is_cancelled_later(fake: Fake, tmp_p
     await another.reconcile()
     assert fake.calls.count("cancel") == 2
     await another.reconcile()
-    assert another.get(job.id).state is State.CANCELLED
+    assert another.get(job.id).state is State.FAILED
 
 
 async def test_every_handle_is_saved_before_the_next_step(fake: Fake, tmp_path: Path) -> None:
@@ -97,12 +102,15 @@ async def test_following_outlives_a_place_that_is_down(fake: Fake, tmp_path: Pat
 async def test_missing_once_is_not_lost(fake: Fake, tmp_path: Path) -> None:
     manager = a_manager_of(fake, lost_after=0.0)
     job = await manager.submit(a_request(tmp_path, "1"))
-    fake.polls = [missing(), running(), missing(), missing()]
+    polls = [missing(), running(), *[missing()] * (reconcile.SIGHTINGS + 1)]
+    fake.polls = [*polls]
     states = []
-    for _ in range(4):
+    for _ in polls:
         await manager.reconcile()
         states.append(manager.get(job.id).state)
-    assert states == [State.PENDING, State.RUNNING, State.RUNNING, State.LOST]
+    assert states[0] is State.PENDING
+    assert set(states[1:-1]) == {State.RUNNING}
+    assert states[-1] is State.LOST
 
 
 async def test_events_that_come_twice_are_told_once(fake: Fake, tmp_path: Path) -> None:

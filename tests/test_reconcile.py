@@ -29,6 +29,12 @@ def advance(job: Job, status: JobStatus, now: float = 100.0) -> Job:
     return reconcile.advance(job, status, now=now, lost_after=10.0)
 
 
+def looked_for(job: Job, status: JobStatus, *times: float) -> Job:
+    for now in times:
+        job = advance(job, status, now=now)
+    return job
+
+
 def test_ids_sort_by_time_and_differ() -> None:
     ids = [new_job_id(now) for now in (1.0, 1.5, 2.0, 1e9, 2e9)]
     assert ids == sorted(ids)
@@ -68,11 +74,11 @@ def test_an_exit_record_ends_the_job_with_its_own_sentence() -> None:
 
 
 def test_a_job_began_when_it_began_and_not_when_somebody_looked() -> None:
-    began = [Event(1, 40.0, Kind.STARTED, {"pid": 1})]
-    job = reconcile.take_events(a_job(), began, 60)
+    began = [(Event(1, 40.0, Kind.STARTED, {"pid": 1}), 60)]
+    job = reconcile.take_events(a_job(), began)
     assert advance(job, JobStatus(state=State.RUNNING), now=100.0).started_at == 40.0
-    behind = [Event(1, 0.5, Kind.STARTED, {"pid": 1})]
-    assert reconcile.take_events(a_job(), behind, 60).started_at == 1.0
+    behind = [(Event(1, 0.5, Kind.STARTED, {"pid": 1}), 60)]
+    assert reconcile.take_events(a_job(), behind).started_at == 1.0
     ended = ExitRecord("CANCELLED", Cause.CANCELLED, "cancelled", seconds=30.0)
     job = advance(
         a_job(state=State.RUNNING, started_at=99.0), JobStatus(state=State.CANCELLED, exit=ended)
@@ -86,10 +92,10 @@ def test_missing_is_lost_only_after_the_grace_period() -> None:
     gone = JobStatus(state=State.RUNNING, missing=True, reason="the process is gone")
     job = advance(job, gone, now=100.0)
     assert (job.state, job.missing_since) == (State.RUNNING, 100.0)
-    assert advance(job, gone, now=105.0) is job
+    assert advance(job, gone, now=101.0) is job
     found = advance(job, JobStatus(state=State.RUNNING), now=106.0)
-    assert (found.state, found.missing_since) == (State.RUNNING, None)
-    lost = advance(job, gone, now=111.0)
+    assert (found.state, found.missing_since, found.missing_seen) == (State.RUNNING, None, 0)
+    lost = looked_for(job, gone, 103.0, 106.0, 109.0, 112.0)
     assert lost.state is State.LOST
     assert "the process is gone" in lost.reason and "kept" in lost.reason
 
@@ -99,13 +105,22 @@ def test_a_clock_that_jumps_back_starts_the_grace_period_again() -> None:
     job = advance(a_job(state=State.RUNNING, handle={"pid": 1}), gone, now=1000.0)
     job = advance(job, gone, now=10.0)
     assert (job.state, job.missing_since) == (State.RUNNING, 10.0)
-    assert advance(job, gone, now=21.0).state is State.LOST
+    assert looked_for(job, gone, 13.0, 16.0, 19.0, 22.0).state is State.LOST
+
+
+def test_a_clock_that_jumps_forward_loses_nothing() -> None:
+    gone = JobStatus(state=State.RUNNING, missing=True)
+    job = advance(a_job(state=State.RUNNING, handle={"pid": 1}), gone, now=100.0)
+    # asleep for eight hours between two looks
+    job = advance(job, gone, now=28_900.0)
+    assert job.state is State.RUNNING
+    assert advance(job, JobStatus(state=State.RUNNING), now=28_901.0).missing_since is None
 
 
 def test_a_submit_that_died_before_anything_existed_failed() -> None:
     gone = JobStatus(state=State.CREATED, missing=True, started=False)
     job = advance(a_job(), gone, now=1.0)
-    job = advance(job, gone, now=12.0)
+    job = looked_for(job, gone, 4.0, 7.0, 10.0, 13.0)
     assert job.state is State.FAILED
     assert job.exit is not None and job.exit.cause == Cause.SUBMIT_INTERRUPTED
     assert "submit it again" in job.reason
@@ -114,8 +129,35 @@ def test_a_submit_that_died_before_anything_existed_failed() -> None:
 def test_a_cancelled_job_that_is_gone_is_cancelled() -> None:
     gone = JobStatus(state=State.RUNNING, missing=True)
     job = a_job(state=State.RUNNING, handle={"pid": 1}, wanted=State.CANCELLED)
-    job = advance(advance(job, gone, now=1.0), gone, now=12.0)
+    job = looked_for(job, gone, 1.0, 4.0, 7.0, 10.0, 13.0)
     assert job.state is State.CANCELLED
+
+
+def test_a_place_without_exit_records_ends_jobs_by_its_own_word() -> None:
+    status = JobStatus(state=State.CANCELLED, reason="taken out of the queue")
+    job = advance(a_job(state=State.PENDING), status)
+    assert (job.state, job.reason) == (State.CANCELLED, "taken out of the queue")
+    assert advance(a_job(), JobStatus(state=State.COMPLETED)).state is State.COMPLETED
+
+
+def test_a_state_that_cannot_follow_is_no_news() -> None:
+    job = a_job(state=State.PENDING, reason="queued")
+    assert advance(job, JobStatus(state=State.CREATED, reason="queued")) is job
+
+
+def test_what_the_place_ended_because_we_asked_is_cancelled() -> None:
+    record = ExitRecord("FAILED", Cause.PREEMPTED, "ended by the place")
+    job = a_job(state=State.RUNNING, wanted=State.CANCELLED)
+    assert advance(job, JobStatus(state=State.FAILED, exit=record)).state is State.CANCELLED
+    assert advance(a_job(), JobStatus(state=State.FAILED, exit=record)).state is State.FAILED
+
+
+def test_a_refused_submit_fails_with_its_own_words() -> None:
+    job = a_job(wanted=State.CANCELLED, refused="no quota", handle={"id": 1})
+    nothing = JobStatus(state=State.CREATED, missing=True, started=False)
+    assert advance(job, nothing).reason == "no quota"
+    ended = JobStatus(state=State.CANCELLED, exit=ExitRecord("CANCELLED"))
+    assert (advance(job, ended).state, advance(job, ended).reason) == (State.FAILED, "no quota")
 
 
 def test_progress_is_counted_from_events() -> None:
@@ -125,9 +167,13 @@ def test_progress_is_counted_from_events() -> None:
         Event(3, 0.0, Kind.CELL_END, {"cell_id": "a", "status": "ok"}),
         Event(4, 0.0, Kind.CELL, {"cell_id": "b", "number": 2, "total": 3, "line": "fit()"}),
     ]
-    job = reconcile.take_events(a_job(), events, 120)
+    lines = [(event, 30 * event.seq) for event in events]
+    new = a_job()
+    job = reconcile.take_events(new, lines)
     assert (job.cells_done, job.cells_total, job.current) == (1, 3, "fit()")
     assert job.events_offset == 120
-    assert reconcile.take_events(job, [], 120) is job
-    failed = [Event(5, 0.0, Kind.CELL_END, {"cell_id": "b", "status": "error"})]
-    assert reconcile.take_events(job, failed, 140).cells_done == 1
+    assert reconcile.take_events(job, []) is job
+    assert reconcile.take_events(job, lines) is job
+    assert reconcile.take_events(reconcile.take_events(new, lines[:2]), lines) == job
+    failed = [(Event(5, 0.0, Kind.CELL_END, {"cell_id": "b", "status": "error"}), 140)]
+    assert reconcile.take_events(job, failed).cells_done == 1

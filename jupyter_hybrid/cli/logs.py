@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-from ..events import Event, parse_events
+from ..events import Event
 from ..job import Job
 from ..manager import Manager
-from ..paths import JobPaths
 from ..progress.plain import PlainProgress
+from ..tailing import Tail
 from .documents import job_document
 from .terminal import Terminal
-
-_EVENTS = JobPaths(Path()).events.name
 
 
 def logs(options: Namespace, terminal: Terminal) -> int:
@@ -58,15 +55,8 @@ async def _events(manager: Manager, job: Job, *, live: bool) -> AsyncIterator[Ev
 
 
 async def _last_number(manager: Manager, job: Job) -> int:
-    executor = manager.executor(job.spec.target)
-    last, offset = 0, 0
-    while chunk := await executor.read(job, _EVENTS, offset):
-        events, used = parse_events(chunk)
-        last = max([last, *(event.seq for event in events)])
-        offset += used
-        if not used:
-            break
-    return last
+    tail = Tail(manager.executor(job.spec.target), job)
+    return max([event.seq async for event, _ in tail.lines()], default=0)
 
 
 def _document(event: Event) -> dict[str, Any]:

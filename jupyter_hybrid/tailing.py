@@ -1,0 +1,113 @@
+"""Read the events of a job as they are appended, wherever its place is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .events import Event, Kind, parse_events
+from .paths import JobPaths
+
+if TYPE_CHECKING:
+    from .executors.base import Executor
+    from .job import Job
+
+_PATHS = JobPaths(Path())
+_EVENTS, _BLOBS = _PATHS.events.name, _PATHS.event_blobs.name
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Tail:
+    """The events of one job, as far as they were read. Nothing is lost where a read fails.
+
+    ``offset`` is where in the file to begin (at a line's beginning), ``after`` the number of the
+    last event that is known already.
+    """
+
+    def __init__(self, executor: Executor, job: Job, *, after: int = 0, offset: int = 0) -> None:
+        self._executor, self._job = executor, job
+        self._seq, self._offset = after, offset
+        #: Read, and not yet a whole line.
+        self._rest = b""
+        self._pending: deque[tuple[Event, int]] = deque()
+        #: True once the runner said that it is about to end.
+        self.ended = False
+
+    async def lines(self) -> AsyncIterator[tuple[Event, int]]:
+        """New events as they stand in the file, each with the offset at which its line ends.
+
+        Raises ``PlaceError`` where the place does not answer; the next call goes on from there.
+        """
+        while True:
+            while self._pending:
+                yield self._pending.popleft()
+            position = self._offset + len(self._rest)
+            chunk = await self._executor.read(self._job, _EVENTS, position)
+            if not chunk:
+                return
+            self._take(chunk)
+
+    async def new(self) -> AsyncIterator[Event]:
+        """New events with their large outputs, each once: a requeued runner may repeat some.
+
+        Raises ``PlaceError`` as ``lines``; an event whose output could not be read comes again.
+        """
+        async for event, end in self.lines():
+            if event.seq <= self._seq:
+                continue
+            try:
+                whole = await self._whole(event)
+            except BaseException:
+                self._pending.appendleft((event, end))
+                raise
+            self._seq = event.seq
+            self.ended = self.ended or event.kind == Kind.FINISHED
+            yield whole
+
+    def _take(self, chunk: bytes) -> None:
+        content = self._rest + chunk
+        start = 0
+        # line by line, so that each event's own end is known
+        while (end := content.find(b"\n", start) + 1) > 0:
+            events, _ = parse_events(content[start:end])
+            self._pending.extend((event, self._offset + end) for event in events)
+            start = end
+        self._offset += start
+        self._rest = content[start:]
+
+    async def _whole(self, event: Event) -> Event:
+        digest = event.data.get("blob")
+        if not isinstance(digest, str):
+            return event
+        content = b""
+        # a name from the place is a path here: nothing but a digest is one
+        if _DIGEST.fullmatch(digest):
+            content = await read_all(self._executor, self._job, f"{_BLOBS}/{digest}")
+        data = {key: value for key, value in event.data.items() if key not in ("blob", "size")}
+        value = _parse_blob(content)
+        data.update({"output": value} if event.kind == Kind.OUTPUT else value)
+        return Event(event.seq, event.time, event.kind, data)
+
+
+async def read_all(executor: Executor, job: Job, name: str) -> bytes:
+    """A whole file of the job."""
+    content = bytearray()
+    while chunk := await executor.read(job, name, len(content)):
+        content += chunk
+    return bytes(content)
+
+
+def _parse_blob(content: bytes) -> dict[str, Any]:
+    """An output, or an update's data and metadata."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        return value
+    text = "[an output of the job could not be read back]"
+    return {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}
