@@ -48,9 +48,10 @@ def job(tmp_path: Path) -> Job:
 
 async def numbers(tail: Tail) -> list[int]:
     found: list[int] = []
-    for _ in range(20):
+    for _ in range(25):
         try:
-            found += [event.seq async for event in tail.new()]
+            async for event in tail.new():
+                found.append(event.seq)
         except PlaceError:
             continue
     return found
