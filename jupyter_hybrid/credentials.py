@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import secrets
 from pathlib import Path
 
 from .errors import StoreError
@@ -35,12 +34,12 @@ def _secret(path: Path) -> bytes:
 
 
 def _make(path: Path) -> bytes:
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    scratch = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_SIZE))
+            file.write(os.urandom(_SIZE))
         try:
             # of several processes at once one wins, and all read what it wrote
             os.link(scratch, path)

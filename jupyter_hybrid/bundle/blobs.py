@@ -14,7 +14,6 @@ import hashlib
 import os
 import stat
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,7 +154,7 @@ class BlobStore:
     @contextmanager
     def _incoming(self, size: int) -> Iterator[tuple[int, str]]:
         """A new file under a name that no reader looks at; it is gone or renamed afterwards."""
-        temporary = f"{self._base}/.incoming/{uuid.uuid4().hex}"
+        temporary = f"{self._base}/.incoming/{os.urandom(16).hex()}"
         with explain_os_errors(self.directory, size):
             try:
                 descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

@@ -6,8 +6,10 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 
+#: (importlib.resources would import zipfile for what is a file)
+_FOLDER = Path(__file__).parent
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
 
@@ -20,13 +22,12 @@ def parse_queries(text: str) -> dict[str, str]:
 @lru_cache(maxsize=1)
 def queries() -> Mapping[str, str]:
     """The queries of ``queries.sql``."""
-    return parse_queries((files(__package__) / "queries.sql").read_text("utf-8"))
+    return parse_queries((_FOLDER / "queries.sql").read_text("utf-8"))
 
 
 def migrations() -> list[list[str]]:
     """The statements that bring the schema from version 0 to 1, from 1 to 2, and so on."""
-    folder = files(__package__) / "migrations"
-    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    scripts = sorted((_FOLDER / "migrations").glob("*.sql"))
     return [parse_statements(script.read_text("utf-8")) for script in scripts]
 
 
