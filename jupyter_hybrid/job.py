@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -13,12 +13,14 @@ from .spec import ExitRecord, JobSpec
 
 #: Crockford's base 32, in lower case: digits and letters that are not mistaken for one another.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+#: Characters at an id's end that tell a user's jobs apart: in names of files, and on the terminal.
+SHORT_ID = 8
 
 
 def new_job_id(now: float | None = None) -> str:
     """26 characters that sort by time: 48 bits of milliseconds, then 80 random bits (as ULIDs)."""
     milliseconds = int((time.time() if now is None else now) * 1000)
-    number = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    number = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 

@@ -16,11 +16,8 @@ from typing import Any
 from .errors import ResultError
 from .executed import executed_notebook
 from .files import file_digest, replacing
-from .job import Job
+from .job import SHORT_ID, Job
 from .paths import JobPaths
-
-#: Characters of the job's id in the names of copies: enough to tell a user's jobs apart.
-SHORT_ID = 8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..results import SHORT_ID
+from ..job import SHORT_ID
 
 if TYPE_CHECKING:
     from ..job import Job

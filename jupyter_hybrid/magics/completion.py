@@ -7,7 +7,7 @@ from typing import Any
 
 from ..api import manager
 from ..errors import HybridError
-from ..results import SHORT_ID
+from ..job import SHORT_ID
 from .options import Parser, cell_parser
 from .verbs import VERBS
 

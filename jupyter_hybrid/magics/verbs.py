@@ -11,9 +11,8 @@ from typing import Any
 from .. import blocking
 from ..api import manager as this_manager
 from ..errors import UsageError
-from ..job import Job
+from ..job import SHORT_ID, Job
 from ..manager import Manager
-from ..results import SHORT_ID
 from ..spec import Resources
 from ..units import format_duration, format_size
 from .options import Parser, cell_parser, help_text
