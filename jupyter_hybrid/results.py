@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -60,10 +61,11 @@ def bring_back(
     paths = JobPaths(directory)
     written: Path | None = None
     if notebook:
-        content = executed_notebook(paths)
-        written = _notebook_path(job, output)
-        content = _with_origin(content, job)
-        _write(written, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+        content = _with_origin(executed_notebook(paths), job)
+        text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        data = text.encode("utf-8", "surrogatepass")
+        written = _notebook_path(job, output, sha256(data).hexdigest())
+        _write(written, data)
     changes = _Changes(job, into or Path(job.base or ".")).bring(paths) if files else {}
     return Fetched(notebook=str(written) if written else None, **changes)
 
@@ -79,7 +81,7 @@ def _with_origin(notebook: dict[str, Any], job: Job) -> dict[str, Any]:
     return {**notebook, "metadata": metadata}
 
 
-def _notebook_path(job: Job, output: Path | None) -> Path:
+def _notebook_path(job: Job, output: Path | None, digest: str) -> Path:
     if output is not None:
         if job.spec.notebook_path and _same(output, Path(job.spec.notebook_path)):
             raise ResultError(
@@ -89,7 +91,18 @@ def _notebook_path(job: Job, output: Path | None) -> Path:
         return output
     source = Path(job.spec.notebook_path or Path(job.base or ".") / f"{job.spec.name}.ipynb")
     stem = source.stem.replace("/", "-") or "notebook"
-    return source.with_name(f"{stem}.{job.id[-SHORT_ID:]}.ipynb")
+    return free_path(source.with_name(f"{stem}.{job.id[-SHORT_ID:]}.ipynb"), digest)
+
+
+def free_path(path: Path, digest: str) -> Path:
+    """The path, or one like it with a number, at which no other content (sha256) is lost."""
+    number, candidate = 1, path
+    while candidate.is_symlink() or candidate.exists():
+        if candidate.is_file() and not candidate.is_symlink() and file_digest(candidate) == digest:
+            break
+        number += 1
+        candidate = path.with_name(f"{path.stem}.{number}{path.suffix}")
+    return candidate
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -138,11 +151,12 @@ class _Changes:
             return
         if target.exists() or target.is_symlink():
             here = file_digest(target) if target.is_file() else None
-            if here is not None and here == file_digest(source):
+            digest = file_digest(source)
+            if here is not None and here == digest:
                 self._unchanged += 1
                 return
             if self._changed_here(target, here, sent):
-                beside = _beside(target, self._job.id)
+                beside = free_path(_beside(target, self._job.id), digest)
                 _copy(source, beside)
                 self._conflicts.append((str(target), str(beside)))
                 return
@@ -155,7 +169,9 @@ class _Changes:
         if sent is not None:
             return here != sent
         # never sent: what is older than the submit is what a local execution would overwrite too
-        return target.stat().st_mtime >= self._job.created_at
+        # (unpacked archives keep old mtimes; ctime tells when the file came here)
+        status = target.stat()
+        return max(status.st_mtime, status.st_ctime) >= self._job.created_at
 
 
 def _sent(paths: JobPaths) -> Mapping[str, str]:
@@ -197,10 +213,10 @@ def _beside(target: Path, job_id: str) -> Path:
     return target.with_name(f"{target.stem}.{job_id[-SHORT_ID:]}{target.suffix}")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, data: bytes) -> None:
     try:
         with replacing(path) as file:
-            file.write(text.encode("utf-8", "surrogatepass"))
+            file.write(data)
     except OSError as error:
         raise ResultError(
             f"{path} cannot be written: {error.strerror}; name another file with --output"

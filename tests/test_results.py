@@ -115,6 +115,32 @@ def test_an_older_product_is_replaced_as_by_a_local_execution(place: Place) -> N
     assert (place.base / "out.csv").read_text() == "today's"
 
 
+def test_a_file_that_came_here_since_with_an_old_date_is_kept(place: Place) -> None:
+    place.write("out.csv", "the job's")
+    (place.base / "out.csv").write_text("unpacked")
+    os.utime(place.base / "out.csv", (1, 1))
+    fetched = place.fetch(job=place.job(created_at=1000.0))
+    assert (place.base / "out.csv").read_text() == "unpacked"
+    assert len(fetched.conflicts) == 1
+
+
+def test_a_result_that_was_edited_here_is_kept_by_another_fetch(place: Place) -> None:
+    (place.base / "out.csv").write_text("mine")
+    place.write("out.csv", "the job's")
+    job = place.job(created_at=1.0)
+    first = place.fetch(job=job)
+    again = place.fetch(job=job)
+    assert (again.notebook, again.conflicts) == (first.notebook, first.conflicts)
+    for edited in (first.notebook, first.conflicts[0][1]):
+        Path(edited).write_text("annotated")
+    third = place.fetch(job=job)
+    assert (
+        Path(first.notebook).read_text() == Path(first.conflicts[0][1]).read_text() == "annotated"
+    )
+    assert third.notebook == first.notebook.replace(".ipynb", ".2.ipynb")
+    assert Path(third.conflicts[0][1]).read_text() == "the job's"
+
+
 def test_fetching_twice_changes_nothing(place: Place) -> None:
     place.write("out.csv", "x")
     job = place.job()

@@ -142,6 +142,25 @@ def test_a_damaged_store_is_moved_aside_and_made_again(
     assert len(list(store.path.parent.glob("jobs.sqlite.broken-*"))) == 1
 
 
+def test_damage_in_the_middle_is_found_in_use_and_mended(store: Store) -> None:
+    jobs = [store.add(a_job(reason="x" * 3000)) for _ in range(20)]
+    content = bytearray(store.path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    store.path.write_bytes(bytes(content))
+    with pytest.raises(StoreError, match="made again; try again"):
+        for _ in range(3):
+            store.jobs()
+            store.save(jobs[0].evolve(reason="y"))
+    assert {job.id for job in store.jobs()} == {job.id for job in jobs}
+
+
+def test_an_empty_name_is_no_job(store: Store) -> None:
+    store.add(a_job())
+    for name in ("", "  "):
+        with pytest.raises(UsageError, match="is empty"):
+            store.find(name)
+
+
 def test_the_store_is_private(store: Store) -> None:
     store.add(a_job())
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600

@@ -6,6 +6,7 @@ Every use opens the file anew (0.2 ms), so threads, forks and a file deleted mea
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import sqlite3
@@ -55,20 +56,42 @@ class Database:
         try:
             return self._connect()
         except sqlite3.DatabaseError as error:
-            if not any(word in str(error) for word in _BROKEN):
+            if not _is_broken(error):
                 raise
-            aside = self.path.with_name(f"{self.path.name}.broken-{time.time():.0f}")
-            self.path.rename(aside)
-            log.warning(
-                "the store %s is damaged (%s); it was moved to %s and made again from the jobs' "
-                "own records", self.path, error, aside,
-            )  # fmt: skip
+            self._set_aside(error)
             return self._connect()
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        """Move a damaged store away, once, whoever else has seen the damage; nothing is deleted."""
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._is_sound():
+                return
+            aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
+            self.path.rename(aside)
+            # the journal of the damaged file must not be played back into the new one
+            journal = self.path.with_name(f"{self.path.name}-journal")
+            if journal.exists():
+                journal.rename(aside.with_name(f"{aside.name}-journal"))
+            self._connect().close()
+        log.warning(
+            "the store %s is damaged (%s); it was moved to %s and made again from the jobs' "
+            "own records", self.path, error, aside,
+        )  # fmt: skip
+
+    def _is_sound(self) -> bool:
+        try:
+            with closing(self._connect()) as connection:
+                return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        except sqlite3.DatabaseError as error:
+            return not _is_broken(error)
 
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # the mode must be right from the file's first moment
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        if not self.path.exists():
+            # the mode must be right from the file's first moment. (Never touched again by hand: to
+            # close a file drops the locks that this process, that is SQLite, has on it.)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None)
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -103,6 +126,13 @@ class Database:
             yield
         except sqlite3.IntegrityError:
             raise
+        except sqlite3.DatabaseError as error:
+            if not _is_broken(error):
+                raise StoreError(f"the store {self.path}: {_advice(str(error))}") from error
+            self._set_aside(error)
+            raise StoreError(
+                f"the store {self.path} was damaged ({error}) and has been made again; try again"
+            ) from error
         except sqlite3.Error as error:
             raise StoreError(f"the store {self.path}: {_advice(str(error))}") from error
         except OSError as error:
@@ -110,6 +140,10 @@ class Database:
             raise StoreError(
                 f"the store {self.path} cannot be opened: {_advice(reason)}"
             ) from error
+
+
+def _is_broken(error: sqlite3.DatabaseError) -> bool:
+    return any(word in str(error) for word in _BROKEN)
 
 
 def _advice(reason: str) -> str:

@@ -73,6 +73,9 @@ class Store:
         Raises ``UnknownJob``, or ``UsageError`` where several ids do.
         """
         name = name.strip().lower()
+        if not name:
+            # an unset variable of a shell script must not mean "the only job there is"
+            raise UsageError("the name of the job is empty; write an id, or 'last'")
         with self._database.reading() as connection:
 
             def ask(query: str, **values: str) -> list[str]:
@@ -85,7 +88,7 @@ class Store:
             newest = connection.execute(queries()["similar_jobs"]).fetchall()
         if len(found) == 1:
             return self.get(found[0])
-        if found and name:
+        if found:
             names = " and ".join(found)
             raise UsageError(f"several jobs {how} with {name!r}: {names}; write more of the id")
         known = ", ".join(row[0] for row in newest)

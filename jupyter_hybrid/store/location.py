@@ -33,10 +33,10 @@ def default_directory() -> Path:
             f"{error}. Jobs are kept in {fallback} until then, which may not outlive a reboot",
             stacklevel=2,
         )
-        return _made(fallback)
+        return _made(fallback, shared=True)
 
 
-def _made(directory: Path) -> Path:
+def _made(directory: Path, *, shared: bool = False) -> Path:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = directory.lstat()
@@ -44,11 +44,18 @@ def _made(directory: Path) -> Path:
         raise StoreError(
             f"{directory} cannot be made ({error.strerror}); set {VARIABLE} to a directory of yours"
         ) from error
-    if not stat.S_ISDIR(status.st_mode) and not directory.is_dir():
+    if stat.S_ISLNK(status.st_mode) and shared:
+        raise StoreError(f"{directory} is a link, which somebody else may have made; remove it")
+    if not directory.is_dir():
         raise StoreError(f"{directory} is not a directory; set {VARIABLE} to one of yours")
     # in a directory that others can write, somebody may have been here first
     if directory.stat().st_uid != os.getuid():
         raise StoreError(f"{directory} belongs to somebody else; set {VARIABLE} to one of yours")
+    if directory.stat().st_mode & 0o022:
+        raise StoreError(
+            f"others may write to {directory}, and so could speak for your jobs; "
+            f"run chmod go-w on it, or set {VARIABLE} to another directory"
+        )
     if not os.access(directory, os.W_OK | os.X_OK):
         raise StoreError(f"{directory} cannot be written; set {VARIABLE} to a directory of yours")
     return directory
