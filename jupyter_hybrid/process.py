@@ -207,11 +207,28 @@ def kill_tree(handle: ProcessHandle, mark: str = "") -> list[int]:
     return sorted(killed)
 
 
-def _members(root: ProcessHandle, mark: str) -> list[ProcessHandle]:
-    stats = {}
+def marked(mark: str) -> list[ProcessHandle]:
+    """Living processes whose environment has this entry (``NAME=value``), whoever started them."""
+    stats = _stats()
+    this_boot = boot_id()
+    return [
+        ProcessHandle(pid, stats[pid].started_ticks, this_boot)
+        for pid, same in _marks(stats, mark).items()
+        if same
+    ]
+
+
+def _stats() -> dict[int, ProcessStat]:
+    """All processes that live."""
+    found = {}
     for entry in _PROC.iterdir() if _PROC.is_dir() else ():
         if entry.name.isdigit() and (stat := read_stat(int(entry.name))) and stat.state not in "ZX":
-            stats[int(entry.name)] = stat
+            found[int(entry.name)] = stat
+    return found
+
+
+def _members(root: ProcessHandle, mark: str) -> list[ProcessHandle]:
+    stats = _stats()
     if not stats:
         return [root] if is_running(root) else []
     # the root's own number counts only while it is the root's: a session keeps its leader's pid
