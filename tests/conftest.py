@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_hybrid.executors.local import MARK
+from jupyter_hybrid.executors.local_directory import MARK
 
 #: ``requirements``: the marker ``needs``, and the list of what could not run
 pytest_plugins = ["pytester", "requirements"]

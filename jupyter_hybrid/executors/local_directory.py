@@ -1,0 +1,225 @@
+"""The directory of a job on this machine: what it says of the job, and who may start it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import PlaceError
+from ..files import replacing
+from ..job import Job, State
+from ..paths import JobPaths
+from ..process import ProcessHandle, is_running, marked
+from ..spec import Cause, ExitRecord
+from .base import JobStatus
+
+#: Environment variable that marks a job's processes.
+MARK = "JUPYTER_HYBRID_JOB"
+#: Seconds without a sign from a job of another machine, after which it is missing.
+SILENT_AFTER = 60.0
+#: Bytes that one ``read`` returns at most.
+CHUNK = 1 << 22
+#: Who was started, as its maker noted it.
+SPAWNED = "spawned.json"
+_LOCK = "submit.lock"
+
+
+def read_behind(path: Path, offset: int) -> bytes:
+    """What is behind ``offset`` in the file; nothing where there is none. Raises ``PlaceError``."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(CHUNK)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise PlaceError(f"{path} cannot be read: {error.strerror}", transient=True) from error
+
+
+def remove_directory(directory: Path) -> None:
+    """Remove the directory with all that is in it, or raise ``PlaceError``."""
+    for folder, names, _ in os.walk(directory):
+        # the job may have taken permissions away, its own included; before a folder is looked into
+        for path in (Path(folder), *(Path(folder, name) for name in names)):
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():
+        raise PlaceError(f"{directory} cannot be removed completely; remove it by hand")
+
+
+def status_of(job: Job, paths: JobPaths) -> JobStatus | None:
+    """What is known of the job; None where that is no news."""
+    ended = _exit(paths)
+    if ended is not None:
+        return JobStatus(state=State(ended.state), exit=ended)
+    claim = claimed(paths)
+    process = claim or spawned(paths) or handled(job)
+    handle = {"directory": str(paths.directory), **process.to_json()} if process else None
+    if (elsewhere := _elsewhere(paths)) is not None:
+        return _heard_of(paths, elsewhere)
+    if process is not None and is_running(process):
+        if not paths.directory.is_dir():
+            return JobStatus(state=State.RUNNING, reason=_gone(paths), handle=handle)
+        state = State.RUNNING if claim else State.PENDING
+        return JobStatus(state=state, reason="" if claim else "starting", handle=handle)
+    if process is not None and marked(f"{MARK}={job.id}"):
+        # its supervisor was killed; what it has started saves, and ends by itself
+        return JobStatus(state=State.RUNNING, reason="its supervisor is gone", handle=handle)
+    # it may have written its exit record between our two looks
+    ended = _exit(paths)
+    cancelled = paths.cancel.exists() or job.wanted is State.CANCELLED
+    if ended is None and process is not None and cancelled:
+        ended = ExitRecord("CANCELLED", Cause.CANCELLED, "cancelled; it left no other word")
+    if ended is not None:
+        return JobStatus(state=State(ended.state), exit=ended, handle=handle)
+    if process is None and _is_locked(paths.directory):
+        # a submit that takes its time
+        return None
+    if process is None:
+        reason = "nothing of the job was started"
+        return JobStatus(state=State.CREATED, missing=True, started=False, reason=reason)
+    return JobStatus(state=State.RUNNING, missing=True, reason=_last_words(paths), handle=handle)
+
+
+def origin() -> dict[str, str]:
+    """The machine, and the part of its processes that are seen from here."""
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return {"host": socket.gethostname(), "pid_namespace": namespace}
+
+
+def _elsewhere(paths: JobPaths) -> str | None:
+    """The machine that the job runs on, where its processes cannot be seen from here."""
+    here = origin()
+    for record in (_read(paths.directory / SPAWNED), _read(paths.claim)):
+        for key, value in here.items():
+            if record and record.get(key) not in (None, value):
+                return str(record.get("host") or "another machine")
+    return None
+
+
+def _heard_of(paths: JobPaths, machine: str) -> JobStatus | None:
+    """A job whose directory is shared with another machine: its supervisor touches its claim."""
+    clock = paths.directory / ".clock"
+    try:
+        # the file system's own time: the two machines' clocks need not agree
+        clock.touch()
+        silent = clock.stat().st_mtime - paths.claim.stat().st_mtime
+    except OSError:
+        return None
+    if silent < SILENT_AFTER:
+        return JobStatus(state=State.RUNNING)
+    reason = f"nothing was heard for {silent:.0f} seconds of {machine}, where the job runs"
+    return JobStatus(state=State.RUNNING, missing=True, reason=reason)
+
+
+def _gone(paths: JobPaths) -> str:
+    return f"its directory {paths.directory} was removed, and its results are lost"
+
+
+def _last_words(paths: JobPaths) -> str:
+    """Why a runner is gone, as far as its log tells."""
+    if not paths.directory.is_dir():
+        return f"the job ended after {_gone(paths)}"
+    try:
+        lines = paths.log.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        lines = []
+    said = f" (its last words: {lines[-1][:200]})" if lines else ""
+    return f"the job's process is gone, by a kill -9 or a reboot of this machine{said}"
+
+
+def _exit(paths: JobPaths) -> ExitRecord | None:
+    record = _read(paths.exit)
+    try:
+        found = ExitRecord.from_json(record) if record else None
+        return found if found is not None and State(found.state).final else None
+    except (TypeError, ValueError):
+        # the job can write there as well; what is no record ends nothing
+        return None
+
+
+def claimed(paths: JobPaths) -> ProcessHandle | None:
+    """Who runs the job, by its own word."""
+    record = _read(paths.claim)
+    return ProcessHandle.from_json(record) if record and "pid" in record else None
+
+
+def spawned(paths: JobPaths) -> ProcessHandle | None:
+    """Who was started to run the job, by its maker's word."""
+    record = _read(paths.directory / SPAWNED)
+    return ProcessHandle.from_json(record) if record else None
+
+
+def handled(job: Job) -> ProcessHandle | None:
+    """What the store remembers, for a directory that is gone."""
+    return ProcessHandle.from_json(job.handle) if job.handle and "pid" in job.handle else None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write JSON, private, by rename."""
+    with replacing(path, 0o600) as file:
+        file.write(json.dumps(record).encode("ascii"))
+
+
+def unwritable(directory: Path, error: OSError) -> PlaceError:
+    """The error's words, and what to do."""
+    return PlaceError(
+        f"{directory} cannot be written: {error.strerror or error}; make room on its disk, or name "
+        "another directory with JUPYTER_HYBRID_DIR"
+    )
+
+
+@asynccontextmanager
+async def locked(directory: Path) -> AsyncIterator[None]:
+    """Of several submitters of one job, one at a time; a dead one holds nothing."""
+    try:
+        file = (directory / _LOCK).open("w")
+    except OSError as error:
+        raise unwritable(directory, error) from error
+    with file:
+        deadline = time.monotonic() + 30.0
+        while not _try_lock(file):
+            if time.monotonic() > deadline:
+                raise PlaceError(
+                    f"another process has been submitting the job in {directory} for 30 "
+                    "seconds; end it, or try again"
+                )
+            await asyncio.sleep(0.01)
+        yield
+
+
+def _is_locked(directory: Path) -> bool:
+    try:
+        with (directory / _LOCK).open("r+") as file:
+            return not _try_lock(file)
+    except OSError:
+        return False
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
