@@ -22,6 +22,12 @@ def job_key(directory: Path, job_id: str) -> bytes:
 
 
 def _secret(path: Path) -> bytes:
+    if path.parent.is_dir() and path.parent.stat().st_mode & 0o022:
+        # whoever can replace the secret can have anything unpickled here
+        raise StoreError(
+            f"others may write to {path.parent}, and so could speak for your jobs; "
+            f"run 'chmod go-w {path.parent}'"
+        )
     try:
         secret = path.read_bytes()
     except FileNotFoundError:

@@ -60,7 +60,7 @@ async def examine() -> list[Finding]:
         config = load_config()
     except HybridError as error:
         return [*findings, Finding("configuration", False, str(error), "mend the file it names")]
-    directory = Path(config.directory)
+    directory = config.home
     findings += [*_directory(directory), _blobs(directory)]
     findings.append(_guarded("store", lambda: _store(directory)))
     findings += await asyncio.gather(*(_target(config, name) for name in config.target_options()))

@@ -58,7 +58,7 @@ class Manager:
     def default(cls) -> Manager:
         """The manager over this user's configuration and store."""
         config = load_config()
-        return cls(config, Store.open(Path(config.directory)))
+        return cls(config, Store.open(config.home))
 
     # -- places ---------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class Manager:
             created_at=time.time(),
         )
         job = self.store.add(job)
-        key = job_key(Path(self.config.directory), job_id)
+        key = job_key(self.config.home, job_id)
         try:
             async for handle in executor.submit(job, replace(bundle, key=key)):
                 job = self._update(job, _with_handle(handle))
@@ -343,14 +343,14 @@ class Manager:
         """Where an ended job's variables are, and the key that vouches for them."""
         job = self.get(job_id)
         directory = await self._result_directory(job)
-        return JobPaths(directory).outputs, job_key(Path(self.config.directory), job.id)
+        return JobPaths(directory).outputs, job_key(self.config.home, job.id)
 
     async def _result_directory(self, job: Job) -> Path:
         if not job.state.final:
             raise UsageError(
                 f"job {job.id} is {job.state.value}; its results come when it has ended"
             )
-        local = job_directory(Path(self.config.directory), job.id)
+        local = job_directory(self.config.home, job.id)
         return await self.executor(job.spec.target).fetch(job, local)
 
     def _record_fetch(self, job: Job, fetched: Fetched) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import fields
+from getpass import getuser
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def test_the_users_file_wins_over_the_sites(tmp_path: Path) -> None:
     config = load_config([str(user), str(site)])
     assert (config.grace, config.default_target) == (5.0, "dgx")
     target = config.target("dgx")
-    assert target.root == Path("/scratch")
+    # one directory for several users: a private one below it for each
+    assert target.root == Path("/scratch") / getuser()
     assert target.options == {"price": 2}
 
 
@@ -65,3 +67,12 @@ def test_traitlets_is_left_alone_where_there_is_no_file(tmp_path: Path) -> None:
         f"load_config([{str(tmp_path)!r}]); assert 'traitlets' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_relative_directories_do_not_depend_on_who_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "jupyter_hybrid_config.py").write_text("c.Hybrid.directory = '~/jobs'\n")
+    config = load_config([str(tmp_path)])
+    assert config.home == config.target().root == tmp_path / "jobs"

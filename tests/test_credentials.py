@@ -38,3 +38,10 @@ def test_a_damaged_secret_is_named(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"short")
     with pytest.raises(StoreError, match="damaged; remove it"):
         job_key(tmp_path, "job")
+
+
+def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    job_key(tmp_path, "job")
+    tmp_path.chmod(0o770)
+    with pytest.raises(StoreError, match=r"others may write.*chmod go-w"):
+        job_key(tmp_path, "job")

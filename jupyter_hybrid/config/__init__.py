@@ -44,6 +44,11 @@ class Hybrid:
     #: Seconds after which a job that its place does not know is called lost.
     lost_after: float = 10.0
 
+    @property
+    def home(self) -> Path:
+        """``directory`` as an absolute path, the same for whoever reads it from wherever."""
+        return Path(self.directory).expanduser().absolute()
+
     def target(self, name: str | None = None) -> TargetConfig:
         """The named target's configuration; raises ``UnknownTarget``."""
         name = name or self.default_target
@@ -58,8 +63,15 @@ class Hybrid:
                 f"the target {name!r} names no executor; "
                 f"add c.Hybrid.targets[{name!r}]['executor'], for example 'local'"
             )
-        root = Path(options.pop("root", None) or self.directory).expanduser()
-        return TargetConfig(name=name, executor=executor, root=root, options=options)
+        root = self.home
+        if named := options.pop("root", None):
+            from getpass import getuser
+
+            # a directory for several users has one below it for each, private to them
+            root = Path(named).expanduser().absolute() / getuser()
+        return TargetConfig(
+            name=name, executor=executor, root=root, home=self.home, options=options
+        )
 
     def target_options(self) -> dict[str, dict[str, Any]]:
         """All targets; ``local`` is there without being configured."""

@@ -75,6 +75,8 @@ class TargetConfig:
     executor: str
     #: Directory at the place that is ours: ``blobs/`` and ``jobs/`` are below it.
     root: Path
+    #: Directory here with the blobs that bundles name; None where that is the root itself.
+    home: Path | None = None
     #: The executor's own options.
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -119,7 +119,7 @@ class LocalExecutor(Executor):
         resources = job.spec.resources
         argv = [str(self.target.options.get("python") or sys.executable), "-m"]
         argv += ["jupyter_hybrid.runner", str(paths.directory)]
-        argv += ["--blobs", str(blob_directory(self.target.root))]
+        argv += ["--blobs", str(blob_directory(self.target.home or self.target.root))]
         if resources.time is not None:
             argv += ["--time", str(resources.time)]
         if resources.mem is not None:

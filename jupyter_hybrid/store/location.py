@@ -51,11 +51,6 @@ def _made(directory: Path, *, shared: bool = False) -> Path:
     # in a directory that others can write, somebody may have been here first
     if directory.stat().st_uid != os.getuid():
         raise StoreError(f"{directory} belongs to somebody else; set {VARIABLE} to one of yours")
-    if directory.stat().st_mode & 0o022:
-        raise StoreError(
-            f"others may write to {directory}, and so could speak for your jobs; "
-            f"run chmod go-w on it, or set {VARIABLE} to another directory"
-        )
     if not os.access(directory, os.W_OK | os.X_OK):
         raise StoreError(f"{directory} cannot be written; set {VARIABLE} to a directory of yours")
     return directory
