@@ -12,6 +12,10 @@ import pytest
 
 from jupyter_hybrid.executors.local_directory import MARK
 
+# settings of one person's shell, which would hide what users see
+for _name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(_name, None)
+
 #: ``requirements``: the marker ``needs``, and the list of what could not run
 pytest_plugins = ["pytester", "requirements"]
 
