@@ -34,6 +34,8 @@ from .processes import (
 CALM, ALERT = 0.2, 0.05
 #: Seconds between two looks for the cancel file, which may come over a shared directory.
 CANCEL_INTERVAL = 0.5
+#: Seconds between two signs of life.
+SIGN_INTERVAL = 5.0
 #: Seconds that a runner gets beyond the grace period before it is killed.
 SLACK = 2.0
 
@@ -120,7 +122,7 @@ class Supervisor:
         self._paths, self._child, self._control, self._limits = paths, child, control, limits
         self._began = time.monotonic()
         self._kill_at: Optional[float] = None
-        self._next_memory = self._next_cancel = 0.0
+        self._next_memory = self._next_cancel = self._next_sign = 0.0
         self._status: Optional[int] = None
         self._terminated = False
         self._wakeup, write = os.pipe()
@@ -174,6 +176,7 @@ class Supervisor:
         if now >= self._next_cancel:
             self._next_cancel = now + CANCEL_INTERVAL
             self._terminated = self._terminated or self._paths.cancel.exists()
+            self._show_life(now)
         if self._kill_at is not None:
             if now >= self._kill_at:
                 kill_descendants(os.getpid(), seconds=5.0)
@@ -183,6 +186,15 @@ class Supervisor:
             self._terminate(now)
         elif self._terminated:
             self._terminate(now)
+
+    def _show_life(self, now: float) -> None:
+        """Touch the claim: other machines that share the directory see nothing else of us."""
+        if now >= self._next_sign:
+            self._next_sign = now + SIGN_INTERVAL
+            try:
+                os.utime(self._paths.claim)
+            except OSError:
+                pass
 
     def _terminate(self, now: float) -> None:
         self._kill_at = now + self._limits.grace + SLACK
