@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping
 
-from ..paths import blob_path
 from .layout import Layout, stamp
 
 #: Directories that nobody wants back: made by the way, or (``.hybrid``) of our own making.
@@ -44,7 +43,8 @@ def find_changes(work: Path, layout: Layout, sent: Mapping[str, Any]) -> Dict[st
         except OSError:
             continue
         before = layout.stamps.get(relative)
-        if before is not None and before == stamp(status):
+        # equal, or left by an earlier attempt and never laid out by this one
+        if stamp(status) == before or (before is None and relative in sent):
             continue
         record = {
             "path": relative,
@@ -53,28 +53,11 @@ def find_changes(work: Path, layout: Layout, sent: Mapping[str, Any]) -> Dict[st
             "new": before is None,
         }
         files.append(record)
-    expected = [p for p in (*layout.stamps, *layout.links, *sent) if not p.startswith(".hybrid/")]
+    # of what was sent, that which nobody laid out was deleted by nobody
+    expected = [p for p in (*layout.stamps, *layout.links) if not p.startswith(".hybrid/")]
     deleted = [p for p in dict.fromkeys(expected) if p not in seen and not _exists(work, p)]
     return {"files": files, "deleted": deleted}
 
 
 def _exists(work: Path, relative: str) -> bool:
     return os.path.lexists(f"{work}/{relative}")
-
-
-def spoilt_blobs(work: Path, layout: Layout, blobs: Path) -> List[Path]:
-    """Blobs that a job wrote into through its hard link, past the guard in the kernel.
-
-    Only root can, by a program that is not Python. Such a blob must not be used again.
-    """
-    spoilt = []
-    for relative, (_, digest) in layout.linked.items():
-        before = layout.stamps[relative]
-        blob = blob_path(blobs, digest)
-        try:
-            now = stamp(blob.stat())
-        except OSError:
-            continue
-        if now[2] == before[2] and now[:2] != before[:2]:
-            spoilt.append(blob)
-    return spoilt

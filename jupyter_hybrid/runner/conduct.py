@@ -40,6 +40,7 @@ class Runner:
         self._cwd = paths.work
         self._kernel: Any = None
         self._started: Any = None
+        self._files: Any = None
         self._start_error: Optional[HybridError] = None
         self._env: Dict[str, str] = {}
         self._log = LogTail()
@@ -75,10 +76,11 @@ class Runner:
         session = Session(self._paths, self._control)
         session.watch_signals()
         session.kernel = self._started
-        finish = Finish(session, self._blobs)
+        finish = Finish(session)
         doing = "preparing the job"
         try:
             self._prepare(session, finish)
+            self._load(session)
             doing = "executing the notebook"
             self._execute(session)
             record = completed()
@@ -91,6 +93,8 @@ class Runner:
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()
             record = failed(*_translate(error, doing))
+        if self._files is not None:
+            self._files.stop()
         finish.write(record)
 
     def _prepare(self, session: Any, finish: Any) -> None:
@@ -98,7 +102,7 @@ class Runner:
         from ..spec import Cause, JobSpec
         from .endings import Ending, failed
         from .guest import bootstrap_code
-        from .layout import lay_out
+        from .layout import LayingOut
 
         session.spec = JobSpec.from_json(json.loads(self._paths.spec.read_bytes()))
         session.emitter.emit(
@@ -116,10 +120,13 @@ class Runner:
         self._read(session)
         is_python = _is_python(self._kernel)
         finish.sent = self._manifest()
-        finish.layout = lay_out(finish.sent, self._paths.work, self._blobs, may_link=is_python)
+        self._files = LayingOut(finish.sent, self._paths.work, self._blobs)
+        finish.layout = self._files.layout
         if is_python:
             imports, journal = session.spec.import_paths, self._control.journal
-            session.bootstrap = bootstrap_code(self._paths, finish.layout, imports, journal)
+            session.bootstrap = bootstrap_code(self._paths, imports, journal)
+        else:
+            self._await_files(session)
         if self._started is None and self._kernel.provisioner is None:
             session.kernel = self._started = self._start()
         session.kernel_log, session.kernel_cwd = self._log, self._cwd
@@ -142,11 +149,20 @@ class Runner:
             raise BundleError(f"files.json is not a file manifest: {error}") from error
         return data if isinstance(data, dict) else {}
 
-    def _execute(self, session: Any) -> None:
+    def _load(self, session: Any) -> None:
         from .imports import load_papermill
 
         load_papermill()
         session.check()
+        from . import engine  # noqa: F401 - what it imports takes as long as many files
+
+        self._await_files(session)
+
+    def _await_files(self, session: Any) -> None:
+        self._files.wait(lambda: session.stopping is None)
+        session.check()
+
+    def _execute(self, session: Any) -> None:
         from .engine import execute
 
         execute(self.document, session)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from pathlib import Path
 from typing import Any, Callable, Mapping
 
 from ..events import Kind
 from ..spec import ExitRecord
-from .changes import find_changes, spoilt_blobs
+from .changes import find_changes
 from .documents import write_bytes, write_document
-from .emit import remove
 from .endings import write_exit
 from .layout import Layout
 from .session import Session
@@ -21,8 +19,8 @@ from .session import Session
 class Finish:
     """Writes results, then the exit record."""
 
-    def __init__(self, session: Session, blobs: Path) -> None:
-        self._session, self._blobs = session, blobs
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self.layout = Layout()
         self.sent: Mapping[str, Any] = {}
 
@@ -81,9 +79,3 @@ class Finish:
         sent = {entry["path"]: entry for entry in self.sent.get("files", ())}
         changes = find_changes(paths.work, self.layout, sent)
         write_bytes(paths.changes, json.dumps(changes).encode("ascii"))
-        for blob in spoilt_blobs(paths.work, self.layout, self._blobs):
-            remove(blob)
-            self._session.note(
-                f"A program wrote into the input {blob.name[:12]} past the guard for shared "
-                "inputs; later jobs get a fresh copy."
-            )

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from ..paths import JobPaths
 from .journal import RING, Journal
-from .layout import Layout, safe_path
+from .layout import safe_path
 
 #: Seconds after which printed text leaves a Python kernel.
 FLUSH_INTERVAL = 0.02
@@ -36,20 +36,15 @@ def _own_modules(work: Path, import_paths: Sequence[str]) -> List[str]:
     return [str(work if path == "." else work / safe_path(path)) for path in import_paths]
 
 
-def bootstrap_code(
-    paths: JobPaths, layout: Layout, import_paths: Sequence[str], journal: Optional[Journal]
-) -> str:
+def bootstrap_code(paths: JobPaths, import_paths: Sequence[str], journal: Optional[Journal]) -> str:
     """The code that prepares a Python kernel, as one expression without a trace.
 
     ``import_paths`` are the directories of the user's own modules, relative to the work directory;
     raises ``BundleError`` for one that is not below it.
     """
-    inodes = [[layout.stamps[path][2], mode] for path, (mode, _) in layout.linked.items()]
     settings: Dict[str, Any] = {
         "paths": [*_own_modules(paths.work, import_paths), str(guest_directory(paths))],
         "flush_interval": FLUSH_INTERVAL,
-        "device": paths.work.stat().st_dev if inodes else 0,
-        "inodes": inodes,
         "journal": [journal.descriptor, RING] if journal is not None else None,
     }
     file = Path(__file__).with_name("bootstrap.py")
