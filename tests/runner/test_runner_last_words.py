@@ -68,7 +68,8 @@ def test_a_runner_that_dies_as_well(make: Make, tmp_path: Path) -> None:
 
 def test_what_forked_children_print_is_counted(make: Make) -> None:
     job = make(
-        "import os\nprint('parent')\npid = os.fork()\n"
+        # (what is still in ipykernel's buffer, a fork copies: it would be sent twice)
+        "import os\nprint('parent', flush=True)\npid = os.fork()\n"
         "if pid == 0:\n    print('child')\n    os._exit(0)\n"
         "os.waitpid(pid, 0)\nprint('again')\nos._exit(3)"
     )
