@@ -53,6 +53,8 @@ class Manager:
         self._paces: dict[str, Pace] = {}
         #: Monotonic times of the last cancel sent, by job id.
         self._cancel_sent: dict[str, float] = {}
+        #: Jobs of which the store has kept no news, which is said once.
+        self._unkept: set[str] = set()
 
     @classmethod
     def default(cls) -> Manager:
@@ -137,7 +139,7 @@ class Manager:
         except HybridError as error:
             await self._give_up(executor, job, error)
             raise
-        return self._update(
+        return self._note(
             job, lambda j: j.evolve(state=State.PENDING) if j.state is State.CREATED else j
         )
 
@@ -146,10 +148,10 @@ class Manager:
         refused = f"{job.spec.target}: {error}"
         if job.handle is None and not job.state.final:
             record = ExitRecord("FAILED", Cause.REFUSED, refused)
-            self._update(job, lambda j: reconcile.finish(j, record, now=time.time()))
+            self._note(job, lambda j: reconcile.finish(j, record, now=time.time()))
             return
         wanted = {"wanted": State.CANCELLED, "refused": refused, "reason": refused}
-        job = self._update(job, lambda j: j if j.state.final else j.evolve(**wanted))
+        job = self._note(job, lambda j: j if j.state.final else j.evolve(**wanted))
         try:
             await self._send_cancel(executor, job, force=True)
             await self.refresh(job)
@@ -183,9 +185,11 @@ class Manager:
         Raises ``PlaceError`` where the place does not answer.
         """
         try:
-            job = self.store.get(job.id)
+            stored = self.store.get(job.id)
+            # of the same revision, this one may hold what could not be saved
+            job = stored if stored.revision != job.revision else job
         except (StoreError, UnknownJob) as error:
-            log.warning("job %s: %s", job.id, error)
+            self._tell_unkept(job, error)
         if job.state.final:
             return job
         (changed,) = await self._reconcile_target(self.executor(job.spec.target), [job]) or (job,)
@@ -241,17 +245,26 @@ class Manager:
             current = reconcile.take_events(current, events)
             return reconcile.advance(current, status, now=now, lost_after=lost_after)
 
-        try:
-            moved = self._update(job, move)
-        except UnknownJob:
-            # the store was lost, and made again: it knows what somebody tells it
-            moved = self.store.add(move(job))
-        except StoreError as error:
-            log.warning("news of job %s is not kept: %s", job.id, error)
-            moved = move(job)
+        moved = self._note(job, move)
         if moved.wanted is State.CANCELLED and not moved.state.final:
             await self._send_cancel(executor, moved, force=False)
         return moved
+
+    def _note(self, job: Job, change: Callable[[Job], Job]) -> Job:
+        """``_update`` with what can be had again: a store that keeps nothing stops nothing."""
+        try:
+            return self._update(job, change)
+        except UnknownJob:
+            # the store was lost, and made again: it knows what somebody tells it
+            return self.store.add(change(job))
+        except StoreError as error:
+            self._tell_unkept(job, error)
+            return change(job)
+
+    def _tell_unkept(self, job: Job, error: HybridError) -> None:
+        if job.id not in self._unkept:
+            self._unkept.add(job.id)
+            log.warning("news of job %s is not kept: %s", job.id, error)
 
     def _update(self, job: Job, change: Callable[[Job], Job]) -> Job:
         """Compare-and-set with retry: ``change`` is applied to the newest record until it holds."""

@@ -92,7 +92,7 @@ class Runner:
         # the runner's door: whatever else goes wrong must end in an exit record
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()
-            record = failed(*_translate(error, doing))
+            record = failed(*_translate(error, doing, self._paths.directory))
         if self._files is not None:
             self._files.stop()
         finish.write(record)
@@ -100,10 +100,12 @@ class Runner:
     def _prepare(self, session: Any, finish: Any) -> None:
         from ..events import Kind
         from ..spec import Cause, JobSpec
-        from .endings import Ending, failed
+        from .endings import Ending, disk_full, failed
         from .guest import bootstrap_code
         from .layout import LayingOut
 
+        if session.emitter.no_room:
+            raise Ending(disk_full(str(self._paths.directory)))
         session.spec = JobSpec.from_json(json.loads(self._paths.spec.read_bytes()))
         session.emitter.emit(
             Kind.STARTED,
@@ -181,7 +183,7 @@ def _check_parameters(parameters: Any, language: str) -> None:
         )
 
 
-def _translate(error: Exception, doing: str) -> tuple[str, str]:
+def _translate(error: Exception, doing: str, directory: Path) -> tuple[str, str]:
     """Cause and sentence for an error that nobody has put into words yet."""
     from ..spec import Cause
     from .emit import DiskFull
@@ -194,7 +196,7 @@ def _translate(error: Exception, doing: str) -> tuple[str, str]:
     if isinstance(error, BundleError):
         return Cause.INTERNAL, str(error)
     if isinstance(error, DiskFull):
-        return Cause.DISK_FULL, disk_full("the job directory").message
+        return Cause.DISK_FULL, disk_full(str(directory)).message
     if isinstance(error, ImportError):
         return Cause.INTERNAL, (
             f"The job's environment lacks what executes notebooks ({error}). Install papermill "

@@ -18,8 +18,8 @@ from ..paths import JobPaths
 
 #: Larger outputs are written to a blob of their own; the event names it.
 INLINE_UP_TO = 64_000
-#: Bytes kept aside for a full disk, by file: for the last events, and for the exit record.
-RESERVES = {".reserve": 512 * 1024, ".reserve-exit": 64 * 1024}
+#: Bytes kept aside for a full disk, by file: for the exit record, and for the last events.
+RESERVES = {".reserve-exit": 64 * 1024, ".reserve": 512 * 1024}
 #: Stream text waits this long for more of the same, in seconds.
 STREAM_DELAY = 0.02
 #: Stream text of this many characters waits no longer.
@@ -43,6 +43,8 @@ class Emitter:
         self.full = False
         #: True once nobody but the exit record matters: a full disk is then passed over.
         self.ending = False
+        #: True where there is not even room for an exit record.
+        self.no_room = False
         self._keep_reserves()
 
     def _keep_reserves(self) -> None:
@@ -55,6 +57,10 @@ class Emitter:
                     os.close(descriptor)
         except OSError as error:
             self.full = error.errno in FULL
+            # a job that could not say how it ended must not begin
+            if self.full and name == ".reserve-exit":
+                self.no_room = True
+                remove_reserves(self._paths.directory)
 
     def give_up_reserve(self) -> None:
         """Free the space that was kept aside for the last events."""
