@@ -54,6 +54,11 @@ class Job:
         return self._record
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noticed at the submit: files that do not travel, and why."""
+        return self._record.notes
+
+    @property
     def state(self) -> State:
         """Where the job stands now; asks the place."""
         return blocking.run(self.state_async())

@@ -15,7 +15,7 @@ from .paths import blob_directory
 from .spec import JobSpec
 
 if TYPE_CHECKING:
-    from .capture.plan import Plan
+    from .capture.plan import Plan, Preview
     from .config import Hybrid
     from .request import Request
 
@@ -49,6 +49,15 @@ def make_bundle(request: Request, config: Hybrid) -> tuple[Bundle, Plan]:
         inputs=request.inputs,
     )
     return bundle, planned
+
+
+def preview(planned: Plan, config: Hybrid, target: str | None) -> Preview:
+    """Every file with its size, and how much of it the target does not have yet; writes nothing."""
+    directory = blob_directory(config.target(target).root)
+    if not directory.is_dir():
+        # looking for what is there would make the directory
+        return planned.preview()
+    return planned.preview(BlobStore(directory), StatCache(directory))
 
 
 def notes(request: Request, planned: Plan) -> tuple[str, ...]:

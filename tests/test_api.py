@@ -44,6 +44,14 @@ def test_submit_wait_and_read(tmp_path: Path) -> None:
     assert api.Job(job.id).logs() == job.logs()
 
 
+def test_what_does_not_travel_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "far.csv").touch()
+    job = jupyter_hybrid.submit(write(tmp_path / "n.ipynb", f"'{tmp_path / 'far.csv'}'"))
+    (note,) = job.notes
+    assert note.startswith(f"{tmp_path / 'far.csv'} is an absolute path")
+    job.wait(timeout=60)
+
+
 def test_a_failed_job_raises_its_own_sentence(tmp_path: Path) -> None:
     job = jupyter_hybrid.submit(write(tmp_path / "n.ipynb", "print('so far')", "1 / 0"))
     with pytest.raises(JobFailed, match=r"FAILED.*ZeroDivisionError"):

@@ -161,6 +161,20 @@ def test_files_travel_and_come_back(home: Home) -> None:
     assert "wrote result.txt" in done.stderr
 
 
+def test_what_does_not_travel_is_told_by_preview_and_run(home: Home) -> None:
+    home.write("secret.csv", "1,2")
+    home.write(".hybridignore", "secret.csv\n")
+    (home.work.parent / "far.csv").touch()
+    source = f"import os\n[os.path.exists(p) for p in ('secret.csv', '{home.work.parent}/far.csv')]"
+    home.write("n.ipynb", notebook(source))
+    refused = "note: secret.csv does not travel: .hybridignore names it\n"
+    absolute = f"note: {home.work.parent}/far.csv is an absolute path: it does not travel"
+    for words in (("run", "n.ipynb", "--dry-run"), ("run", "n.ipynb"), ("rerun",)):
+        told = home.hybrid(*words).stderr
+        assert (refused in told and absolute in told) == (words[0] == "run"), (words, told)
+    assert len(home.json("run", "n.ipynb")["notes"]) == 2
+
+
 def test_cwd_and_environment(home: Home) -> None:
     (home.work / "elsewhere").mkdir()
     home.write("elsewhere/check.txt", "found")

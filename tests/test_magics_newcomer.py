@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from commands import notebook
 from live_kernel import Live, live_kernel
 from tree import ROOT
 
@@ -85,6 +86,26 @@ def test_parameters_may_be_written_as_on_the_command_line(kernel: Live) -> None:
     assert "'rounds' is an int" in result.error
     result = kernel.run(f"%remote run {path} -p rounds", ok=False)
     assert "write -p name=value" in result.error
+
+
+def test_what_does_not_travel_is_told_by_preview_and_run(kernel: Live) -> None:
+    code = "import os\n[os.path.exists(p) for p in ('secret.csv', 'table.csv')]"
+    document = notebook(code)
+    kernel.run(
+        "import json, pathlib\npathlib.Path('table.csv').write_text('x' * 3000)\n"
+        "pathlib.Path('secret.csv').touch()\n"
+        "pathlib.Path('.hybridignore').write_text('secret.csv')\n"
+        f"pathlib.Path('ignores.ipynb').write_text(json.dumps({document!r}))"
+    )
+    refused = "note: secret.csv does not travel: .hybridignore names it\n"
+    preview = kernel.run("%remote run ignores.ipynb --dry-run").text
+    assert refused in preview and re.search(r"^table\.csv +2\.9 kB +\S", preview, re.MULTILINE)
+    assert "1 files, 2.9 kB, 2.9 kB of it new; nothing was sent\n" in preview
+    assert refused in kernel.run("%remote run ignores.ipynb").text
+    assert ", 0 B of it new" in kernel.run("%remote run ignores.ipynb --dry-run").text
+    for line in ("%%remote --dry-run", "%%remote", "%%remote --detach"):
+        assert refused in kernel.run(f"{line}\n{code}").text
+    kernel.run("pathlib.Path('.hybridignore').unlink()")
 
 
 def test_jobs_go_by_the_end_of_their_ids(kernel: Live) -> None:

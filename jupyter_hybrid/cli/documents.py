@@ -25,6 +25,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "state": job.state.value,
         "wanted": job.wanted.value if job.wanted else None,
         "reason": job.reason,
+        "notes": list(job.notes),
         "notebook": spec.notebook_path,
         "parameters": dict(spec.parameters),
         "kernel": spec.kernel,

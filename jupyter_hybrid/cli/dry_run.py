@@ -10,16 +10,16 @@ from ..units import format_size
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from ..capture.plan import Plan, Preview
     from ..manager import Manager
     from ..request import Request
 
 
 def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Terminal) -> int:
     """List everything with sizes and reasons; nothing is sent or written."""
+    from .. import staging
+
     plan = asyncio.run(manager.preview(request))
-    preview = _preview(manager, request, plan)
-    notes = [*request.notes, *plan.notes]
+    preview = staging.preview(plan, manager.config, request.target)
     if options.json:
         terminal.document(
             {
@@ -32,7 +32,7 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
                 "directories": list(plan.directories),
                 "size": preview.total,
                 "new": preview.new,
-                "notes": notes,
+                "notes": [*request.notes, *plan.notes],
                 "refused": [{"path": r.path, "reason": r.reason} for r in plan.refused],
             }
         )
@@ -44,20 +44,6 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
         f"{len(preview.rows)} files, {format_size(preview.total)}, "
         f"{format_size(preview.new)} of it new; nothing was sent\n"
     )
-    for note in notes:
+    for note in staging.notes(request, plan):
         terminal.say(f"note: {note}")
-    for refused in plan.refused:
-        terminal.say(f"does not travel: {refused.path}: {refused.reason}")
     return 0
-
-
-def _preview(manager: Manager, request: Request, plan: Plan) -> Preview:
-    from ..bundle.blobs import BlobStore
-    from ..bundle.statcache import StatCache
-    from ..paths import blob_directory
-
-    directory = blob_directory(manager.config.target(request.target).root)
-    if not directory.is_dir():
-        # looking for what is there would make the directory
-        return plan.preview()
-    return plan.preview(BlobStore(directory), StatCache(directory))

@@ -69,8 +69,6 @@ def rerun(options: Namespace, terminal: Terminal) -> int:
 async def _run(manager: Manager, request: Request, options: Namespace, terminal: Terminal) -> int:
     with Interrupts().heard() as interrupts:
         job = await submitted(manager.submit(request), interrupts)
-        for note in request.notes:
-            terminal.say(f"{terminal.paint('note:', 'yellow')} {note}")
         return await _after_submit(manager, job, options, terminal, interrupts)
 
 
@@ -90,6 +88,8 @@ async def _attach(manager: Manager, job: Job, options: Namespace, terminal: Term
 async def _after_submit(
     manager: Manager, job: Job, options: Namespace, terminal: Terminal, interrupts: Interrupts
 ) -> int:
+    for note in job.notes:
+        terminal.say(f"{terminal.paint('note:', 'yellow')} {note}")
     if options.detach:
         if options.json:
             terminal.document(job_document(job))

@@ -30,7 +30,7 @@ from .endings import (
 )
 from .options import cell_options, cell_parser, help_text
 from .submitting import submitted
-from .tables import preview_text
+from .tables import notes_text, preview_text
 from .watch import interruptible, is_waiting, let_go_if_interrupted, watch
 from .where import cell_id, notebook_path
 
@@ -67,6 +67,7 @@ def run_cell(shell: Any, line: str, source: str) -> None:
     job = submitted(manager, manager.submit(prepared.request), staged=directory)
     with let_go_if_interrupted(job):
         _tell_stayed(prepared)
+        sys.stdout.write(notes_text(job.notes))
         if words.detach:
             _tell_detached(job)
             return

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import blocking
+from .. import blocking, staging
 from ..errors import ParameterError
 from ..events import Event, Kind
 from ..job import Job, State
@@ -18,6 +18,7 @@ from ..units import format_duration
 from .endings import failure
 from .options import Parser, add_resources, resources
 from .submitting import submitted
+from .tables import notebook_preview_text, notes_text
 from .watch import interruptible, let_go_if_interrupted, watch
 
 if TYPE_CHECKING:
@@ -67,15 +68,13 @@ def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> Non
     )
     manager.executor(request.target)
     if words.dry_run:
-        preview = blocking.run(manager.preview(request)).preview()
-        for row in preview.rows:
-            sys.stdout.write(f"{row.path}  {row.why}\n")
-        sys.stdout.write(f"{len(preview.rows)} files; nothing was sent\n")
+        plan = blocking.run(manager.preview(request))
+        preview = staging.preview(plan, manager.config, request.target)
+        sys.stdout.write(notebook_preview_text(request, plan, preview))
         return
     job = submitted(manager, manager.submit(request))
     with let_go_if_interrupted(job):
-        for note in request.notes:
-            sys.stdout.write(f"{note}\n")
+        sys.stdout.write(notes_text(job.notes))
         if words.detach:
             sys.stdout.write(
                 f"{job.spec.target}: job {job.id} is {job.state.value}. "

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from .. import staging
 from ..units import format_size
 
 if TYPE_CHECKING:
-    from ..capture.plan import Plan
+    from ..capture.plan import Plan, Preview
     from ..cells import Prepared
+    from ..request import Request
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -34,8 +36,19 @@ def preview_text(prepared: Prepared, plan: Plan) -> str:
     rows += [(row.path, "file", format_size(row.size), row.why) for row in preview.rows]
     total = sum(variable.size for variable in prepared.sent) + preview.total
     text = table(("WHAT", "TYPE", "SIZE", "WHY"), rows) if rows else ""
-    for note in (*prepared.request.notes, *plan.notes):
-        text += f"note: {note}\n"
-    for refused in plan.refused:
-        text += f"does not travel: {refused.path}: {refused.reason}\n"
+    text += notes_text(staging.notes(prepared.request, plan))
     return f"{text}{len(rows)} things, {format_size(total)}; nothing was sent\n"
+
+
+def notebook_preview_text(request: Request, plan: Plan, preview: Preview) -> str:
+    """What a notebook's job would send, with sizes; nothing is sent."""
+    rows = [(row.path, format_size(row.size), row.why) for row in preview.rows]
+    text = table(("FILE", "SIZE", "WHY"), rows) if rows else ""
+    text += notes_text(staging.notes(request, plan))
+    sizes = f"{format_size(preview.total)}, {format_size(preview.new)} of it new"
+    return f"{text}{len(rows)} files, {sizes}; nothing was sent\n"
+
+
+def notes_text(notes: Iterable[str]) -> str:
+    """What the user should know, a line each."""
+    return "".join(f"note: {note}\n" for note in notes)
