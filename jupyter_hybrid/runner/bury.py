@@ -29,8 +29,8 @@ def bury(paths: JobPaths, status: int, control: Control) -> None:
     """Write what the dead runner could not; ``status`` is its wait status as a return code."""
     remove(paths.directory / ".reserve")
     record = _record(paths, status, control)
-    claimed = paths.claim.stat().st_mtime
-    record = replace(record, started_at=claimed, finished_at=time.time(), peak_memory=control.peak)
+    now, peak = time.time(), control.peak
+    record = replace(record, started_at=control.began, finished_at=now, peak_memory=peak)
     try:
         events = _last_events(paths, record, control)
         if not paths.result.exists():

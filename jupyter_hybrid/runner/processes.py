@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Iterable, List, Optional
+from typing import Dict, Iterable, List, Optional
 
 #: Numbers of prctl(2), the same on every Linux.
 PR_SET_PDEATHSIG = 1
@@ -136,26 +136,33 @@ def kill(pids: Iterable[int], signum: int = signal.SIGKILL) -> None:
             continue
 
 
-def reap() -> None:
-    """Collect ended children so that they do not stay as zombies."""
+def reap() -> Dict[int, int]:
+    """Collect ended children so that they do not stay as zombies; their wait statuses by pid."""
+    ended: Dict[int, int] = {}
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return ended
+            ended[pid] = status
     except ChildProcessError:
-        return
+        return ended
 
 
-def kill_descendants(pid: int, spare: Iterable[int] = (), seconds: float = 2.0) -> None:
-    """No descendant but the spared is left running, also none that is born meanwhile."""
-    spared = set(spare)
+def kill_descendants(pid: int, spare: Iterable[int] = (), seconds: float = 2.0) -> Dict[int, int]:
+    """No descendant but the spared is left running, also none that is born meanwhile.
+
+    Returns the wait statuses of this process's own children among them, by pid.
+    """
+    spared, ended = set(spare), {}
     deadline = time.monotonic() + seconds
     while True:
         alive = [p for p in descendants(pid) if p not in spared and started_ticks(p) is not None]
+        if pid == os.getpid() and not spared:
+            ended.update(reap())
         if not alive or time.monotonic() > deadline:
-            return
+            return ended
         # stopped first, so that a parent cannot replace the child that was just killed
         kill(alive, signal.SIGSTOP)
         kill(alive)
-        if pid == os.getpid() and not spared:
-            reap()
         time.sleep(0.002)

@@ -46,7 +46,10 @@ class Control:
     def __init__(self) -> None:
         self.supervisor = os.getpid()
         self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
+        for descriptor in (self._read, self._write):
+            os.set_blocking(descriptor, False)
+        #: When the job began, by the clock on the wall.
+        self.began = time.time()
         self._said: Dict[str, List[float]] = {}
         self._shared = mmap.mmap(-1, 8)
         #: What the kernel printed last; None where the system has no memory for it.
@@ -81,16 +84,25 @@ class Control:
 
     def say(self, word: str, *numbers: float) -> None:
         """Called by the supervisor, before the signal that the runner will wonder about."""
-        os.write(self._write, json.dumps([word, *numbers]).encode("ascii") + b"\n")
+        # kept here as well: a runner that dies later has taken it out of the pipe
+        self._said[word] = list(numbers)
+        try:
+            os.write(self._write, json.dumps([word, *numbers]).encode("ascii") + b"\n")
+        except BlockingIOError:
+            # the runner stands still, and there is nothing in the pipe that it must hear twice
+            pass
 
     def received(self) -> Dict[str, List[float]]:
-        """Called by the runner: everything said so far, by word."""
+        """Everything said so far, by word, in the process that said it and in the other."""
+        data = b""
         try:
-            for line in os.read(self._read, 4096).splitlines():
-                word, *numbers = json.loads(line)
-                self._said[word] = numbers
+            while chunk := os.read(self._read, 4096):
+                data += chunk
         except BlockingIOError:
             pass
+        for line in data.splitlines():
+            word, *numbers = json.loads(line)
+            self._said[word] = numbers
         return self._said
 
     @property
@@ -179,7 +191,8 @@ class Supervisor:
             self._show_life(now)
         if self._kill_at is not None:
             if now >= self._kill_at:
-                kill_descendants(os.getpid(), seconds=5.0)
+                ended = kill_descendants(os.getpid(), seconds=5.0)
+                self._status = ended.get(self._child, self._status)
             return
         if self._limits.time is not None and now - self._began >= self._limits.time:
             self._control.say("wall-time", self._limits.time)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from jupyter_hybrid.runner.processes import descendants, started_ticks
+from jupyter_hybrid.runner.supervise import Control
 from runner.jobs import Make, Runner
 
 FOREVER = "print('begun', flush=True)\nimport time\nwhile True: time.sleep(0.05)"
@@ -125,6 +129,49 @@ def test_a_runner_that_hangs_is_killed_after_the_grace_period(make: Make) -> Non
     assert (record.state, record.cause) == ("FAILED", "wall-time")
     assert "".join(job.outputs("c1")[0]["text"]) == "begun\n"
     assert all(map(gone, processes))
+
+
+#: The runner stands still while it writes down what has changed.
+STAND_STILL = "import os; os.mkfifo(os.environ['JUPYTER_HYBRID_JOB_DIR'] + '/.changes.json.part')\n"
+
+
+def test_wall_time_of_a_runner_that_knew_of_it(make: Make) -> None:
+    job = make(STAND_STILL + FOREVER, grace=0.5)
+    began = time.time()
+    record = job.run("--time", "4")
+    assert (record.state, record.cause) == ("FAILED", "wall-time")
+    assert record.started_at is not None
+    assert abs(record.started_at - began) < 3
+    assert "".join(job.outputs("c1")[0]["text"]) == "begun\n"
+
+
+def test_memory_of_a_runner_that_knew_of_it(make: Make) -> None:
+    job = make(STAND_STILL + "x = b'x' * 1_000_000_000\n" + FOREVER, grace=0.5)
+    job.start("--mem", "400000000")
+    job.until(job.paths.result.exists)
+    job.signal()
+    record = job.wait()
+    assert (record.state, record.cause) == ("FAILED", "out-of-memory")
+
+
+def test_a_killed_child_hands_back_its_status() -> None:
+    program = (
+        "import os, signal, time\nfrom jupyter_hybrid.runner.processes import kill_descendants\n"
+        "pid = os.fork()\nif pid == 0: time.sleep(60)\n"
+        "print(kill_descendants(os.getpid()) == {pid: signal.SIGKILL})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"True\n"
+
+
+def test_what_is_said_is_known_on_both_sides() -> None:
+    control = Control()
+    # more than a pipe holds, to a runner that stands still
+    for number in range(5000):
+        control.say("memory", number, 400_000_000)
+    control.say("wall-time", 3.0)
+    assert control.received()["wall-time"] == [3.0]
+    assert control.received().keys() == {"memory", "wall-time"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
