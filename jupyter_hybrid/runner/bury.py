@@ -18,7 +18,7 @@ from ..spec import ExitRecord
 from .assemble import assemble
 from .documents import write_document
 from .emit import last_seq, remove
-from .endings import cancelled, out_of_time, over_memory, runner_died, write_exit
+from .endings import runner_died, why_ended, write_exit
 from .journal import Arrived, Journal
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def bury(paths: JobPaths, status: int, control: Control) -> None:
     """Write what the dead runner could not; ``status`` is its wait status as a return code."""
     remove(paths.directory / ".reserve")
-    record = _record(paths, status, control)
+    record = why_ended(paths, control.received()) or runner_died(status)
     now, peak = time.time(), control.peak
     record = replace(record, started_at=control.began, finished_at=now, peak_memory=peak)
     try:
@@ -40,17 +40,6 @@ def bury(paths: JobPaths, status: int, control: Control) -> None:
         # the record matters most; the submitting side can assemble the notebook as well
         sys.stderr.write(f"The notebook could not be assembled: {error}\n")
     write_exit(paths, record)
-
-
-def _record(paths: JobPaths, status: int, control: Control) -> ExitRecord:
-    said = control.received()
-    if "wall-time" in said:
-        return out_of_time(said["wall-time"][0])
-    if "memory" in said:
-        return over_memory(int(said["memory"][0]), int(said["memory"][1]))
-    if paths.cancel.exists():
-        return cancelled(True)
-    return runner_died(status)
 
 
 def _last_events(paths: JobPaths, record: ExitRecord, control: Control) -> List[Event]:

@@ -7,7 +7,7 @@ import json
 import signal
 import time
 from dataclasses import replace
-from typing import Optional
+from typing import Mapping, Optional, Sequence
 
 from ..paths import JobPaths
 from ..spec import CANCELLED, COMPLETED, FAILED, Cause, ExitRecord
@@ -62,17 +62,34 @@ def completed() -> ExitRecord:
     return ExitRecord(COMPLETED)
 
 
-def cancelled(asked: bool) -> ExitRecord:
-    """The record of a job that was told to end; ``asked`` by its user, or else by the place."""
-    if asked:
-        message = "The job was cancelled; what it had printed and written until then is kept."
-    else:
-        message = (
-            "The place ended the job with SIGTERM, though nobody cancelled it: it was preempted, "
-            "its time was up or the machine went down. Submit it again; what it had printed and "
-            "written is kept."
-        )
+def cancelled() -> ExitRecord:
+    """The record of a job that its user told to end."""
+    message = "The job was cancelled; what it had printed and written until then is kept."
     return ExitRecord(CANCELLED, Cause.CANCELLED, message)
+
+
+def preempted() -> ExitRecord:
+    """The record of a job that the place told to end."""
+    message = (
+        "The place ended the job with SIGTERM, though nobody cancelled it: it was preempted, "
+        "its time was up or the machine went down. Submit it again; what it had printed and "
+        "written is kept."
+    )
+    return failed(Cause.PREEMPTED, message)
+
+
+def why_ended(paths: JobPaths, said: Mapping[str, Sequence[float]]) -> Optional[ExitRecord]:
+    """The record of a job that was told to end, by what its supervisor ``said``; None for others.
+
+    Of several reasons the supervisor's own is told: what was asked for later came too late.
+    """
+    if "wall-time" in said:
+        return out_of_time(said["wall-time"][0])
+    if "memory" in said:
+        return over_memory(int(said["memory"][0]), int(said["memory"][1]))
+    if paths.cancel.exists():
+        return cancelled()
+    return preempted() if "terminated" in said else None
 
 
 def out_of_time(seconds: float) -> ExitRecord:

@@ -13,13 +13,13 @@ from .emit import DiskFull, Emitter, StreamBuffer
 from .endings import (
     Clock,
     Ending,
-    cancelled,
     disk_full,
     kernel_died,
     oom_killed,
-    out_of_time,
     over_memory,
+    preempted,
     runner_died,
+    why_ended,
 )
 from .kernel import LogTail, RunningKernel
 from .memory import oom_kills
@@ -60,12 +60,11 @@ class Session:
         self.control.watch_signals(lambda: self.stop(self._reason_to_stop()))
 
     def _reason_to_stop(self) -> ExitRecord:
-        said = self.control.received()
-        if "wall-time" in said:
-            return out_of_time(said["wall-time"][0])
-        if self.control.is_orphan():
+        reason = why_ended(self.paths, self.control.received())
+        if reason is None and self.control.is_orphan():
             return runner_died(-signal.SIGKILL)
-        return cancelled(self.paths.cancel.exists())
+        # some places send SIGTERM to every process of the job, not only to the supervisor
+        return reason or preempted()
 
     def stop(self, reason: ExitRecord) -> None:
         """End the job: interrupt the cell, let it clean up for a while, then end without it."""

@@ -198,6 +198,7 @@ class Supervisor:
             self._control.say("wall-time", self._limits.time)
             self._terminate(now)
         elif self._terminated:
+            self._control.say("terminated")
             self._terminate(now)
 
     def _show_life(self, now: float) -> None:

@@ -83,14 +83,17 @@ def test_cancel_keeps_what_was_shown(make: Make) -> None:
     assert json.loads(job.paths.changes.read_bytes()) == {"files": [], "deleted": []}
 
 
-def test_a_cancelled_cell_may_clean_up(make: Make) -> None:
+def test_a_preempted_cell_may_clean_up(make: Make) -> None:
     job = make(
         "try:\n    print('begun', flush=True)\n    import time; time.sleep(60)\n"
         "finally:\n    open('checkpoint', 'w').write('saved')"
     ).start()
     begun(job)
     job.signal()
-    assert job.wait().state == "CANCELLED"
+    record = job.wait()
+    # nobody has asked for it
+    assert (record.state, record.cause) == ("FAILED", "preempted")
+    assert "Submit it again" in record.message
     changes = json.loads(job.paths.changes.read_bytes())
     assert [f["path"] for f in changes["files"]] == ["checkpoint"]
 
@@ -107,6 +110,7 @@ def test_a_cell_that_will_not_be_interrupted(make: Make) -> None:
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + FOREVER, grace=1.0
     ).start()
     begun(job)
+    job.paths.cancel.touch()
     job.signal()
     assert job.wait(20).state == "CANCELLED"
     assert job.text() == "begun\n"
@@ -143,6 +147,22 @@ def test_wall_time_of_a_runner_that_knew_of_it(make: Make) -> None:
     assert record.started_at is not None
     assert abs(record.started_at - began) < 3
     assert "".join(job.outputs("c1")[0]["text"]) == "begun\n"
+
+
+def test_preemption_of_a_runner_that_stands_still(make: Make) -> None:
+    job = make(STAND_STILL + FOREVER, grace=0.5).start()
+    begun(job)
+    job.signal()
+    record = job.wait()
+    assert (record.state, record.cause) == ("FAILED", "preempted")
+
+
+def test_sigterm_to_every_process_of_the_job(make: Make) -> None:
+    job = make("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER).start()
+    for pid in begun(job):
+        os.kill(pid, signal.SIGTERM)
+    record = job.wait()
+    assert (record.state, record.cause) == ("FAILED", "preempted")
 
 
 def test_memory_of_a_runner_that_knew_of_it(make: Make) -> None:
