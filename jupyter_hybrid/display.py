@@ -17,8 +17,9 @@ TEXT_LIMIT, TAIL_LIMIT = 1_000_000, 10_000
 class CellDisplay:
     """Publishes a job's events in the cell that is being executed; used in the main thread.
 
-    ``cells`` restricts what is shown to these cell ids. ``scope`` keeps the display ids of this
-    showing apart from those of any other.
+    ``cells`` restricts what is shown to these cell ids; None shows a whole notebook, whose results
+    are not the cell's here and have no number. ``scope`` keeps the display ids of this showing
+    apart from those of any other.
     """
 
     def __init__(
@@ -47,6 +48,10 @@ class CellDisplay:
         elif event.kind == Kind.CLEAR:
             self._clear(bool(data.get("wait")))
 
+    def error(self, output: Mapping[str, Any]) -> None:
+        """Show an error that did not end the job."""
+        self._write("stderr", "".join(f"{line}\n" for line in output.get("traceback") or ()))
+
     def flush(self) -> None:
         """Let the user see what was shown so far."""
         sys.stdout.flush()
@@ -72,9 +77,9 @@ class CellDisplay:
         kind = output.get("output_type")
         if kind == "stream":
             self._write(str(output.get("name")), str(output.get("text", "")))
-        elif kind == "execute_result":
+        elif kind == "execute_result" and self._cells is not None:
             self._result(output)
-        elif kind == "display_data":
+        elif kind in ("display_data", "execute_result"):
             transient = output.get("transient") or {}
             self._publish(output, transient.get("display_id"), update=False)
 

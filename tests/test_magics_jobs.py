@@ -184,6 +184,59 @@ def test_run_a_whole_notebook(kernel: Live, directory: Path) -> None:
     assert "whole." in kernel.run(f"%remote fetch {job}").text
 
 
+def test_a_whole_notebook_is_shown_as_it_goes_and_again_from_the_beginning(
+    kernel: Live, directory: Path, hybrid: dict[str, str]
+) -> None:
+    go = directory / "go"
+    notebook(
+        directory / "shown.ipynb",
+        "print('first')\n40 + 2",
+        "from IPython.display import HTML, display\n"
+        "handle = display(HTML('<i>0</i>'), display_id=True)\nhandle.update(HTML('<i>1</i>'))",
+        "1 / 0",
+        f"import pathlib, time\nprint('waiting', flush=True)\ngo = pathlib.Path({str(go)!r})\n"
+        "while not go.exists(): time.sleep(0.02)",
+    )
+    content = json.loads((directory / "shown.ipynb").read_text())
+    content["cells"][3]["metadata"]["tags"] = ["raises-exception"]
+    (directory / "shown.ipynb").write_text(json.dumps(content))
+    result = kernel.run(
+        "%remote run shown.ipynb --name shown",
+        ok=False,
+        # the last cell ends once its text was seen here
+        on=lambda so_far: go.touch() if "waiting" in so_far.text else None,
+    )
+    job = job_of(kernel.run("%remote jobs").text)
+    with live_kernel(directory, **hybrid) as other:
+        again = other.run(f"%remote attach {job}", ok=False)
+    for shown in (result, again):
+        assert shown.reply["ename"] == "ZeroDivisionError"
+        text = re.sub(r"\x1b\[[0-9;]*m", "", shown.text)
+        assert text.startswith("first\n") and text.index("ZeroDivisionError") < text.index("wait")
+        published = shown.of("display_data", "execute_result")
+        assert published[0]["data"]["text/plain"].startswith("local: ")
+        assert [c["data"] for c in published[1:]] == [
+            {"text/plain": "42"},
+            {"text/html": "<i>0</i>", "text/plain": "<IPython.core.display.HTML object>"},
+        ]
+        updates = [u["data"].get("text/html") for u in shown.of("update_display_data")]
+        assert "<i>1</i>" in updates
+
+
+def test_the_line_above_a_notebook_comes_again_after_it_was_cleared(
+    kernel: Live, directory: Path
+) -> None:
+    clear = "from IPython.display import clear_output\nclear_output(wait=True)"
+    notebook(directory / "cleared.ipynb", f"print('gone')\n{clear}\nprint('kept')")
+    result = kernel.run("%remote run cleared.ipynb")
+    kinds = [kind for kind, _ in result.messages]
+    kept = next(i for i, (_, c) in enumerate(result.messages) if "kept" in c.get("text", ""))
+    cleared = kinds.index("clear_output")
+    assert cleared < kept
+    assert [c["data"]["text/plain"][:11] for kind, c in result.messages[cleared:kept]
+            if kind == "display_data"] == ["local: cell"]  # fmt: skip
+
+
 def test_verbs(kernel: Live) -> None:
     kernel.run("%%remote --name verbs\nprint('printed')\nq = 1")
     jobs = kernel.run("%remote jobs").text

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import blocking, staging
+from ..display import CellDisplay
 from ..errors import ParameterError
 from ..events import Event, Kind
 from ..job import Job, State
@@ -92,9 +93,12 @@ def _parameter(text: str) -> tuple[str, Any]:
 
 
 def follow_notebook(shell: Any, manager: Manager, job: Job, output: Path | None = None) -> None:
-    """Show a notebook's progress, then bring its results here or raise its error."""
-    progress = _Progress(shell, job)
-    job = watch(manager, job, progress.show)
+    """Show a notebook from its first output, then bring its results here or raise its error."""
+    showing = _Showing(shell, job)
+    try:
+        job = watch(manager, job, showing.show)
+    finally:
+        showing.finish(job)
     with interruptible(f"job {job.id} has ended; %remote fetch {job.id} brings its results"):
         fetched = blocking.run(manager.fetch(job.id, output=output))
     record = job.exit
@@ -121,24 +125,62 @@ def fetched_text(fetched: Fetched) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-class _Progress:
-    """One line that says which cell is being executed."""
+class _Showing:
+    """A line that says which cell is being executed, and below it what the cells show.
+
+    Where a cell clears its outputs, those of the cells before go too: here, all are one cell's.
+    The executed notebook has them.
+    """
 
     def __init__(self, shell: Any, job: Job) -> None:
+        scope = f"{job.id}-{shell.execution_count}"
+        self._display = CellDisplay(
+            shell, cells=None, scope=scope, where_the_rest_is=f"%remote logs {job.id}"
+        )
         self._publish = shell.display_pub.publish
-        self._id = f"{job.id}-{shell.execution_count}-progress"
+        self._id = f"{scope}-progress"
         self._target = job.spec.target
+        self._text = ""
         self._shown = False
+        #: An error that is raised here, unless another cell follows.
+        self._error: Mapping[str, Any] | None = None
 
     def show(self, item: Event | Job | None) -> None:
-        """Rewrite the line where a cell begins; say notes."""
-        if isinstance(item, Event) and item.kind == Kind.CELL:
-            data = item.data
-            self._line(f"cell {data.get('number')}/{data.get('total')}: {data.get('line', '')}")
-        elif isinstance(item, Event) and item.kind == Kind.NOTE:
-            sys.stdout.write(f"{item.data.get('text', '')}\n")
-        elif isinstance(item, Job) and item.state is State.PENDING and item.reason:
+        """Rewrite the line where a cell begins; show what the cells show."""
+        if item is None:
+            self._display.flush()
+        elif isinstance(item, Event):
+            self._event(item)
+        elif item.state is State.PENDING and item.reason:
             self._line(item.reason)
+
+    def finish(self, job: Job) -> None:
+        """Show what is left."""
+        if job.state is State.COMPLETED:
+            self._show_error()
+        self._display.finish()
+
+    def _event(self, event: Event) -> None:
+        data = event.data
+        if event.kind == Kind.CELL:
+            self._show_error()
+            self._line(f"cell {data.get('number')}/{data.get('total')}: {data.get('line', '')}")
+            return
+        if event.kind == Kind.OUTPUT:
+            if not self._shown:
+                self._line(self._text)
+            output = data.get("output") or {}
+            if output.get("output_type") == "error":
+                self._error = output
+        self._display.show(event)
+        if event.kind == Kind.CLEAR:
+            # the line is gone with the rest; it comes again above what comes next
+            self._shown = False
+
+    def _show_error(self) -> None:
+        if self._error is not None:
+            self._display.error(self._error)
+            self._error = None
 
     def _line(self, text: str) -> None:
         self._publish(
@@ -147,4 +189,4 @@ class _Progress:
             transient={"display_id": self._id},
             update=self._shown,
         )
-        self._shown = True
+        self._text, self._shown = text, True
