@@ -83,6 +83,15 @@ def test_cancel(home: Home) -> None:
     assert "begun" in result.read_text()
 
 
+def test_no_name_is_the_name_of_no_job(home: Home) -> None:
+    job = home.hybrid("run", "w.ipynb", "--detach").stdout.strip()
+    for words in (("cancel", ""), ("cancel", "--force", " "), ("delete", ""), ("status", "")):
+        done = home.hybrid(*words)
+        assert (done.returncode, done.stdout) == (2, ""), words
+        assert "the name of the job is empty" in done.stderr
+    assert home.json("status", job)["wanted"] is None
+
+
 def test_rerun_with_another_parameter(home: Home) -> None:
     home.write("p.ipynb", notebook("print(a)", parameters="a = 1"))
     assert home.hybrid("run", "p.ipynb", "-p", "a", "2").stdout == "2\n"

@@ -263,6 +263,20 @@ def test_cancel_from_another_cell(kernel: Live) -> None:
     assert result.reply["ename"] == "JobFailed" and "CANCELLED" in result.error
 
 
+def test_no_name_is_the_name_of_no_job(kernel: Live) -> None:
+    job = job_of(kernel.run("%%remote --detach\nimport time; time.sleep(60)").text)
+    kernel.run("unset = ''")
+    for line, words in (
+        ("%remote cancel {unset}", "arguments are required: JOB"),
+        ('%remote cancel "{unset}"', "the name of the job is empty"),
+        ('%remote status ""', "the name of the job is empty"),
+    ):
+        result = kernel.run(line, ok=False)
+        assert words in result.error and "Traceback" not in result.error
+    assert until_state(kernel, job, "RUNNING") == "RUNNING"
+    kernel.run(f"%remote cancel {job}")
+
+
 def test_completion(kernel: Live) -> None:
     kernel.run("%%remote --name completed\nx = 1")
     job = job_of(kernel.run("%remote jobs").text)

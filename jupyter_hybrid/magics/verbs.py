@@ -52,10 +52,13 @@ def run_verb(shell: Any, line: str) -> None:
 def _parser(verb: str, *, job: bool = False) -> Callable[[], Parser]:
     def make() -> Parser:
         parser = Parser(f"%remote {verb}")
-        if job:
-            parser.add_argument("job", nargs="?", default="last", help="id, its beginning, or last")
+        text = "id, its beginning or its end, or last"
         if verb == "cancel":
+            # {name} of an empty variable is nothing at all, and must not end the last job
+            parser.add_argument("job", metavar="JOB", help=text)
             parser.add_argument("--force", action="store_true", help="end it at once")
+        elif job:
+            parser.add_argument("job", nargs="?", default="last", help=text)
         if verb == "logs":
             parser.add_argument("--runner", action="store_true", help="the runner's own log")
         return parser
