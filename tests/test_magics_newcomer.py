@@ -80,11 +80,11 @@ def test_help_is_where_people_look_for_it(kernel: Live, line: str, words: str) -
 
 def test_parameters_may_be_written_as_on_the_command_line(kernel: Live) -> None:
     path = ROOT / "binder" / "pi.ipynb"
-    text = kernel.run(f"%remote run {path} -p rounds 1 -p throws=10 --dry-run").text
+    text = kernel.run(f"%remote run '{path}' -p rounds 1 -p throws=10 --dry-run").text
     assert "nothing was sent" in text
-    result = kernel.run(f"%remote run {path} -p rounds many", ok=False)
+    result = kernel.run(f"%remote run '{path}' -p rounds many", ok=False)
     assert "'rounds' is an int" in result.error
-    result = kernel.run(f"%remote run {path} -p rounds", ok=False)
+    result = kernel.run(f"%remote run '{path}' -p rounds", ok=False)
     assert "write -p name=value" in result.error
 
 
