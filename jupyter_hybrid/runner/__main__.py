@@ -98,6 +98,9 @@ def _run(paths: JobPaths, blobs: Path, control: Any, claim: Any, spec: Dict[str,
         runner.start(spec)
         runner.conduct()
         if control.is_orphan():
+            from .orphan import end_processes
+
+            end_processes(str(paths.directory))
             remove_sockets(control.sockets)
         status = 0
     finally:

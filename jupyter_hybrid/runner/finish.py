@@ -13,6 +13,7 @@ from .changes import find_changes
 from .documents import write_bytes, write_document
 from .endings import write_exit
 from .layout import Layout
+from .orphan import end_processes
 from .session import Session
 
 
@@ -42,6 +43,9 @@ class Finish:
             ),
         )
         self._try("the events", emitter.close)
+        if session.control.is_orphan():
+            # after the exit record nobody looks for them any more
+            end_processes(str(paths.directory))
         write_exit(paths, record)
 
     def _try(self, what: str, action: Callable[[], Any]) -> None:

@@ -30,6 +30,10 @@ SESSION_VARIABLES = ("JPY_SESSION_NAME", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT"
 SESSION_PREFIXES = ("JUPYTERHUB_", "JPY_API_TOKEN", "JUPYTER_TOKEN", "CONFIGPROXY_")
 
 
+#: Variable that tells a job's processes where the job is.
+JOB_DIRECTORY = "JUPYTER_HYBRID_JOB_DIR"
+
+
 class KernelNotStarted(HybridError):
     """The kernel could not be started."""
 
@@ -107,7 +111,7 @@ def kernel_environment(
     env.update(writable_homes(env, paths.runtime))
     env.update(kernel.env)
     env.update({name: str(value) for name, value in extra.items()})
-    env["JUPYTER_HYBRID_JOB_DIR"] = str(paths.directory)
+    env[JOB_DIRECTORY] = str(paths.directory)
     env.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     return env
 

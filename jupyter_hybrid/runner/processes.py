@@ -95,6 +95,16 @@ def descendants(pid: int) -> List[int]:
     return found
 
 
+def environment(pid: int) -> Dict[str, str]:
+    """The environment with which the process was started; empty where it may not be read."""
+    try:
+        data = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return {}
+    entries = (entry.partition(b"=") for entry in data.split(b"\0"))
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in entries}
+
+
 def resident(pids: Iterable[int]) -> int:
     """Bytes of memory resident in these processes; pages that they share count once for each."""
     pages = 0

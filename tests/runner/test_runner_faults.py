@@ -217,6 +217,33 @@ def test_the_supervisor_dies(make: Make) -> None:
     assert "begun" in "".join(job.outputs("c1")[0]["text"])
 
 
+def test_nothing_outlives_a_supervisor_that_was_killed(make: Make, tmp_path: Path) -> None:
+    """Neither what has a session of its own nor what has lost its parents; other jobs do."""
+    job = make(
+        "import os, subprocess, time\n"
+        "own = subprocess.Popen(['sleep', '600'], start_new_session=True, env={})\n"
+        "stray = subprocess.run('setsid sleep 600 >/dev/null 2>&1 & echo $!', shell=True, "
+        "capture_output=True).stdout\n"
+        "other = {**os.environ, 'JUPYTER_HYBRID_JOB': 'another'}\n"
+        "other = subprocess.run('setsid sleep 600 >/dev/null 2>&1 & echo $!', shell=True, "
+        "capture_output=True, env=other).stdout\n"
+        "print(own.pid, int(stray), int(other), 'begun', flush=True)\ntime.sleep(600)"
+    ).start()
+    processes = begun(job)
+    own, stray, other = map(int, job.text().split()[:3])
+    try:
+        assert not gone(own)
+        assert not gone(stray)
+        job.signal(signal.SIGKILL)
+        job.until(job.paths.exit.exists)
+        assert gone(own)
+        assert gone(stray)
+        assert not gone(other)
+        job.until(lambda: all(gone(pid) for pid in processes if pid != other))
+    finally:
+        os.kill(other, signal.SIGKILL)
+
+
 def test_the_kernel_dies_with_both(make: Make) -> None:
     job = make(FOREVER).start()
     processes = begun(job)
