@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from .errors import ResultError, UsageError
 from .files import replacing
+from .job import SHORT_ID
 
 #: Formats that people ask for under another name.
 _ALIASES = {
@@ -58,28 +60,55 @@ def render(
 
     ``source`` is a notebook's path or its nbformat 4 JSON (then ``output`` is needed); the default
     output is beside the notebook, with the format's own suffix. Images of formats without inline
-    images go to a directory ``STEM_files`` beside it.
+    images go to a directory ``STEM_files`` beside it. What is there under that name and is not the
+    same is kept: then the output's name has the job's id in it.
     Raises ``UsageError`` for an unknown format and ``ResultError`` where it cannot be rendered.
     """
     name = check_format(name)
     notebook, where = _read(source)
     if output is None and where is None:
         raise UsageError("name the file to render to")
-    stem = Path(output or where or ".").with_suffix("")
-    body, files, suffix = _export(notebook, name, stem, where, no_input=no_input)
-    target = output or stem.with_name(stem.name + suffix)
-    if where is not None and target.absolute() == where.absolute():
-        raise UsageError(f"{target} is the notebook itself; name another file")
+    if where is not None and output is not None and output.absolute() == where.absolute():
+        raise UsageError(f"{output} is the notebook itself; name another file")
+    for stem, own in _names(output or where or Path(), notebook):
+        body, files, suffix = _export(notebook, name, stem, where, no_input=no_input)
+        target = output or stem.with_name(stem.name + suffix)
+        made = {**{target.parent / file: content for file, content in files.items()}, target: body}
+        if output is not None or own or all(_is_free(*item) for item in made.items()):
+            break
     try:
-        for file, content in files.items():
-            path = target.parent / file
+        for path, content in made.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        with replacing(target) as stream:
-            stream.write(body)
+            with replacing(path) as stream:
+                stream.write(content)
     except OSError as error:
         raise ResultError(f"{target} cannot be written: {error.strerror or error}") from error
     return target
+
+
+def _names(path: Path, notebook: Mapping[str, Any]) -> Iterator[tuple[Path, bool]]:
+    """Paths without suffix, and whether what is there under that name is the job's own."""
+    stem = path.with_suffix("")
+    origin = (notebook.get("metadata") or {}).get("jupyter_hybrid") or {}
+    short = str(origin.get("job") or "")[-SHORT_ID:]
+    if short:
+        own = stem.name.endswith(f".{short}")
+        yield stem, own
+        yield stem.with_name(f"{stem.name}.{short}"), True
+        return
+    yield stem, False
+    for number in count(2):
+        yield stem.with_name(f"{stem.name}-{number}"), False
+
+
+def _is_free(path: Path, content: bytes) -> bool:
+    """True where nothing is there, or just this."""
+    try:
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _read(source: Path | Mapping[str, Any]) -> tuple[dict[str, Any], Path | None]:

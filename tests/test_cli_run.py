@@ -161,6 +161,17 @@ def test_files_travel_and_come_back(home: Home) -> None:
     assert "wrote result.txt" in done.stderr
 
 
+def test_rendering_does_not_replace_what_is_there(home: Home) -> None:
+    mine = home.write("helper.py", "value = 'my own work'\n")
+    home.write("n.ipynb", notebook("import helper\nprint(helper.value)"))
+    done = home.hybrid("run", "n.ipynb", "--output", "helper.ipynb", "--to", "script")
+    assert (done.returncode, done.stdout) == (0, "my own work\n"), done.stderr
+    assert mine.read_text() == "value = 'my own work'\n"
+    (beside,) = home.work.glob("helper.*.py")
+    assert "import helper" in beside.read_text()
+    assert f"wrote {beside.name}\n  kept helper.py" in done.stderr
+
+
 def test_what_does_not_travel_is_told_by_preview_and_run(home: Home) -> None:
     home.write("secret.csv", "1,2")
     home.write(".hybridignore", "secret.csv\n")

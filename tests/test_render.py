@@ -77,6 +77,36 @@ def test_a_notebook_without_language_is_a_python_script(result: Path) -> None:
     assert "compute(1)" in script.read_text()
 
 
+def test_what_is_there_is_kept(result: Path) -> None:
+    mine = result.with_suffix(".py")
+    mine.write_text("my own work\n")
+    other = render(result, "script")
+    assert mine.read_text() == "my own work\n"
+    assert other.name == "my result.1234-2.py" and "compute(1)" in other.read_text()
+    assert render(result, "script") == other
+    pictures = result.parent / "my result.1234_files"
+    pictures.mkdir()
+    (pictures / "my result.1234_0_1.png").write_text("my own picture")
+    page = render(result, "markdown")
+    assert page.name == "my result.1234-2.md" and "my%20result.1234-2_files" in page.read_text()
+    assert (pictures / "my result.1234_0_1.png").read_text() == "my own picture"
+
+
+def test_what_is_there_is_kept_and_the_jobs_has_its_id(result: Path) -> None:
+    content = json.loads(result.read_text())
+    content["metadata"]["jupyter_hybrid"]["job"] = "01m89h1mj4f64qrk90vn3tt33r"
+    result.write_text(json.dumps(content))
+    result.with_suffix(".py").write_text("my own work\n")
+    other = render(result, "script")
+    assert other.name == "my result.1234.vn3tt33r.py"
+    other.write_text("of an earlier fetch")
+    assert render(result, "script") == other and "compute(1)" in other.read_text()
+    named = result.rename(result.with_name("n.vn3tt33r.ipynb"))
+    page = named.with_suffix(".html")
+    page.write_text("of an earlier fetch")
+    assert render(named, "html") == page and "compute" in page.read_text()
+
+
 def test_json_to_a_named_file(result: Path, tmp_path: Path) -> None:
     content = json.loads(result.read_text())
     target = tmp_path / "page.html"

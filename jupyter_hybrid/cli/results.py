@@ -87,6 +87,9 @@ async def _render(results: Results, name: str, no_input: bool, terminal: Termina
         return
     results.rendered.append(str(path))
     _wrote(terminal, str(path))
+    if path.stem != source.stem:
+        kept = path.with_name(source.stem + path.suffix)
+        terminal.say(f"  kept {shown_path(str(kept))}, which was there before")
 
 
 def _problem(results: Results, terminal: Terminal, sentence: str) -> None:
