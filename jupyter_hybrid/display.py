@@ -129,7 +129,8 @@ class TextBudget:
 
     def take(self, text: str) -> str:
         """The part of the text to be shown now."""
-        if self._finished + self._open > self._limit:
+        room = self._limit - self._finished - self._open
+        if room < 0:
             self._hold(text)
             return ""
         last_line = text[text.rfind("\n") + 1 :]
@@ -139,6 +140,10 @@ class TextBudget:
         # a carriage return begins the line anew
         returned = last_line.rstrip("\r").rfind("\r")
         self._open = len(last_line) - returned if returned >= 0 else self._open + len(last_line)
+        if self._finished + self._open > self._limit and len(text) > room:
+            # one piece of a flood may be larger than all that is to be shown
+            self._hold(text[room:])
+            return text[:room]
         return text
 
     def tail(self) -> str:
