@@ -87,7 +87,12 @@ class Job:
 
     async def wait_async(self, timeout: float | None = None) -> State:
         """Wait until the job has ended; raises ``TimeoutError`` after ``timeout`` seconds."""
-        await asyncio.wait_for(self._drain(), timeout)
+        try:
+            await asyncio.wait_for(self._drain(), timeout)
+        # Python 3.10 has a class of its own for it
+        except asyncio.TimeoutError:
+            state = self._record.state.value
+            raise TimeoutError(f"job {self.id} is {state} after {timeout:g} seconds") from None
         return self._record.state
 
     async def _drain(self) -> None:

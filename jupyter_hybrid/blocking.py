@@ -7,6 +7,7 @@ there; a thread's loop serves kernels, the command line and plain scripts alike.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+#: Loops that this process has from before it was forked.
+_of_parents: list[asyncio.AbstractEventLoop] = []
 
 
 def loop() -> asyncio.AbstractEventLoop:
@@ -28,6 +31,18 @@ def loop() -> asyncio.AbstractEventLoop:
                 target=_loop.run_forever, name="jupyter-hybrid-loop", daemon=True
             ).start()
         return _loop
+
+
+def _forget() -> None:
+    """A forked child has the loop, but not the thread that runs it: it gets its own."""
+    global _lock, _loop
+    if _loop is not None:
+        # not closed, for it shares its selector with the parent's
+        _of_parents.append(_loop)
+    _lock, _loop = threading.Lock(), None
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def start(coroutine: Coroutine[Any, Any, T]) -> Future[T]:

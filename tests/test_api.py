@@ -61,7 +61,7 @@ def test_a_failed_job_raises_its_own_sentence(tmp_path: Path) -> None:
 
 def test_waiting_has_a_limit_and_cancel_an_end(tmp_path: Path) -> None:
     job = jupyter_hybrid.submit(write(tmp_path / "n.ipynb", "import time; time.sleep(600)"))
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match=rf"job {job.id} is \w+ after 0.2 seconds"):
         job.wait(timeout=0.2)
     job.cancel(force=True)
     assert job.wait(timeout=60) is api.State.CANCELLED
