@@ -103,10 +103,30 @@ def _run(paths: JobPaths, blobs: Path, control: Any, claim: Any, spec: Dict[str,
             end_processes(str(paths.directory))
             remove_sockets(control.sockets)
         status = 0
+    # the door of what comes before and after the runner's course
+    except Exception as error:  # noqa: BLE001
+        status = _bury_oneself(paths, control, error)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _bury_oneself(paths: JobPaths, control: Any, error: Exception) -> int:
+    """Leave the exit record of a job that did not get as far as its course; the exit status."""
+    import traceback
+
+    from .bury import bury
+    from .conduct import record_of
+
+    traceback.print_exception(type(error), error, error.__traceback__)
+    try:
+        bury(paths, record_of(error, "starting the job", paths.directory), control)
+    # the log is all that is left; the supervisor tries again
+    except Exception:  # noqa: BLE001
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

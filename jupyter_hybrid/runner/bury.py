@@ -1,4 +1,6 @@
-"""What the supervisor does for a runner that died: the notebook so far and the exit record.
+"""What is left to do for a job whose runner cannot: the notebook so far and the exit record.
+
+The supervisor does it for a runner that died, and a runner for itself where it did not get far.
 
 Standard library only.
 """
@@ -18,17 +20,16 @@ from ..spec import ExitRecord
 from .assemble import assemble
 from .documents import write_document
 from .emit import last_seq, remove
-from .endings import runner_died, why_ended, write_exit
+from .endings import write_exit
 from .journal import Arrived, Journal
 
 if TYPE_CHECKING:
     from .supervise import Control
 
 
-def bury(paths: JobPaths, status: int, control: Control) -> None:
-    """Write what the dead runner could not; ``status`` is its wait status as a return code."""
+def bury(paths: JobPaths, record: ExitRecord, control: Control) -> None:
+    """Write what the runner could not, the record last."""
     remove(paths.directory / ".reserve")
-    record = why_ended(paths, control.received()) or runner_died(status)
     now, peak = time.time(), control.peak
     record = replace(record, started_at=control.began, finished_at=now, peak_memory=peak)
     try:

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Union
 
 from ..errors import BundleError, HybridError, NotebookError
 from ..paths import JobPaths
@@ -21,6 +21,9 @@ from .kernel import (
 )
 from .kernelspec import Kernel, KernelMissing, find_kernel
 from .supervise import Control
+
+if TYPE_CHECKING:
+    from ..spec import ExitRecord
 
 
 def _kernel_cwd(paths: JobPaths, spec: Dict[str, Any]) -> Path:
@@ -41,7 +44,7 @@ class Runner:
         self._kernel: Any = None
         self._started: Any = None
         self._files: Any = None
-        self._start_error: Optional[HybridError] = None
+        self._start_error: Union[HybridError, OSError, None] = None
         self._env: Dict[str, str] = {}
         self._log = LogTail()
 
@@ -56,7 +59,7 @@ class Runner:
             # others may read files of the work directory at their start: those must be there first
             if self._kernel.provisioner is None and _is_python(self._kernel):
                 self._started = self._start()
-        except (KernelMissing, KernelNotStarted, BundleError) as error:
+        except (KernelMissing, KernelNotStarted, BundleError, OSError) as error:
             self._start_error = error
 
     def _start(self) -> RunningKernel:
@@ -69,7 +72,7 @@ class Runner:
 
     def conduct(self) -> None:
         """Execute the notebook and write everything that is to be known of it."""
-        from .endings import Ending, completed, failed, from_os_error
+        from .endings import Ending, completed
         from .finish import Finish
         from .session import Session
 
@@ -86,13 +89,10 @@ class Runner:
             record = completed()
         except Ending as ending:
             record = ending.record
-        except OSError as error:
-            traceback.print_exc()
-            record = from_os_error(error, doing)
         # the runner's door: whatever else goes wrong must end in an exit record
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()
-            record = failed(*_translate(error, doing, self._paths.directory))
+            record = record_of(error, doing, self._paths.directory)
         if self._files is not None:
             self._files.stop()
         finish.write(record)
@@ -114,6 +114,8 @@ class Runner:
             python=".".join(map(str, sys.version_info[:3])),
             attempt=self._claim["attempt"],
         )
+        if isinstance(self._start_error, OSError):
+            raise self._start_error
         if self._start_error is not None:
             cause = Cause.INTERNAL
             if isinstance(self._start_error, (KernelMissing, KernelNotStarted)):
@@ -181,6 +183,15 @@ def _check_parameters(parameters: Any, language: str) -> None:
         raise NotebookError(
             f"{wrong[0]!r} is not a name that Python can assign to, so it cannot be a parameter."
         )
+
+
+def record_of(error: Exception, doing: str, directory: Path) -> ExitRecord:
+    """The record of a job that this error ended."""
+    from .endings import failed, from_os_error
+
+    if isinstance(error, OSError):
+        return from_os_error(error, doing)
+    return failed(*_translate(error, doing, directory))
 
 
 def _translate(error: Exception, doing: str, directory: Path) -> tuple[str, str]:

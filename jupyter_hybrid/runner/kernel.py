@@ -158,8 +158,13 @@ def start_kernel(
     """
     file = directory / "connection.json"
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(connection(directory, kernel.name), stream)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(connection(directory, kernel.name), stream)
+    except OSError as error:
+        # of a write, Python does not say where
+        error.filename = str(file)
+        raise
     argv = kernel.command(file)
     if kernel.argv[1:3] == ("-m", "ipykernel_launcher"):
         # the user's own history is theirs

@@ -241,8 +241,9 @@ def supervise(paths: JobPaths, child: int, control: Control, limits: Limits) -> 
     if not paths.exit.exists():
         # what is loaded by now is all that a long watch needs
         from .bury import bury
+        from .endings import runner_died, why_ended
 
-        bury(paths, status, control)
+        bury(paths, why_ended(paths, control.received()) or runner_died(status), control)
     return 0 if paths.exit.exists() else 1
 
 

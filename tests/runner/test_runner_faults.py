@@ -314,6 +314,41 @@ def test_a_read_only_home(make: Make, tmp_path: Path) -> None:
     assert all(line.startswith(str(job.paths.runtime)) for line in job.text().splitlines())
 
 
+def test_a_work_directory_that_cannot_be_made(make: Make) -> None:
+    job = make("print(1)")
+    job.paths.work.write_text("in the way")
+    record = job.run()
+    assert (record.state, record.cause) == ("FAILED", "internal")
+    assert f"{job.paths.work}: File exists" in record.message
+    assert "FileExistsError" in job.paths.log.read_text()
+    assert job.events[-1].kind == "finished"
+
+
+def test_events_that_cannot_be_written(make: Make) -> None:
+    job = make("print(1)")
+    job.paths.events.mkdir()
+    record = job.run()
+    assert (record.state, record.cause) == ("FAILED", "internal")
+    assert f"While starting the job: {job.paths.events}: Is a directory" in record.message
+    assert "IsADirectoryError" in job.paths.log.read_text()
+    assert job.process is not None
+    assert job.process.returncode == 0
+
+
+def test_a_full_disk_for_the_kernels_sockets(make: Make, small_disk: Path) -> None:
+    with (
+        (small_disk / "big").open("wb", buffering=0) as file,
+        pytest.raises(OSError, match="space"),
+    ):
+        while True:
+            file.write(b"x" * 100)
+    job = make("print(1)")
+    job.env = {"TMPDIR": str(small_disk)}
+    record = job.run()
+    assert (record.state, record.cause) == ("FAILED", "disk-full")
+    assert str(small_disk) in record.message
+
+
 def test_parameters_that_are_not_names(make: Make) -> None:
     record = make("1", parameters={"a b": 1}).run()
     assert (record.state, record.cause) == ("FAILED", "bad-notebook")
