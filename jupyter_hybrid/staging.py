@@ -38,7 +38,7 @@ def plan(request: Request, config: Hybrid) -> Plan:
 def make_bundle(request: Request, config: Hybrid) -> tuple[Bundle, Plan]:
     """The request as what travels; new file contents are stored by content."""
     planned = plan(request, config)
-    root = config.target(request.target).root
+    root = config.home
     blobs = BlobStore(blob_directory(root))
     entries = store_plan(planned, blobs, StatCache(blob_directory(root)))
     bundle = Bundle(
@@ -53,7 +53,7 @@ def make_bundle(request: Request, config: Hybrid) -> tuple[Bundle, Plan]:
 
 def preview(planned: Plan, config: Hybrid, target: str | None) -> Preview:
     """Every file with its size, and how much of it the target does not have yet; writes nothing."""
-    directory = blob_directory(config.target(target).root)
+    directory = blob_directory(config.home)
     if not directory.is_dir():
         # looking for what is there would make the directory
         return planned.preview()

@@ -161,6 +161,18 @@ def test_files_travel_and_come_back(home: Home) -> None:
     assert "wrote result.txt" in done.stderr
 
 
+def test_a_target_may_have_a_directory_of_its_own(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    targets = {"local": {"executor": "local", "root": str(tmp_path / "root")}}
+    config = tmp_path / "config" / "jupyter_hybrid_config.py"
+    config.write_text(f"c.Hybrid.targets = {targets}\n")
+    home.write("data.csv", "1,2")
+    home.write("n.ipynb", notebook("print(open('data.csv').read())"))
+    done = home.hybrid("run", "n.ipynb")
+    assert (done.returncode, done.stdout) == (0, "1,2\n"), done.stderr
+    assert home.json("run", "n.ipynb", "--dry-run")["new"] == 0
+
+
 def test_rendering_does_not_replace_what_is_there(home: Home) -> None:
     mine = home.write("helper.py", "value = 'my own work'\n")
     home.write("n.ipynb", notebook("import helper\nprint(helper.value)"))

@@ -113,7 +113,7 @@ def _futures(shell: Any) -> tuple[str, ...]:
 
 def _staging(manager: Manager) -> Path:
     """A new directory on the disk of the jobs, so that moving it costs nothing."""
-    parent = Path(manager.config.directory) / "staging"
+    parent = manager.config.home / "staging"
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Path(tempfile.mkdtemp(dir=parent))
 
