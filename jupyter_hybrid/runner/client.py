@@ -102,6 +102,7 @@ class HybridClient(PapermillNotebookClient):
             self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
             exits = error.ename == "SystemExit" and error.evalue in ("", "0")
             status = "ok" if exits else "error"
+            self.session.failed_cell = None if exits else cell.id
             return False
         except DeadKernelError:
             self._last_words(cell, index)

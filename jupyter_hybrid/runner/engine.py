@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import nbclient.client
 import papermill.execute
@@ -135,31 +135,43 @@ def _papermill_words(error: PapermillException, session: Session) -> str:
 
 
 def _cell_error(error: PapermillExecutionError, session: Session) -> ExitRecord:
-    cell_id = _failing_cell(session)
-    evalue, cause = str(error.evalue), Cause.CELL_ERROR
-    message = (
-        f"{error.ename}: {evalue.strip().splitlines()[0][:500]}"
-        if evalue.strip()
-        else (str(error.ename))
-    )
-    message = f"A cell failed with {message}. Nothing after it was executed."
-    if error.ename == "StdinNotImplementedError":
+    cell_id, shown = _failing_cell(error, session)
+    ename, evalue, cause = str(shown.ename), str(shown.evalue), Cause.CELL_ERROR
+    message = f"{ename}: {evalue.strip().splitlines()[0][:500]}" if evalue.strip() else ename
+    if session.failed_cell is None:
+        message = (
+            f"A cell failed with {message}. Those after it were executed, as its tag "
+            "raises-exception or its own code wants; the job counts as failed all the same."
+        )
+    else:
+        message = f"A cell failed with {message}. Nothing after it was executed."
+    if ename == "StdinNotImplementedError":
         cause, message, evalue = Cause.INPUT_REFUSED, REFUSED, REFUSED
-    elif error.ename == "OSError" and "[Errno 28]" in evalue:
+    elif ename == "OSError" and "[Errno 28]" in evalue:
         cause, message = Cause.DISK_FULL, disk_full(str(session.paths.work)).message
     return ExitRecord(
         FAILED,
         cause,
         message,
         cell_id=cell_id,
-        ename=str(error.ename),
+        ename=ename,
         evalue=evalue,
-        traceback=tuple(map(str, error.traceback or ())),
+        traceback=tuple(map(str, shown.traceback or ())),
     )
 
 
-def _failing_cell(session: Session) -> Optional[str]:
-    for cell in session.notebook.cells:
-        if any(output.output_type == "error" for output in cell.get("outputs", ())):
-            return str(cell.id)
-    return None
+def _failing_cell(error: PapermillExecutionError, session: Session) -> Tuple[Optional[str], Any]:
+    """The id of the cell that failed and its error, which has ename, evalue and traceback.
+
+    Cells tagged raises-exception have errors too. Where no other cell has, papermill names one.
+    """
+    for cell in reversed(session.notebook.cells):
+        for output in reversed(cell.get("outputs", ())):
+            if output.output_type != "error":
+                continue
+            if session.failed_cell == cell.id:
+                return session.failed_cell, output
+            same = (output.ename, output.evalue) == (error.ename, error.evalue)
+            if session.failed_cell is None and same:
+                return str(cell.id), output
+    return session.failed_cell, error

@@ -43,6 +43,8 @@ class Session:
         self.notebook: Any = None
         #: Ids of the cells that were in the notebook that was sent.
         self.sent_ids: List[str] = []
+        #: The cell whose error ended the notebook; None while none has.
+        self.failed_cell: Optional[str] = None
         #: Why the job is to stop; None while it is not.
         self.stopping: Optional[ExitRecord] = None
         self.loop: Any = None

@@ -240,3 +240,22 @@ def test_a_burst_of_outputs_is_complete(make: Make) -> None:
     job = make("from IPython.display import display\nfor i in range(4000): display(i)")
     job.run()
     assert [o["data"]["text/plain"] for o in job.outputs("c1")] == [[str(i)] for i in range(4000)]
+
+
+def test_the_cell_that_ended_the_notebook_is_blamed(make: Make) -> None:
+    job = make(code("{}['c1']", "c1", tags=["raises-exception"]), code("1/0", "c2"), "print(3)")
+    record = job.run()
+    assert (record.state, record.cause) == ("FAILED", "cell-error")
+    assert (record.cell_id, record.ename) == ("c2", "ZeroDivisionError")
+    assert "ZeroDivisionError" in record.traceback[-1]
+    assert "Nothing after it was executed" in record.message
+    assert job.text() == ""
+
+
+def test_a_cell_that_may_raise(make: Make) -> None:
+    job = make(code("{}['c1']", "c1", tags=["raises-exception"]), code("print(2)", "c2"))
+    record = job.run()
+    assert (record.state, record.cause) == ("FAILED", "cell-error")
+    assert (record.cell_id, record.ename) == ("c1", "KeyError")
+    assert "Those after it were executed" in record.message
+    assert job.text() == "2\n"
