@@ -41,8 +41,8 @@ BEFORE_THE_START = {
 }
 #: … and from then on.
 AFTER_THE_START = {
-    "started and not recorded": "local._write = die",
-    "recorded at the place only": "local._write = dying(local._write, after=True)",
+    "started and not recorded": "local.write_record = die",
+    "recorded at the place only": "local.write_record = dying(local.write_record, after=True)",
     "half of the handle": "Store.save = dying(Store.save, lambda s, j: 'pid' in (j.handle or {}))",
     "the handle": "Store.save = dying(Store.save, lambda s, j: 'pid' in (j.handle or {}), True)",
 }
@@ -170,12 +170,14 @@ def test_a_submitter_that_is_slower_than_its_patience(home: Home) -> None:
     once(home)
     ready, go = home.work / "ready", home.work / "go"
     slow = (
-        "import time\nreal = local.LocalExecutor._spawn\n"
-        "def spawn(*args):\n"
+        "import contextlib, time\nreal = local.locked\n"
+        "@contextlib.asynccontextmanager\n"
+        "async def locked(directory):\n"
         f"    open({str(ready)!r}, 'w').close()\n"
         f"    while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
-        "    return real(*args)\n"
-        "local.LocalExecutor._spawn = spawn\n"
+        "    async with real(directory):\n"
+        "        yield\n"
+        "local.locked = locked\n"
     )
     program = f"{PREAMBLE}{slow}from jupyter_hybrid.cli import main\nsys.exit(main())"
     with subprocess.Popen(
