@@ -8,11 +8,13 @@ Every message says what happened, with which value, and what to do next::
      |    +-- ParameterError    400, 2   a parameter is unknown or has the wrong type
      |    +-- BundleError       400, 2   something that should travel cannot
      |    +-- ConfigError       400, 2   the configuration is wrong
+     |    +-- ImageError        400, 2   an image is not there, not allowed, or of no use here
      |    +-- UnknownTarget     404, 2   no target has that name
      |    +-- UnknownJob        404, 2   no job has that id
      +-- Conflict               409, 1   somebody else changed the job meanwhile
      +-- StoreError             503, 1   the store cannot be read or written
      +-- PlaceError             502, 1   a place refused, or did not answer as it should
+     |    +-- RegistryError     502, 1   so did a registry of images
      +-- ResultError            409, 1   results are incomplete, or not vouched for
      +-- JobFailed              422, 1   the job ended, but not well
 
@@ -65,6 +67,10 @@ class ConfigError(UsageError):
     """The configuration of jupyter-hybrid is wrong."""
 
 
+class ImageError(UsageError):
+    """An image is not there, not allowed, or of no use here."""
+
+
 class UnknownTarget(UsageError):
     """No target has that name."""
 
@@ -100,6 +106,10 @@ class PlaceError(HybridError):
         super().__init__(message, **context)
         #: True where the same call may well succeed later.
         self.transient = transient
+
+
+class RegistryError(PlaceError):
+    """A registry of images refused, or did not answer as it should."""
 
 
 class ResultError(HybridError):

@@ -1,4 +1,4 @@
-"""Secrets, which are names until the moment of use."""
+"""The user's secret, and what is derived from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hmac
 import os
 from pathlib import Path
 
-from .errors import StoreError
+from ..errors import StoreError
 
 FILE_NAME = "secret"
 _SIZE = 32
