@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ from jupyter_hybrid.events import Event
 from jupyter_hybrid.paths import JobPaths
 from jupyter_hybrid.runner.__main__ import _Usage, parse_arguments
 from jupyter_hybrid.runner.assemble import assemble, with_ids
-from jupyter_hybrid.runner.emit import Emitter, StreamBuffer, rough_size
-from jupyter_hybrid.runner.endings import death_words
+from jupyter_hybrid.runner.emit import RESERVES, Emitter, StreamBuffer, rough_size
+from jupyter_hybrid.runner.endings import bounded, death_words, write_exit
 from jupyter_hybrid.runner.kernel import connection, kernel_environment, parse_log_tail
 from jupyter_hybrid.runner.kernelspec import Kernel, parse_kernelspec
 from jupyter_hybrid.runner.memory import human, parse_cgroup, parse_counter
-from jupyter_hybrid.runner.processes import parse_proportional, parse_stat
+from jupyter_hybrid.runner.processes import parse_proportional
 from jupyter_hybrid.runner.streams import StreamTail, collapse_returns
 from jupyter_hybrid.runner.widgets import as_html, as_text, has_progress
+from jupyter_hybrid.spec import ExitRecord
+from jupyter_hybrid.units import format_size
 
 
 def cell(cell_id: str, source: str = "1", **metadata: Any) -> dict[str, Any]:
@@ -83,12 +86,47 @@ def test_a_second_attempt_begins_anew() -> None:
 
 def test_large_outputs_come_from_blobs_and_missing_ones_are_named(tmp_path: Path) -> None:
     output = stream("big")["output"]
-    (tmp_path / "f00").write_text(json.dumps(output))
-    event = {"kind": "output", "cell_id": "a", "blob": "f00", "size": 5}
+    blob = tmp_path / ("f0" * 32)
+    blob.write_text(json.dumps(output))
+    event = {"kind": "output", "cell_id": "a", "blob": blob.name, "size": 5}
     assert assembled(dict(event), blobs=tmp_path) == [output]
-    (tmp_path / "f00").unlink()
+    blob.unlink()
     (missing,) = assembled(event, blobs=tmp_path)
     assert "5 bytes" in missing["data"]["text/plain"]
+
+
+def test_what_is_no_digest_names_no_file(tmp_path: Path) -> None:
+    """The job can write into its events: nothing outside the directory is read for it."""
+    blobs, secret = tmp_path / "blobs", tmp_path / ("5e" * 32)
+    blobs.mkdir()
+    secret.write_text(json.dumps(stream("secret")["output"]))
+    (blobs / "01").write_text(secret.read_text())
+    (blobs / ("ab" * 32)).symlink_to(secret)
+    (blobs / ("cd" * 32)).mkdir()
+    os.mkfifo(blobs / ("ef" * 32))
+    (blobs / ("00" * 32)).write_text("[]")
+    names: list[Any] = [f"../{secret.name}", str(secret), "01", "ab" * 32, "cd" * 32, "ef" * 32]
+    for name in [*names, "00" * 32, None, 7, [], {}, ""]:
+        shown = assembled({"kind": "output", "cell_id": "a", "blob": name, "size": 5}, blobs=blobs)
+        assert ["was shown here" in output["data"]["text/plain"] for output in shown] == [True]
+
+
+@pytest.mark.parametrize("character", ["x", "\x1b", "é", "\ud800", "😀"])
+def test_an_exit_record_is_never_long(tmp_path: Path, character: str) -> None:
+    evalue = f"begin{character * 3_000_000}end"
+    frames = [f"frame {number} {character * 100}" for number in range(2_000)]
+    write_exit(
+        JobPaths(tmp_path),
+        ExitRecord("FAILED", message=evalue, ename="E", evalue=evalue, traceback=(*frames, evalue)),
+    )
+    assert JobPaths(tmp_path).exit.stat().st_size < RESERVES[".reserve-exit"]
+    record = ExitRecord.from_json(json.loads(JobPaths(tmp_path).exit.read_bytes()))
+    for text in (record.message, record.evalue or "", record.traceback[-1]):
+        assert text.startswith("begin") and text.endswith("end")
+        assert "characters left out; the notebook has them" in text
+    assert record.traceback[0] == frames[0]
+    short = ExitRecord("FAILED", "x", "m" * 500, evalue="é" * 500, traceback=("a", "b" * 3000))
+    assert bounded(short) == short
 
 
 def test_the_injected_cell_is_put_behind_the_parameters() -> None:
@@ -175,8 +213,6 @@ def test_arguments() -> None:
 
 
 def test_what_proc_says() -> None:
-    line = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0\n"
-    assert parse_stat(line) == ("S", 1, 4242)
     assert parse_proportional("Rss: 9 kB\nPss:    12 kB\nPss_Dirty: 3 kB\n") == 12 * 1024
     assert parse_counter("low 0\noom 1\noom_kill 3\n") == 3
     assert parse_counter("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n") == 2
@@ -188,9 +224,9 @@ def test_what_proc_says() -> None:
 def test_words() -> None:
     assert death_words(-11) == "segmentation fault (SIGSEGV)"
     assert death_words(3) == "exit code 3"
-    assert [human(n) for n in (0, 999, 1500, 400_000_000, 2.5e12)] == [
-        "0 bytes", "999 bytes", "1.5 kB", "400 MB", "2.5 TB",
-    ]  # fmt: skip
+    for power in range(52):
+        for size in (2**power - 1, 2**power, 1000 * 2**power, 3**power):
+            assert human(size) == format_size(size)
     assert parse_log_tail(b"\n\none\n\ntwo\n", 1) == "two"
 
 

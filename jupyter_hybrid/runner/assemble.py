@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
@@ -17,6 +19,7 @@ from .streams import StreamTail
 
 #: The id of the cell with parameters that papermill injects.
 INJECTED = "injected-parameters"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def assemble(
@@ -54,6 +57,22 @@ def with_ids(notebook: Dict[str, Any]) -> Dict[str, Any]:
         notebook["nbformat_minor"] = 5
     notebook.setdefault("nbformat", 4)
     return notebook
+
+
+def read_blob(blobs: Path, name: Any) -> Optional[Dict[str, Any]]:
+    """The large output of that name; None where there is none.
+
+    The job can write events too: what is not a digest names no file, nor does a link.
+    """
+    if not isinstance(name, str) or not _DIGEST.fullmatch(name):
+        return None
+    try:
+        descriptor = os.open(blobs / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            found = json.loads(file.read())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 class _Assembly:
@@ -116,19 +135,11 @@ class _Assembly:
         """The output or update, from the event or its blob."""
         if "blob" not in data:
             return dict(data.get("output") or data)
-        try:
-            found: Dict[str, Any] = json.loads(
-                (self._blobs or Path()).joinpath(str(data["blob"])).read_bytes()
-            )
+        found = None if self._blobs is None else read_blob(self._blobs, data["blob"])
+        if found is not None:
             return found
-        except (OSError, ValueError):
-            size = data.get("size")
-            text = f"[an output of {size} bytes was shown here; its content has not been kept]"
-            return {
-                "output_type": "display_data",
-                "data": {"text/plain": text},
-                "metadata": {},
-            }
+        text = f"[an output of {data.get('size')} bytes was shown here; its content was not kept]"
+        return {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}
 
     def _clear(self, cell: Dict[str, Any], wait: bool) -> None:
         self.tail.end()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from ..events import Event, Kind, parse_events
 from ..paths import JobPaths
 from ..spec import ExitRecord
-from .assemble import assemble
+from .assemble import assemble, read_blob
 from .documents import write_document
 from .emit import last_seq, remove
 from .endings import write_exit
@@ -66,10 +66,8 @@ def _lost_outputs(events: List[Event], blobs: Path, journal: Journal) -> List[Di
     arrived: Dict[str, Arrived] = {}
     for event in events[begun[-1] :]:
         if event.kind == Kind.OUTPUT:
-            output = event.data.get("output")
-            if output is None:
-                output = json.loads((blobs / str(event.data["blob"])).read_bytes())
-            if output["output_type"] == "stream":
+            output = event.data.get("output") or read_blob(blobs, event.data.get("blob"))
+            if output is not None and output["output_type"] == "stream":
                 arrived.setdefault(output["name"], Arrived()).add(output["text"])
     return [
         {"cell_id": cell_id, "output": {"output_type": "stream", "name": name, "text": text}}

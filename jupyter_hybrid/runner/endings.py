@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from dataclasses import replace
+from itertools import accumulate
 from typing import Mapping, Optional, Sequence
 
 from ..paths import JobPaths
@@ -15,6 +16,8 @@ from .documents import write_bytes
 from .emit import remove_reserves
 from .memory import human
 
+#: Bytes of JSON that one text of an exit record may take, and all lines of its traceback.
+LONGEST_TEXT, LONGEST_TRACEBACK = 8_000, 32_000
 #: What a signal means, for readers who do not know their names.
 SIGNALS = {
     "SIGSEGV": "segmentation fault",
@@ -185,7 +188,43 @@ class Clock:
         )
 
 
+def shortened(text: str, limit: int) -> str:
+    """The text, or its beginning and end where it takes more than ``limit`` bytes of JSON."""
+    if len(text) <= limit and len(json.dumps(text)) <= limit:
+        return text
+    half = min(len(text), limit) // 2
+    while True:
+        left = f"\n[… {len(text) - 2 * half} characters left out; the notebook has them …]\n"
+        shown = text[:half] + left + text[len(text) - half :]
+        if half == 0 or len(json.dumps(shown)) <= limit:
+            return shown
+        half = half * 3 // 4
+
+
+def _ends(lines: Sequence[str]) -> Sequence[str]:
+    """The lines, or the first and the last of them where all are too long."""
+    lines = [shortened(line, LONGEST_TEXT) for line in lines]
+    sizes = [len(json.dumps(line)) for line in lines]
+    if sum(sizes) <= LONGEST_TRACEBACK:
+        return lines
+    first = sum(size <= LONGEST_TRACEBACK / 2 for size in accumulate(sizes))
+    last = len(lines) - sum(size <= LONGEST_TRACEBACK / 2 for size in accumulate(sizes[::-1]))
+    left = f"[… {last - first} parts left out; the notebook has them …]"
+    return [*lines[:first], left, *lines[last:]]
+
+
+def bounded(record: ExitRecord) -> ExitRecord:
+    """The record without what is too long for one: stores hold many, and a full disk must too."""
+    return replace(
+        record,
+        message=shortened(record.message, LONGEST_TEXT),
+        evalue=None if record.evalue is None else shortened(record.evalue, LONGEST_TEXT),
+        traceback=tuple(_ends(record.traceback)),
+    )
+
+
 def write_exit(paths: JobPaths, record: ExitRecord) -> None:
     """Write the exit record: by rename, and on the disk for good when this returns."""
     remove_reserves(paths.directory)
-    write_bytes(paths.exit, json.dumps(record.to_json()).encode("utf-8"), sync=True)
+    data = json.dumps(bounded(record).to_json()).encode("utf-8")
+    write_bytes(paths.exit, data, sync=True)

@@ -50,9 +50,11 @@ def oom_kills() -> Optional[int]:
 
 
 def human(size: float) -> str:
-    """Bytes in words: ``1.5 GB``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
+    """Bytes in words, as ``units.format_size`` has them: ``1.5 GB``, in powers of 1024."""
+    if size < 1024:
+        return f"{size:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        size /= 1024
+        if size < 1000 or unit == "TB":
+            break
+    return f"{size:.0f} {unit}" if size >= 100 else f"{size:.1f} {unit}"

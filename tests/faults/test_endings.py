@@ -26,7 +26,7 @@ ENDINGS: dict[str, tuple[str, list[str], int, str | None, str]] = {
     "interrupt": ("raise KeyboardInterrupt", [], 1, "cell-error", "KeyboardInterrupt"),
     "memory": (
         "x = bytearray(10 * 2**30); x[::4096] = b'x' * len(x[::4096])", ["--mem", "1G"],
-        1, "out-of-memory", "more than its limit of 1.07 GB",
+        1, "out-of-memory", "more than its limit of 1.0 GB",
     ),
     "little by little": (
         "x = []\nwhile True: x.append(b'x' * 10_000_000)", ["--mem", "1GB"],

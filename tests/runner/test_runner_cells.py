@@ -242,6 +242,36 @@ def test_a_burst_of_outputs_is_complete(make: Make) -> None:
     assert [o["data"]["text/plain"] for o in job.outputs("c1")] == [[str(i)] for i in range(4000)]
 
 
+def test_an_exception_of_fifty_megabytes(make: Make) -> None:
+    """All of it is in the notebook, its ends in the exit record."""
+    job = make("raise ValueError('begin' + 'x' * 50_000_000 + 'end')")
+    record = job.run()
+    assert record.cause == "cell-error"
+    assert job.paths.exit.stat().st_size < 64_000
+    assert record.evalue is not None
+    assert record.evalue.startswith("beginxxx") and record.evalue.endswith("xxxend")
+    (output,) = job.outputs("c1")
+    assert len(output["evalue"]) == 50_000_008
+
+
+def test_events_that_the_cell_has_forged(make: Make, tmp_path: Path) -> None:
+    """The notebook that is made of them shows no file from elsewhere."""
+    secret = tmp_path / "secret"
+    secret.write_text('{"output_type": "stream", "name": "stdout", "text": "secret"}')
+    job = make(
+        "import json, os, signal, time\nprint('begun', flush=True)\ntime.sleep(0.2)\n"
+        "with open('../events.jsonl', 'a') as events:\n"
+        f"    for blob in ({str(secret)!r}, '../../secret', '0' * 64, None, 7):\n"
+        "        event = {'seq': 99, 'time': 1, 'kind': 'output', 'cell_id': 'c1', 'blob': blob}\n"
+        "        print(json.dumps(event), file=events)\n"
+        "os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)"
+    )
+    record = job.run()
+    assert record.cause == "runner-died"
+    shown = json.dumps(job.outputs("c1"))
+    assert "begun" in shown and "was shown here" in shown and '"secret"' not in shown
+
+
 def test_the_cell_that_ended_the_notebook_is_blamed(make: Make) -> None:
     job = make(code("{}['c1']", "c1", tags=["raises-exception"]), code("1/0", "c2"), "print(3)")
     record = job.run()

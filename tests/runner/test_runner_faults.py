@@ -49,7 +49,7 @@ def test_a_segmentation_fault_is_named(make: Make) -> None:
 
 def test_memory_above_the_limit(make: Make) -> None:
     job = make("print('begun', flush=True)\nx = b'x' * 1_000_000_000\nimport time; time.sleep(30)")
-    record = job.run("--mem", "400000000")
+    record = job.run("--mem", str(400 * 2**20))
     assert (record.state, record.cause) == ("FAILED", "out-of-memory")
     assert "limit of 400 MB" in record.message
     assert record.peak_memory is not None
@@ -300,18 +300,6 @@ def test_a_cell_that_fills_the_disk(make: Make, small_disk: Path) -> None:
     record = job.run()
     assert (record.state, record.cause) == ("FAILED", "disk-full")
     assert job.text() == "begun\n"
-
-
-def test_a_read_only_home(make: Make, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir(mode=0o500)
-    job = make(
-        "import os, IPython.paths\n"
-        "print(os.environ['HOME'])\nprint(IPython.paths.get_ipython_dir())"
-    )
-    job.env = {"HOME": "/proc/1"}
-    assert job.run().message == ""
-    assert all(line.startswith(str(job.paths.runtime)) for line in job.text().splitlines())
 
 
 def test_a_work_directory_that_cannot_be_made(make: Make) -> None:
