@@ -19,6 +19,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .runner.processes import ProcessStat, answers, boot_id, environment, parse_stat, read_stat
+
+__all__ = ["ProcessStat", "boot_id", "parse_stat", "read_stat"]
+
 _PROC = Path("/proc")
 #: Seconds between two looks at a process that was asked to end.
 _LOOK_EVERY = 0.02
@@ -45,40 +49,7 @@ class ProcessHandle:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ProcessHandle:
         """Read ``to_json``'s object, ignoring other keys; raises ``KeyError`` without a pid."""
-        return cls(int(data["pid"]), data.get("started_ticks"), data.get("boot_id"))
-
-
-@dataclass(frozen=True)
-class ProcessStat:
-    """What ``/proc/PID/stat`` says of a process."""
-
-    #: One letter: R running, S sleeping, Z zombie, …
-    state: str
-    parent: int
-    session: int
-    started_ticks: int
-
-
-def parse_stat(text: str) -> ProcessStat:
-    """Read ``/proc/PID/stat`` (proc(5)); the name in it may hold spaces and brackets."""
-    fields = text[text.rindex(")") + 1 :].split()
-    return ProcessStat(fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
-
-
-def read_stat(pid: int) -> ProcessStat | None:
-    """The process's stat; None where there is no such process (or no ``/proc``)."""
-    try:
-        return parse_stat((_PROC / str(pid) / "stat").read_text("utf-8", "replace"))
-    except (OSError, ValueError):
-        return None
-
-
-def boot_id() -> str | None:
-    """The id of this boot of the machine; None where the system does not tell."""
-    try:
-        return (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return None
+        return cls(int(data["pid"]), data.get("started_ticks"), data.get("boot_id") or None)
 
 
 def handle_of(pid: int) -> ProcessHandle:
@@ -133,7 +104,7 @@ def is_running(handle: ProcessHandle) -> bool:
     if stat is not None:
         same = handle.started_ticks is None or handle.started_ticks == stat.started_ticks
         return same and stat.state not in "ZX"
-    return not _PROC.joinpath("self").exists() and _answers(handle.pid)
+    return not _PROC.joinpath("self").exists() and answers(handle.pid)
 
 
 def send_signal(handle: ProcessHandle, number: int) -> bool:
@@ -256,14 +227,9 @@ def _marks(stats: Mapping[int, ProcessStat], mark: str) -> dict[int, bool]:
         return {}
     marks = {}
     for pid in stats:
-        try:
-            environment = (_PROC / str(pid) / "environ").read_bytes()
-        except OSError:
-            continue
-        for entry in environment.split(b"\0"):
-            key, _, found = entry.partition(b"=")
-            if key == os.fsencode(name):
-                marks[pid] = found == os.fsencode(value)
+        found = environment(pid).get(name)
+        if found is not None:
+            marks[pid] = found == value
     return marks
 
 
@@ -282,13 +248,3 @@ def _reap() -> None:
                 ended = pid
             if ended:
                 del _ours[pid]
-
-
-def _answers(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from ..paths import JobPaths
-from .processes import boot_id, started_ticks
+from .processes import answers, boot_id, started_ticks
 
 
 class Claimed(Exception):
@@ -47,10 +47,14 @@ def is_living(claim: Mapping[str, Any]) -> bool:
         return False
     if claim.get("host") != os.uname().nodename:
         return _restarts() <= int(claim.get("restarts") or 0)
-    if claim.get("boot_id") != boot_id():
+    pid = int(claim.get("pid") or 0)
+    if boot_id() is None:
+        # without /proc a number is all that there is
+        return answers(pid)
+    if claim.get("boot_id") not in (None, boot_id()):
         return False
-    ticks = started_ticks(int(claim.get("pid") or 0))
-    return ticks is not None and ticks == claim.get("started_ticks")
+    ticks = started_ticks(pid)
+    return ticks is not None and claim.get("started_ticks") in (None, ticks)
 
 
 def read_claim(path: Path) -> Optional[Dict[str, Any]]:

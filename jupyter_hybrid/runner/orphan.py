@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import List
 
 from .kernel import JOB_DIRECTORY
@@ -43,7 +44,7 @@ def end_processes(directory: str, seconds: float = 2.0) -> None:
 def _strays(directory: str) -> List[int]:
     mark = os.environ.get(MARK)
     found = []
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc") if Path("/proc").is_dir() else ():
         if name.isdigit() and int(name) != os.getpid():
             variables = environment(int(name))
             if variables.get(JOB_DIRECTORY) == directory and variables.get(MARK) == mark:

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 #: Numbers of prctl(2), the same on every Linux.
 PR_SET_PDEATHSIG = 1
@@ -26,43 +26,60 @@ def prctl(option: int, value: int) -> bool:
         return False
 
 
-def boot_id() -> str:
-    """Which boot of this machine it is; empty where that cannot be told."""
+def boot_id() -> Optional[str]:
+    """Which boot of this machine it is; None where the system does not tell."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
-        return ""
+        return None
 
 
-def parse_stat(text: str) -> tuple[str, int, int]:
-    """State letter, parent and start time (ticks since boot) in a ``/proc/PID/stat`` line."""
-    # the command's name stands in brackets and may itself hold spaces and brackets
-    fields = text.rpartition(")")[2].split()
-    return fields[0], int(fields[1]), int(fields[19])
+class ProcessStat(NamedTuple):
+    """What ``/proc/PID/stat`` says of a process."""
+
+    #: One letter: R running, S sleeping, Z zombie, …
+    state: str
+    parent: int
+    session: int
+    #: Clock ticks between boot and the start.
+    started_ticks: int
+
+
+def parse_stat(text: str) -> ProcessStat:
+    """Read ``/proc/PID/stat`` (proc(5)); the name in it may hold spaces and brackets."""
+    fields = text[text.rindex(")") + 1 :].split()
+    return ProcessStat(fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
+
+
+def read_stat(pid: int) -> Optional[ProcessStat]:
+    """The process's stat; None where there is no such process (or no ``/proc``)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return parse_stat(file.read())
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def started_ticks(pid: int) -> Optional[int]:
     """When the living process started, in ticks since boot; None for dead ones and zombies."""
+    stat = read_stat(pid)
+    return None if stat is None or stat.state in "ZX" else stat.started_ticks
+
+
+def answers(pid: int) -> bool:
+    """Whether any process has the number: all that is known of one where there is no ``/proc``."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            state, _, ticks = parse_stat(file.read())
-    except (OSError, ValueError, IndexError):
-        return None
-    return None if state in "ZX" else ticks
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
 
 
 def _children_by_scan(pid: int) -> List[int]:
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                    parent = parse_stat(file.read())[1]
-            except (OSError, ValueError, IndexError):
-                continue
-            if parent == pid:
-                found.append(int(name))
-    return found
+    numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [n for n in numbers if (stat := read_stat(n)) is not None and stat.parent == pid]
 
 
 def children(pid: int) -> List[int]:

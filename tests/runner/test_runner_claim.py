@@ -57,6 +57,9 @@ def test_another_boot_and_another_host() -> None:
     }
     assert is_living(mine)
     assert not is_living({**mine, "boot_id": "other"})
+    # made where there was no /proc to look it up
+    assert is_living({**mine, "boot_id": None, "started_ticks": None})
+    assert not is_living({**mine, "boot_id": None, "started_ticks": 1})
     assert is_living({**mine, "host": "elsewhere"})
 
 
