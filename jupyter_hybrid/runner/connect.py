@@ -52,8 +52,15 @@ async def connect_client(client: Any, session: Session) -> Dict[str, Any]:
     context.setsockopt(zmq.RCVHWM, 0)
     client.kc = client.km.client(context=context)
     client.kc.allow_stdin = False
-    client.kc.start_channels(stdin=False, hb=False, control=False)
+    by_message = kernel.kernel.interrupt_mode == "message"
+    client.kc.start_channels(stdin=False, hb=False, control=by_message)
+    if by_message:
+        session.interrupt_by_message = lambda: _interrupt(client.kc)
     return await _handshake(client.kc, client.km, session, log)
+
+
+def _interrupt(kc: Any) -> None:
+    kc.control_channel.send(kc.session.msg("interrupt_request", {}))
 
 
 def _dead(kernel: Optional[RunningKernel], session: Session, log: LogTail) -> Ending:

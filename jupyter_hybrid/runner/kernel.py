@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from ..errors import HybridError
 from ..paths import JobPaths
+from .homes import writable_homes
 from .kernelspec import Kernel
 from .processes import PR_SET_PDEATHSIG, prctl
 
@@ -53,7 +54,9 @@ class RunningKernel:
         return [self.directory / f"k-{number}" for number in CHANNELS.values()]
 
     def interrupt(self) -> None:
-        """Interrupt what the kernel and its children are doing."""
+        """Interrupt what the kernel and its children are doing, if that is done by a signal."""
+        if self.kernel.interrupt_mode == "message":
+            return
         try:
             os.killpg(self.process.pid, signal.SIGINT)
         except (ProcessLookupError, PermissionError):
@@ -116,35 +119,6 @@ def kernel_environment(
     return env
 
 
-def writable_homes(env: Mapping[str, str], runtime: Path) -> Dict[str, str]:
-    """Directories of our own for what a kernel keeps, where the real ones are read-only."""
-    home = env.get("HOME", "")
-    if home and os.access(home, os.W_OK | os.X_OK):
-        return {}
-    changed = {
-        "HOME": "home",
-        "IPYTHONDIR": "ipython",
-        "JUPYTER_CONFIG_DIR": "jupyter/config",
-        "JUPYTER_DATA_DIR": "jupyter/data",
-        "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
-        "XDG_CACHE_HOME": "cache",
-        "XDG_CONFIG_HOME": "config",
-        "XDG_DATA_HOME": "data",
-        "MPLCONFIGDIR": "matplotlib",
-    }
-    found = {}
-    for name, folder in changed.items():
-        current = env.get(name, "")
-        if not (current and os.access(current, os.W_OK | os.X_OK)):
-            directory = runtime / folder
-            directory.mkdir(parents=True, exist_ok=True)
-            found[name] = str(directory)
-    if home and "PYTHONUSERBASE" not in env:
-        # what is installed there for the user can still be read
-        found["PYTHONUSERBASE"] = str(Path(home, ".local"))
-    return found
-
-
 def _die_with_runner() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -192,7 +166,7 @@ def start_kernel(
 def parse_log_tail(data: bytes, lines: int = 6) -> str:
     """The last lines of a log that say something, as one text."""
     text = data.decode("utf-8", "replace")
-    useful = [line.rstrip() for line in text.splitlines() if line.strip()]
+    useful = [line.rstrip()[:500] for line in text.splitlines() if line.strip()]
     return "\n".join(useful[-lines:])
 
 

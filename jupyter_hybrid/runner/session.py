@@ -49,6 +49,8 @@ class Session:
         self.stopping: Optional[ExitRecord] = None
         self.loop: Any = None
         self.cancel_drive: Callable[[], Any] = lambda: None
+        #: Interrupts a kernel that wants a message for it; called in the event loop.
+        self.interrupt_by_message: Callable[[], Any] = lambda: None
         #: Code that prepares the kernel; empty for languages other than Python.
         self.bootstrap = ""
         self.kernel_name = "python3"
@@ -80,6 +82,7 @@ class Session:
             self.loop.call_soon_threadsafe(self._stop_in_loop, patience)
 
     def _stop_in_loop(self, patience: float) -> None:
+        self.interrupt_by_message()
         self.loop.call_later(patience, self.cancel_drive)
 
     def check(self) -> None:

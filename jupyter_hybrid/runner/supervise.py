@@ -64,7 +64,10 @@ class Control:
     def hear_signals(self) -> None:
         """Called by the runner, first of all: SIGTERM no longer ends it in the middle."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # heard and passed over: what is ignored, here or by the shell that started the job, would
+        # be ignored by every program that is started from here, kernels included
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, lambda number, frame: None)
 
     def _on_sigterm(self, number: int, frame: Any) -> None:
         self._told = True

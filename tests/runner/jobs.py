@@ -43,9 +43,11 @@ class Runner:
     blobs: Path
     process: subprocess.Popen[bytes] | None = None
     env: dict[str, str] = field(default_factory=dict)
+    #: A program, with its arguments, that starts the runner.
+    by: tuple[str, ...] = ()
 
     def start(self, *options: str) -> Runner:
-        argv = [sys.executable, "-m", "jupyter_hybrid.runner", str(self.paths.directory)]
+        argv = [*self.by, sys.executable, "-m", "jupyter_hybrid.runner", str(self.paths.directory)]
         with self.paths.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*argv, "--blobs", str(self.blobs), *options],
