@@ -31,7 +31,11 @@ STAMP = VENV / "jupyter-hybrid-stamp.json"
 EXTRAS = {"demo": "demo", "test": "test"}
 
 #: Debian packages by what is wanted, for what starts programs.
-DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {"demo": (), "test": ("task-spooler",)}
+DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {
+    "demo": (),
+    # the cluster of tests/services/hpc is made by the last four
+    "test": ("task-spooler", "debootstrap", "socat", "iproute2", "openssh-client"),
+}
 
 #: pip's settings and how uv is told the same.
 UV_NAMES = {

@@ -1,0 +1,140 @@
+"""A pytest plugin: the cluster of ``tests/services/hpc``, started once, stopped by its last user.
+
+::
+
+    pytestmark = pytest.mark.needs(*hpc.NEEDS)
+
+    def test_…(cluster: Cluster) -> None:             # others may use it at the same time
+    def test_…(cluster_alone: Cluster) -> None:       # for tests that break it
+
+Each worker of pytest-xdist is a user of its own there. No test leaves a job in the queue.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+SERVICE = Path(__file__).resolve().parent / "services" / "hpc"
+#: What a test with the cluster needs of the machine.
+NEEDS = ("root", "debian", "apt:debootstrap", "apt:socat", "apt:iproute2", "apt:openssh-client")
+#: Users of the cluster, as in its settings.
+USERS = ("alice", "bob")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The running cluster, as one of its users."""
+
+    directory: Path
+    user: str
+    #: Configuration for ssh, in which the login node is ``hpc``.
+    config: Path
+
+    @property
+    def home(self) -> Path:
+        """The user's home directory, seen from here."""
+        return self.directory / "state" / "home" / self.user
+
+    def ssh(self, command: str, **options: object) -> str:
+        """What a shell command prints on the login node; fails with what it complains of."""
+        words = ["ssh", "-F", str(self.config), "hpc", command]
+        return _output(words, **options)
+
+    def on(self, node: str, *command: str) -> str:
+        """What a command prints that root runs on a machine."""
+        return _output([str(SERVICE / "cluster"), "exec", node, *command])
+
+    def jobs(self) -> list[str]:
+        """The user's jobs in the queue: number, state and name."""
+        return self.on("hpc-login", "squeue", "-h", "-u", self.user, "-o", "%i %T %j").splitlines()
+
+
+def _output(words: list[str], **options: object) -> str:
+    # what ends with the test must not end by the terminal's Ctrl-C
+    settings = {"stdin": subprocess.DEVNULL, **options}
+    if "input" in settings:
+        del settings["stdin"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **settings)  # type: ignore[call-overload]
+    assert done.returncode == 0, f"{words[-1]}: {done.stdout}{done.stderr}"
+    return str(done.stdout)
+
+
+def start(user: str, config: Path) -> Cluster:
+    """The cluster, started where it is not up; builds it the first time, which takes minutes."""
+    environment = {**os.environ, "PYTHON": sys.executable}
+    command = [str(SERVICE / "start")]
+    started = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if started.returncode != 0:
+        raise RuntimeError(f"the cluster did not start: {started.stdout}{started.stderr}")
+    directory = Path(_output([str(SERVICE / "cluster"), "directory"]).strip())
+    text = (directory / "ssh/config").read_text(encoding="utf-8")
+    config.write_text(f"Host hpc\n  User {user}\n{text}", encoding="utf-8")
+    return Cluster(directory, user, config)
+
+
+@contextmanager
+def lock(name: str, kind: int) -> Iterator[IO[str]]:
+    """A lock that the system takes back from a dead process."""
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jupyter-hybrid"
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / f"hpc-{name}.lock").open("a") as file:
+        fcntl.flock(file, kind)
+        yield file
+
+
+@contextmanager
+def running(user: str, config: Path) -> Iterator[Cluster]:
+    """The cluster while the block runs; the last of its users stops it."""
+    with lock("users", fcntl.LOCK_SH) as users:
+        yield start(user, config)
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        subprocess.run([str(SERVICE / "stop")], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def _cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "gw0")
+    user = USERS[int(worker.removeprefix("gw")) % len(USERS)]
+    with running(user, tmp_path_factory.mktemp("hpc") / "config") as found:
+        yield found
+
+
+@pytest.fixture
+def cluster(_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, which others may use at the same time; nothing of the user's is left in it."""
+    with lock("tests", fcntl.LOCK_SH):
+        yield from _clean(_cluster)
+
+
+@pytest.fixture
+def cluster_alone(_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster with nobody else in it, to be broken; it is whole again afterwards."""
+    with lock("tests", fcntl.LOCK_EX):
+        yield from _clean(_cluster)
+
+
+def _clean(cluster: Cluster) -> Iterator[Cluster]:
+    yield cluster
+    deadline = time.monotonic() + 15.0
+    try:
+        while (left := cluster.jobs()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not left, f"jobs outlived the test: {left}"
+    finally:
+        cluster.on("hpc-login", "scancel", "--user", cluster.user)
