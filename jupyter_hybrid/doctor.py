@@ -54,6 +54,7 @@ class Finding:
 async def examine() -> list[Finding]:
     """Look at everything, in the order in which one thing rests on another."""
     findings = [_python(), *_packages(), _sockets(), *_kernels()]
+    findings.append(_guarded("autoload", _autoload))
     try:
         from .config import load_config
 
@@ -146,6 +147,16 @@ def _kernels() -> Iterator[Finding]:
                 f"its program {program!r} does not exist",
                 f"jupyter kernelspec remove {kernel.name}, or install it again",
             )
+
+
+def _autoload() -> Finding:
+    from .autoload import autoloading, environment_file, user_file
+
+    files = [str(file) for file in (environment_file(), user_file()) if autoloading(file)]
+    if files:
+        return Finding("autoload", True, f"%%remote is in every kernel, by {', '.join(files)}")
+    advice = "'jupyter hybrid autoload on' makes that needless"
+    return Finding("autoload", True, "%%remote needs %load_ext jupyter_hybrid", advice)
 
 
 def _directory(directory: Path) -> Iterator[Finding]:

@@ -13,13 +13,16 @@ import pexpect
 import pytest
 from commands import notebook
 
+from jupyter_hybrid.autoload import switch
+
 BIN = Path(sys.executable).parent
 #: Seconds that anything in these tests may take at the most.
 PATIENCE = 60
 
 
 def started(directory: Path, program: str, *arguments: str) -> pexpect.spawn:
-    """The program on a terminal."""
+    """The program on a terminal, of a user who has the magics loaded in every kernel."""
+    switch(directory / "ipython" / "profile_default" / "ipython_config.py", True)
     env = {
         **os.environ,
         "IPYTHONDIR": str(directory / "ipython"),
@@ -40,16 +43,15 @@ def started(directory: Path, program: str, *arguments: str) -> pexpect.spawn:
 def test_plain_ipython(tmp_path: Path) -> None:
     ipython = started(tmp_path, "ipython", "--simple-prompt", "--no-banner", "--colors=NoColor")
     try:
-        for line in ("%load_ext jupyter_hybrid", "x = 20"):
-            ipython.expect(r"In \[\d+\]: ")
-            ipython.sendline(line)
-        ipython.expect(r"In \[3\]: ")
+        ipython.expect(r"In \[1\]: ")
+        ipython.sendline("x = 20")
+        ipython.expect(r"In \[2\]: ")
         ipython.sendline("%%remote\nprint('six times', 7, end='')\ny = x + 22\n1 / 0\n\n")
         ipython.expect(r"six times 7\r?\nlocal: failed after .* · back: y \(int\)")
         ipython.expect(r"ZeroDivisionError\S*: division by zero")
-        ipython.expect(r"In \[4\]: ")
+        ipython.expect(r"In \[3\]: ")
         ipython.sendline("y")
-        ipython.expect(r"Out\[4\]: 42")
+        ipython.expect(r"Out\[3\]: 42")
     finally:
         ipython.close(force=True)
 
@@ -72,14 +74,15 @@ def test_jupyter_console(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("source", "status"), [("y = x * 2\nprint(y)", 0), ("x / 0", 1)])
 def test_papermill(tmp_path: Path, source: str, status: int) -> None:
-    document = notebook("x = 21", f"%%remote\n{source}", "x", name="python3", display_name="P")
+    cells = ("%load_ext jupyter_hybrid\nx = 21", f"%%remote\n{source}", "print('after', x)")
+    document = notebook(*cells, name="python3", display_name="P")
     (tmp_path / "in.ipynb").write_text(json.dumps(document))
     command = [str(BIN / "papermill"), "in.ipynb", "out.ipynb", "--no-progress-bar"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stderr
     text = (tmp_path / "out.ipynb").read_text()
     if status == 0:
-        assert "42\\n" in text and "back: y (int)" in text
+        assert "42\\n" in text and "back: y (int)" in text and "after 21" in text
     else:
         assert "ZeroDivisionError: division by zero" in done.stderr
-        assert "local: failed after" in text
+        assert "local: failed after" in text and "after 21" not in text

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import configparser
-import csv
-import hashlib
 import os
 import shutil
 import subprocess
@@ -67,9 +64,9 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
     assert "jupyter_hybrid/py.typed" in below
 
 
-def test_wheel_loads_the_magic_in_every_kernel(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    assert [n for n in names if n.endswith(".data/data/etc/ipython/ipython_kernel_config.py")]
+def test_wheel_puts_nothing_beside_the_package(wheel: Path) -> None:
+    # a file of another's name in etc/ would take its place, and pip would remove it one day
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if ".data/" in name]
 
 
 def test_wheel_describes_itself(wheel: Path) -> None:
@@ -122,7 +119,7 @@ def in_prefix(prefix: Path, *command: str) -> str:
         [python, *command], env=env, cwd=prefix, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def test_installed_wheel_is_a_subcommand_of_jupyter(prefix: Path) -> None:
@@ -132,39 +129,37 @@ def test_installed_wheel_is_a_subcommand_of_jupyter(prefix: Path) -> None:
     assert version in in_prefix(prefix, "-m", "jupyter", "hybrid", "--version")
 
 
+SITES = 'c.InteractiveShellApp.exec_lines = ["site = 40"]'
+#: Prints what the code in the last argument shows in a kernel of the environment.
 KERNEL = """
+import sys
 from jupyter_client.manager import start_new_kernel
 manager, client = start_new_kernel(kernel_name="python3")
-said = []
-client.execute_interactive(
-    "print(get_ipython().find_cell_magic('remote') is not None)",
-    timeout=60,
-    output_hook=lambda message: said.append(str(message["content"].get("text", ""))),
-)
+client.execute_interactive(sys.argv[1], timeout=60)
 client.stop_channels()
 manager.shutdown_kernel(now=True)
-print("".join(said))
 """
+ASK = "print(site + 2, get_ipython().find_cell_magic('remote') is not None)"
 
 
-def test_installed_wheel_brings_the_magic_into_a_kernel(prefix: Path) -> None:
-    assert "True" in in_prefix(prefix, "-W", "ignore", "-c", KERNEL)
-
-
-def test_editable_wheel_has_the_data_files_and_a_true_record(tree: Path, tmp_path: Path) -> None:
-    code = "import sys, complete_editable as c; print(c.build_editable(sys.argv[1]))"
-    env = {**os.environ, "PYTHONPATH": str(tree / "build_backend")}
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    archive = zipfile.ZipFile(tmp_path / done.stdout.splitlines()[-1])
-    names = set(archive.namelist())
-    assert [n for n in names if n.endswith("data/etc/ipython/ipython_kernel_config.py")]
-    (record,) = [name for name in names if name.endswith("RECORD")]
-    rows = list(csv.reader(archive.read(record).decode().splitlines()))
-    assert {row[0] for row in rows} == names
-    for name, digest, size in rows:
-        if name != record:
-            content = archive.read(name)
-            expected = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
-            assert (digest, size) == (f"sha256={expected.decode()}", str(len(content)))
+def test_autoload_brings_the_magic_into_every_kernel_beside_what_a_site_has(
+    prefix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    config = prefix / "etc" / "ipython" / "ipython_config.py"
+    config.parent.mkdir(parents=True)
+    config.write_text(SITES)
+    kernel = ("-W", "ignore", "-c", KERNEL, ASK)
+    assert "42 False" in in_prefix(prefix, *kernel)
+    in_prefix(prefix, "-m", "jupyter", "hybrid", "autoload", "on")
+    assert "42 True" in in_prefix(prefix, *kernel)
+    shell = ("-m", "IPython", "--simple-prompt", "--no-banner", "-c", ASK)
+    assert "42 True" in in_prefix(prefix, *shell)
+    # who removes the package and forgets our lines is not told so by every kernel
+    (package,) = prefix.glob("lib/python*/site-packages/jupyter_hybrid")
+    away = package.rename(package.with_name("elsewhere"))
+    said = in_prefix(prefix, *kernel[:-1], "print(site + 2)")
+    assert "42" in said and "jupyter_hybrid" not in said
+    away.rename(package)
+    in_prefix(prefix, "-m", "jupyter", "hybrid", "autoload", "off")
+    assert config.read_text() == SITES

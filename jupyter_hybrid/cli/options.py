@@ -163,6 +163,13 @@ def _offers(parser: argparse.ArgumentParser) -> None:
     _add_resources(parser)
 
 
+def _autoload(parser: argparse.ArgumentParser) -> None:
+    text = "without it, say what is switched"
+    parser.add_argument("switch", metavar="on|off", nargs="?", choices=("on", "off"), help=text)
+    text = "for your own kernels (default: for all of this environment)"
+    parser.add_argument("--user", action="store_true", help=text)
+
+
 def _nothing(parser: argparse.ArgumentParser) -> None:
     pass
 
@@ -182,5 +189,6 @@ VERBS: dict[str, _Verb] = {
     "delete": ("jobs:delete", "forget ended jobs and remove what is kept of them", _named_jobs),
     "targets": ("places:targets", "list the places where jobs can run", _nothing),
     "offers": ("places:offers", "list the hardware that targets can give now", _offers),
+    "autoload": ("autoload:autoload", "load the magics in every kernel", _autoload),
     "doctor": ("places:doctor", "check this installation and say what to mend", _nothing),
 }

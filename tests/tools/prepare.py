@@ -131,7 +131,7 @@ def sets() -> list[str]:
 def digest() -> str:
     """Changes with everything that the environment is made from."""
     found = hashlib.sha256(sys.version.encode())
-    for name in ("setup.cfg", "pyproject.toml", "build_backend/complete_editable.py"):
+    for name in ("setup.cfg", "pyproject.toml"):
         found.update((ROOT / name).read_bytes())
     # scripts and the editable install hold absolute paths: a moved checkout starts anew
     found.update(os.fsencode(ROOT))
