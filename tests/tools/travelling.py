@@ -12,7 +12,10 @@ from pathlib import Path
 from tree import ROOT
 
 #: Modules and packages that are copied beside a job.
-TRAVELS = (*("__init__", "_version", "errors", "events", "paths", "spec", "values", "runner"),)
+TRAVELS = (
+    *("__init__", "_version", "errors", "events", "paths", "spec", "values", "runner"),
+    "environment/probe",
+)
 
 
 def main() -> int:

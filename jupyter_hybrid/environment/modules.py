@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from .sources import Source, parse_source
+from ..sources import Source, parse_source
 
 STDLIB, DISTRIBUTION, LOCAL, EDITABLE = "stdlib", "distribution", "local", "editable"
 MISSING = "missing"
