@@ -10,6 +10,7 @@ uv does the work where it can be had, in a tenth of pip's time (4 s against 42 s
 from __future__ import annotations
 
 import ast
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -19,6 +20,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,8 +35,12 @@ EXTRAS = {"demo": "demo", "test": "test"}
 #: Debian packages by what is wanted, for what starts programs.
 DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {
     "demo": (),
-    # the cluster of tests/services/hpc is made by the last four
-    "test": ("task-spooler", "debootstrap", "socat", "iproute2", "openssh-client"),
+    # the cluster of tests/services/hpc is made by debootstrap and the three after it
+    "test": (
+        *("task-spooler", "debootstrap", "socat", "iproute2", "openssh-client"),
+        # images: registries (tests/registries.py), and what makes and reads images without us
+        *("docker-registry", "podman", "buildah", "runc", "skopeo"),
+    ),
 }
 
 #: pip's settings and how uv is told the same.
@@ -195,12 +201,27 @@ def apt_install(packages: list[str]) -> None:
     """Install Debian packages, asking nothing; the lists are fetched where that needs them."""
     say("Debian packages: " + " ".join(packages))
     install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
-    if apt(install).returncode == 0:
-        return
-    apt(["apt-get", "update"])
-    done = apt(install)
+    with no_daemons():
+        if apt(install).returncode == 0:
+            return
+        apt(["apt-get", "update"])
+        done = apt(install)
     if done.returncode != 0:
         raise Refused(f"apt-get cannot install {' '.join(packages)}:\n{done.stdout}")
+
+
+@contextlib.contextmanager
+def no_daemons(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterator[None]:
+    """Let no package start its daemon (invoke-rc.d(8)): tests start their own, on free ports."""
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink(missing_ok=True)
 
 
 def apt(command: list[str]) -> subprocess.CompletedProcess[str]:
