@@ -1,0 +1,179 @@
+"""Base image + layers → an image in a registry, without a daemon, root or a rebuild.
+
+Only what the registry lacks is sent. The base's blobs are mounted from where they are; where the
+base is in another registry, they pass through this machine's memory once, and never its disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import ImageError, RegistryError
+from ..units import format_size
+from .blobs import BytesSource, FileSource, RemoteSource, Source, has_blob
+from .compose import Changes, Composed, compose
+from .layers import Layer
+from .manifests import Descriptor
+from .once import once
+from .references import Reference
+from .registry import Image, RegistryClient
+from .uploads import Upload, mount
+
+#: Blobs on their way at the same time.
+_AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Blob:
+    """What became of one blob of a new image: ``there``, ``mounted`` or ``sent``."""
+
+    digest: str
+    size: int
+    how: str
+    #: Bytes that travelled, those of broken attempts included.
+    sent: int = 0
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """An image that can be pulled now."""
+
+    #: With its digest.
+    reference: Reference
+    base: Reference
+    #: Empty where the registry had the image already.
+    blobs: tuple[Blob, ...] = ()
+
+    @property
+    def sent(self) -> int:
+        """Bytes of blobs that travelled."""
+        return sum(blob.sent for blob in self.blobs)
+
+
+@dataclass(frozen=True)
+class Append:
+    """What is to be made: the base with the layers on top, under the name ``target``."""
+
+    base: Image
+    layers: Sequence[Layer]
+    target: Reference
+    changes: Changes = field(default_factory=Changes)
+    #: False where blobs of a base in another registry may not pass through this machine.
+    copy: bool = True
+
+
+async def append(
+    client: RegistryClient,
+    wish: Append,
+    locks: Path,
+    on_blob: Callable[[Blob], None] = lambda blob: None,
+) -> Pushed:
+    """Make the image and return its name with its digest; the second time nothing is sent.
+
+    The manifest is written last: until then nothing has the target's name. ``locks`` is a
+    directory by which processes of this user wait for each other, so that a layer is sent once.
+    ``on_blob`` is told of each blob. Raises ``RegistryError``, and ``ImageError`` where a layer's
+    file is not what it is said to be.
+    """
+    made = compose(wish.base, wish.layers, wish.changes)
+    target = wish.target.at(made.digest)
+    done = Pushed(target, wish.base.reference)
+    if await _is_there(client, wish.target, made):
+        return done
+    work = _Work(client, wish, locks, on_blob)
+    blobs = await work.all_blobs(made)
+    await client.put_manifest(wish.target, made.manifest, made.media_type)
+    return Pushed(target, wish.base.reference, tuple(blobs))
+
+
+async def _is_there(client: RegistryClient, target: Reference, made: Composed) -> bool:
+    """True where the target's tag names this very image; else give it the tag if it is there."""
+    if target.tag and await client.digest(target) == made.digest:
+        return True
+    if await client.digest(target.at(made.digest)) != made.digest:
+        return False
+    await client.put_manifest(target, made.manifest, made.media_type)
+    return True
+
+
+class _Work:
+    def __init__(
+        self, client: RegistryClient, wish: Append, locks: Path, on_blob: Callable[[Blob], None]
+    ) -> None:
+        self._client, self._wish, self._locks, self._on_blob = client, wish, locks, on_blob
+        self._endpoint = client.settings.push_to(wish.target.registry)
+        self._session = client.session(self._endpoint)
+        self._repository = wish.target.repository
+        self._limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def all_blobs(self, made: Composed) -> list[Blob]:
+        """Bring everything that the manifest names into the repository."""
+        seen, tasks = set[str](), list[Coroutine[Any, Any, Blob]]()
+        for descriptor in self._wish.base.manifest.layers:
+            # docker's "foreign" layers are had elsewhere; an empty layer may occur many times
+            if not descriptor.urls and descriptor.digest not in seen:
+                seen.add(descriptor.digest)
+                tasks.append(self._told(self._of_base(descriptor)))
+        for layer in self._wish.layers:
+            if layer.digest not in seen:
+                seen.add(layer.digest)
+                descriptor = Descriptor(layer.media_type, layer.digest, layer.size)
+                tasks.append(self._told(self._ours(FileSource(descriptor, layer.path))))
+        tasks.append(self._told(self._ours(BytesSource(made.config_descriptor, made.config))))
+        return await _together(tasks)
+
+    async def _told(self, work: Coroutine[Any, Any, Blob]) -> Blob:
+        async with self._limit:
+            blob = await work
+        self._on_blob(blob)
+        return blob
+
+    async def _of_base(self, descriptor: Descriptor) -> Blob:
+        base = self._wish.base
+        if base.endpoint == self._endpoint:
+            if base.repository == self._repository:
+                return Blob(descriptor.digest, descriptor.size, "there")
+            if await self._mounted(descriptor, base.repository):
+                return Blob(descriptor.digest, descriptor.size, "mounted")
+        if not self._wish.copy and not await has_blob(self._session, self._repository, descriptor):
+            raise ImageError(
+                f"{self._endpoint.host} lacks a layer ({format_size(descriptor.size)}) of "
+                f"{base.reference}, which is at {base.endpoint.host}; push the base there first"
+            )
+        session = self._client.session(base.endpoint)
+        return await self._ours(RemoteSource(descriptor, session, base.repository))
+
+    async def _mounted(self, descriptor: Descriptor, repository: str) -> bool:
+        try:
+            return await mount(self._session, self._repository, descriptor, repository)
+        except RegistryError as error:
+            # a token for one repository may not do for two
+            if error.context.get("http_status") in (401, 403):
+                return False
+            raise
+
+    async def _ours(self, source: Source) -> Blob:
+        """Bring a blob there unless it is; of several processes one sends it."""
+        descriptor = source.descriptor
+        key = f"{self._endpoint.host} {self._repository} {descriptor.digest}"
+        async with once(self._locks, key):
+            if await has_blob(self._session, self._repository, descriptor):
+                return Blob(descriptor.digest, descriptor.size, "there")
+            upload = Upload(self._session, self._repository, source)
+            await upload.run()
+        return Blob(descriptor.digest, descriptor.size, "sent", upload.sent)
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, Blob]]) -> list[Blob]:
+    """All results; the first error ends the others."""
+    tasks = [asyncio.ensure_future(item) for item in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
