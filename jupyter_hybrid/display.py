@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from .events import Event, Kind
+from .sentences import harmless
 from .units import format_size
 
 #: Characters of text shown before the middle is left out, and of the end that is shown anyway.
@@ -37,7 +38,7 @@ class CellDisplay:
         """Show one event; kinds that show nothing are passed over."""
         data = event.data
         if event.kind == Kind.NOTE:
-            self._write("stdout", f"{data.get('text', '')}\n")
+            self._write("stdout", f"{harmless(str(data.get('text', '')))}\n")
             return
         if self._cells is not None and data.get("cell_id") not in self._cells:
             return

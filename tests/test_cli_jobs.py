@@ -36,6 +36,25 @@ def go(tmp_path: Path) -> Path:
     return tmp_path / "go"
 
 
+EVIL = "ev\x1b]0;owned\x07il\x1b[2J \x9b31mname\nsecond"
+
+
+def test_names_and_errors_are_shown_and_not_obeyed(home: Home) -> None:
+    home.write("e.ipynb", notebook("print('\\x1b[31mred')", f"raise ValueError({EVIL!r})"))
+    home.write("\x1b[5mblinks.txt", "x")
+    # quiet: what cells and their tracebacks print is theirs
+    done = home.hybrid("run", "e.ipynb", "--quiet", "--name", EVIL, "--files", "*.txt")
+    shown = [done.stderr, home.hybrid("jobs").stdout, home.hybrid("status").stdout]
+    shown.append(home.hybrid("run", "e.ipynb", "--files", "*.txt", "--dry-run").stdout)
+    shown.append(home.hybrid("run", "\x1b[2Jabsent.ipynb").stderr)
+    for text in shown[:3]:
+        assert "evil 31mname" in text
+    talk = "".join(shown)
+    assert "blinks.txt" in talk and "absent.ipynb" in talk
+    assert not [c for c in talk if not c.isprintable() and c != "\n"]
+    assert home.json("status")["name"] == EVIL
+
+
 def begun(process: subprocess.Popen[str]) -> None:
     """Wait until the job's first line was shown."""
     assert process.stdout is not None

@@ -108,6 +108,17 @@ def test_what_does_not_travel_is_told_by_preview_and_run(kernel: Live) -> None:
     kernel.run("pathlib.Path('.hybridignore').unlink()")
 
 
+def test_names_are_shown_and_not_obeyed(kernel: Live) -> None:
+    kernel.run("evil = '\\x1b[2Jev\\x9bil\\x07'\nopen('\\x1b[5mblinks.txt', 'w').close()")
+    text = kernel.run(
+        "%%remote --name {evil} --files *.txt\nopen('\\x1b[3Jmade', 'w').close()"
+    ).text
+    text += kernel.run("%remote jobs").text + kernel.run("%remote status").text
+    text += kernel.run("%%remote --dry-run --files *.txt\n1").text
+    assert "evil\n" in text and "blinks.txt" in text and "files: made" in text
+    assert not [c for c in text if not c.isprintable() and c != "\n"]
+
+
 def test_jobs_go_by_the_end_of_their_ids(kernel: Live) -> None:
     kernel.run("%%remote --name short\nprint('found')")
     (short,) = re.findall(r"^(\w{8}) +COMPLETED .* short$", kernel.run("%remote jobs").text, re.M)

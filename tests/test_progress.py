@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import time
 from typing import Any
@@ -53,6 +54,7 @@ def job(**changes: Any) -> Job:
         ),
         (["\x1b[31mred\x1b[0m\n"], ["\x1b[31mred\x1b[0m"]),
         (["a\x1b[2Jb\x1b]0;title\x07c\x07\x00\n"], ["abc"]),
+        (["a\x1b(0b\x1bP1;2q~\x1b\\c\x1b[>4;1md\x9b2Je\n"], ["abcd2Je"]),
         (["tail\r", "\nnext\n"], ["tail", "next"]),
     ],
 )
@@ -228,6 +230,34 @@ def test_live_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_live_shows_the_cursor_again() -> None:
     assert live(*RUNNING).rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in live(*RUNNING)[-40:]
+
+
+EVIL = "na\x1b]0;owned\x07me\x1b[2J\u202e\nsecond\x9b31m"
+
+
+def test_names_and_reasons_move_no_cursor() -> None:
+    named = job(state=State.PENDING, reason=EVIL)
+    named = dataclasses.replace(named, spec=dataclasses.replace(named.spec, name=EVIL))
+    happened = [
+        event(Kind.CELL, number=1, total=2, line=EVIL),
+        event(Kind.NOTE, text=EVIL),
+    ]
+    file = io.StringIO()
+    progress = LiveProgress(file, quiet=False, colour=False, unicode=True)
+    progress.take(named)
+    progress.wait()
+    for item in happened:
+        progress.take(item)
+    progress.close()
+    said: list[str] = []
+    plain = PlainProgress(None, None, said.append)
+    plain.wait()
+    for thing in (named, *happened):
+        plain.take(thing)
+    assert said == [f"{what}name second31m" for what in ("waiting: ", "[1/2] ", "note: ")]
+    for text in (file.getvalue(), *said):
+        assert "name second31m" in text
+        assert not any(part in text for part in ("owned", "[2J", "\u202e", "\x9b"))
 
 
 def test_live_waiting_shows_the_reason() -> None:

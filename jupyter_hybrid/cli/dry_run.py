@@ -6,6 +6,7 @@ import asyncio
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from ..sentences import harmless
 from ..units import format_size
 from .terminal import Terminal
 
@@ -45,5 +46,5 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
         f"{format_size(preview.new)} of it new; nothing was sent\n"
     )
     for note in staging.notes(request, plan):
-        terminal.say(f"note: {note}")
+        terminal.say(f"note: {harmless(note)}")
     return 0

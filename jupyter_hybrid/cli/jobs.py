@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..job import Job, State
 from ..manager import Manager
+from ..sentences import harmless
 from ..units import format_duration
 from .documents import job_document
 from .naming import short_id
@@ -63,14 +64,14 @@ def status(options: Namespace, terminal: Terminal) -> int:
     lines = [
         ("job", job.id),
         ("state", state),
-        ("reason", job.reason),
-        ("name", job.spec.name),
+        ("reason", harmless(job.reason)),
+        ("name", harmless(job.spec.name)),
         ("target", job.spec.target),
-        ("notebook", job.spec.notebook_path or ""),
+        ("notebook", harmless(job.spec.notebook_path or "")),
         ("cells", _cells(job)),
-        ("cell", job.current),
+        ("cell", harmless(job.current)),
         ("time", _time(job)),
-        ("result", str(job.fetched.get("notebook") or "")),
+        ("result", harmless(str(job.fetched.get("notebook") or ""))),
     ]
     for name, value in lines:
         if value:

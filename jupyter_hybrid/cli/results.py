@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HybridError, UsageError
 from ..job import Job
+from ..sentences import one_line
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -109,9 +110,9 @@ def _tell(fetched: Fetched, terminal: Terminal) -> None:
             f"  kept {shown_path(kept)}, which changed here; the job's is {shown_path(beside)}"
         )
     for path in fetched.deleted:
-        terminal.say(f"  kept {path}, which the job deleted")
+        terminal.say(f"  kept {shown_path(path)}, which the job deleted")
     for sentence in fetched.left:
-        terminal.say(f"  left behind: {sentence}")
+        terminal.say(f"  left behind: {one_line(sentence)}")
 
 
 def _wrote(terminal: Terminal, path: str) -> None:
@@ -121,9 +122,10 @@ def _wrote(terminal: Terminal, path: str) -> None:
 def shown_path(path: str) -> str:
     """The path as one would type it here."""
     try:
-        return str(Path(path).relative_to(Path.cwd()))
+        path = str(Path(path).relative_to(Path.cwd()))
     except (ValueError, OSError):
-        return path
+        pass
+    return one_line(path)
 
 
 def require_ended(job: Job) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HybridError
 from ..job import Job, State
+from ..sentences import harmless, one_line
 from ..units import format_duration
 from .documents import job_document, parameter_document
 from .dry_run import dry_run
@@ -89,7 +90,7 @@ async def _after_submit(
     manager: Manager, job: Job, options: Namespace, terminal: Terminal, interrupts: Interrupts
 ) -> int:
     for note in job.notes:
-        terminal.say(f"{terminal.paint('note:', 'yellow')} {note}")
+        terminal.say(f"{terminal.paint('note:', 'yellow')} {harmless(note)}")
     if options.detach:
         if options.json:
             terminal.document(job_document(job))
@@ -104,7 +105,7 @@ async def _watch(
     manager: Manager, job: Job, options: Namespace, terminal: Terminal, interrupts: Interrupts
 ) -> int:
     arrow = terminal.paint("▶", "blue")
-    terminal.say(f"{arrow} {job.spec.name} on {job.spec.target}, job {short_id(job)}")
+    terminal.say(f"{arrow} {one_line(job.spec.name)} on {job.spec.target}, job {short_id(job)}")
     progress = make_progress(terminal, quiet=options.quiet, document=options.json)
     try:
         job = await Watch(manager, job, terminal, interrupts).until_end(progress)
@@ -149,7 +150,7 @@ def _verdict(job: Job, terminal: Terminal) -> str:
         cells = f", {job.cells_done} cells" if job.cells_done > 1 else ""
         return f"{terminal.paint('✔', 'green')} completed{took}{cells}"
     word = {State.CANCELLED: "cancelled", State.LOST: "lost"}.get(job.state, "failed")
-    reason = f": {job.reason}" if job.reason else ""
+    reason = f": {harmless(job.reason)}" if job.reason else ""
     return f"{terminal.paint('✘', 'red')} {word}{took}{reason}"
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, TextIO
 
+from ..sentences import harmless, one_line
+
 PROGRAM = "jupyter-hybrid"
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "dim": "2", "bold": "1"}
 #: Symbols and what stands for them where the terminal has no Unicode.
@@ -53,7 +55,7 @@ class Terminal:
         self.out.flush()
 
     def say(self, text: str) -> None:
-        """One line of talk, to standard error."""
+        """One sentence of talk, to standard error. What others wrote goes through ``harmless``."""
         # rich puts its own stream in the place of sys.stderr while it draws
         self.out.flush()
         stream = sys.stderr if self.err is sys.__stderr__ and sys.stderr else self.err
@@ -63,7 +65,7 @@ class Terminal:
     def complain(self, sentence: str) -> None:
         """One sentence about what went wrong, to standard error."""
         try:
-            self.say(f"{self.paint(PROGRAM + ':', 'red')} {sentence}")
+            self.say(f"{self.paint(PROGRAM + ':', 'red')} {harmless(sentence)}")
         except OSError:
             # nobody is left to be told
             pass
@@ -85,7 +87,7 @@ class Terminal:
 
     def table(self, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Columns under titles, to standard output; the last one is cut at the terminal's width."""
-        lines = [list(titles), *(list(row) for row in rows)]
+        lines = [list(titles), *([one_line(cell) for cell in row] for row in rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(titles))]
         width = _width() if self.out_is_terminal else None
         for number, line in enumerate(lines):

@@ -18,6 +18,7 @@ from ..display import CellDisplay
 from ..errors import ResultError, UsageError
 from ..events import Event
 from ..job import Job, State
+from ..sentences import one_line
 from .endings import (
     failure,
     files_text,
@@ -148,7 +149,7 @@ def follow_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...] =
             display.flush()
         elif is_waiting(item) and item.reason != told:
             told = item.reason
-            sys.stdout.write(f"{item.spec.target}: {told}\n")
+            sys.stdout.write(f"{item.spec.target}: {one_line(told)}\n")
             sys.stdout.flush()
 
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import blocking
 from ..errors import JobFailed, ResultError, UsageError
 from ..job import Job, State
+from ..sentences import harmless, one_line
 from ..spec import Cause
 from ..units import format_duration, format_size
 from ..values import MANIFEST, Loaded, Variable, load
@@ -45,12 +46,12 @@ def files_text(fetched: Fetched | None) -> str:
     """The receipt's last part: the files, and a line for each that is not where it should be."""
     if fetched is None:
         return ""
-    lines = [f" · files: {_few([Path(file).name for file in fetched.files])}"]
+    lines = [f" · files: {_few([one_line(Path(file).name) for file in fetched.files])}"]
     lines += [
-        f"{kept} was changed here meanwhile and is kept; the job's is {beside}"
+        one_line(f"{kept} was changed here meanwhile and is kept; the job's is {beside}")
         for kept, beside in fetched.conflicts[:NAMED]
     ]
-    lines += [f"left there: {text}" for text in fetched.left[:NAMED]]
+    lines += [f"left there: {one_line(text)}" for text in fetched.left[:NAMED]]
     more = max(0, len(fetched.conflicts) - NAMED) + max(0, len(fetched.left) - NAMED)
     if more:
         lines.append(f"and {more} more; %remote fetch names all of them")
@@ -141,7 +142,7 @@ def failure(job: Job) -> JobFailed:
     record = job.exit
     if record is None or record.cause != Cause.CELL_ERROR or not record.ename:
         reason = (record.message if record is not None else "") or job.reason
-        return JobFailed(f"job {job.id} is {job.state.value}: {reason}", job=job)
+        return JobFailed(f"job {job.id} is {job.state.value}: {harmless(reason)}", job=job)
     base = getattr(builtins, record.ename, None)
     bases: tuple[type, ...] = (_CellFailed,)
     if isinstance(base, type) and issubclass(base, Exception) and not issubclass(base, SyntaxError):

@@ -15,6 +15,7 @@ from ..events import Event, Kind
 from ..job import Job, State
 from ..notebook_request import notebook_request
 from ..parameters.values import parse_value
+from ..sentences import one_line
 from ..units import format_duration
 from .endings import failure
 from .options import Parser, add_resources, resources
@@ -122,7 +123,7 @@ def fetched_text(fetched: Fetched) -> str:
         for kept, beside in fetched.conflicts
     ]
     lines += [f"left there: {text}" for text in fetched.left]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{one_line(line)}\n" for line in lines)
 
 
 class _Showing:
@@ -184,7 +185,7 @@ class _Showing:
 
     def _line(self, text: str) -> None:
         self._publish(
-            data={"text/plain": f"{self._target}: {text}"},
+            data={"text/plain": f"{self._target}: {one_line(text)}"},
             metadata={},
             transient={"display_id": self._id},
             update=self._shown,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .. import staging
+from ..sentences import harmless, one_line
 from ..units import format_size
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns as wide as they must be."""
-    lines = [list(header), *(list(row) for row in rows)]
+    lines = [list(header), *([one_line(cell) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -51,4 +52,4 @@ def notebook_preview_text(request: Request, plan: Plan, preview: Preview) -> str
 
 def notes_text(notes: Iterable[str]) -> str:
     """What the user should know, a line each."""
-    return "".join(f"note: {note}\n" for note in notes)
+    return "".join(f"note: {harmless(note)}\n" for note in notes)

@@ -13,6 +13,7 @@ from ..api import manager as this_manager
 from ..errors import UsageError
 from ..job import SHORT_ID, Job
 from ..manager import Manager
+from ..sentences import harmless
 from ..spec import Resources
 from ..units import format_duration, format_size
 from .options import Parser, cell_parser, help_text
@@ -110,7 +111,7 @@ def status(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
         ("time", format_duration(seconds) if seconds is not None else ""),
         ("notebook", job.spec.notebook_path or ""),
     ]
-    write("".join(f"{name:9} {value}\n" for name, value in rows if value))
+    write("".join(f"{name:9} {harmless(value)}\n" for name, value in rows if value))
 
 
 def logs(shell: Any, manager: Manager, words: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..events import Event, Kind
 from ..job import Job, State
+from ..sentences import one_line
 from .screen import Screen
 from .text import without_colour
 
@@ -45,7 +46,7 @@ class LiveProgress:
         """Show one thing that happened, or the job's record as it is now."""
         if isinstance(item, Job):
             self._job = item
-            self._state = "" if item.state is State.RUNNING else item.reason
+            self._state = "" if item.state is State.RUNNING else one_line(item.reason)
             return
         if self._live is None:
             self._live = self._start()
@@ -72,13 +73,13 @@ class LiveProgress:
         if event.kind == Kind.KERNEL:
             self._total = int(data.get("total") or 0)
         elif event.kind == Kind.CELL:
-            self._current = str(data.get("line", ""))
+            self._current = one_line(str(data.get("line", "")))
             self._done, self._total = int(data.get("number", 1)) - 1, int(data.get("total") or 0)
         elif event.kind == Kind.CELL_END:
             self._current = ""
             self._done += data.get("status") == "ok"
         elif event.kind == Kind.NOTE:
-            self._print([f"note: {data.get('text', '')}"])
+            self._print([f"note: {one_line(str(data.get('text', '')))}"])
 
     def _print(self, lines: list[str]) -> None:
         if not lines or self._live is None:
@@ -129,7 +130,7 @@ class LiveProgress:
         line = Text()
         line.append(frames[int(elapsed * FRAMES) % len(frames)] + " ", style="cyan")
         if self._job is not None:
-            line.append(_shortened(self._job.spec.name, width // 3), style="bold")
+            line.append(_shortened(one_line(self._job.spec.name), width // 3), style="bold")
             line.append(f" on {self._job.spec.target}")
         if self._total and width >= NARROW:
             line.append("  ")

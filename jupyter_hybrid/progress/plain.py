@@ -7,6 +7,7 @@ from typing import TextIO
 
 from ..events import Event, Kind
 from ..job import Job, State
+from ..sentences import one_line
 from ..units import format_duration
 from .screen import Screen
 from .text import without_colour
@@ -80,4 +81,4 @@ class PlainProgress:
 
     def _say(self, line: str) -> None:
         if self._say_line is not None:
-            self._say_line(line)
+            self._say_line(one_line(line))

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-#: Escape sequences; those that end in ``m`` set colours.
-_ESCAPE = re.compile(r"\x1b(?:\[([0-9;?]*)([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-#: Control characters that would disturb a terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1a\x1c-\x1f\x7f]")
-_SPECIAL = re.compile(r"[\r\x1b\x00-\x08\x0b-\x1f\x7f]")
+from ..sentences import ESCAPE
+
+#: Control characters that would disturb a terminal; \x80 to \x9f are escape sequences in one.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_SPECIAL = re.compile(r"[\r\x1b\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: Characters after which a line is broken: what never ends must not fill the memory.
 LONGEST = 1 << 20
 #: Lines that a progress bar may move between.
@@ -85,12 +85,12 @@ def _overwritten(row: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub("", _ESCAPE.sub(lambda m: m[0] if m[2] == "m" else "", text))
+    return _CONTROL.sub("", ESCAPE.sub(lambda m: m[1] or "", text))
 
 
 def without_colour(text: str) -> str:
     """The text without escape sequences."""
-    return _ESCAPE.sub("", text)
+    return ESCAPE.sub("", text)
 
 
 def shown_text(output: Mapping[str, Any]) -> str:
