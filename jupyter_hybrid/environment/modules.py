@@ -44,23 +44,27 @@ class Located:
     namespace: bool = False
 
 
-def imports_of(source: str | Source) -> list[str]:
+def imports_of(source: str | Source, *, deep: bool = False) -> list[str]:
     """Names of the modules that the code imports: ``a.b`` for ``from a.b import c``, in order.
 
+    ``deep`` says ``a.b.c`` instead, which may be a module and may be anything in ``a.b``.
     Relative imports stay within their package and are left out.
     """
     parsed = parse_source(source) if isinstance(source, str) else source
-    names = dict.fromkeys(name for tree in parsed.trees for name in _imports(tree))
+    names = dict.fromkeys(name for tree in parsed.trees for name in _imports(tree, deep))
     names.update(dict.fromkeys(parsed.extensions))
     return list(names)
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+def _imports(tree: ast.AST, deep: bool) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module
+            parts = [alias.name for alias in node.names if alias.name != "*"] if deep else []
+            yield from (f"{node.module}.{part}" for part in parts)
+            if not parts:
+                yield node.module
         elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             function = node.func
             called = function.id if isinstance(function, ast.Name) else None
