@@ -98,13 +98,34 @@ async def test_a_cell_that_raises_fails_the_job_with_its_traceback(executor: Exe
 
 
 async def test_the_first_handle_comes_before_anything_runs(executor: Executor) -> None:
-    job, bundle = a_job(executor.target.root, "print(1)")
+    """A submitter that dies over it leaves nothing running, and another one can go on."""
+    job, bundle = a_job(executor.target.root, "open('ran', 'a').write('x')")
     handles = executor.submit(job, bundle)
-    handle = await anext(handles)
-    JOBS.append(replace(job, handle=handle))
+    named = replace(job, handle=await anext(handles))
+    JOBS.append(named)
     await handles.aclose()  # type: ignore[attr-defined]
-    status = (await executor.poll([replace(job, handle=handle)]))[job.id]
-    assert status.missing or not status.state.final
+    assert json.loads(json.dumps(named.handle)) == named.handle
+    status = (await executor.poll([named])).get(job.id)
+    # what has been started by now would have been started before anybody could cancel it
+    assert status is None or (status.missing and not status.started)
+    assert await executor.read(named, "events.jsonl", 0) == b""
+    async for handle in executor.submit(job, bundle):
+        named = replace(job, handle=handle)
+    await ended(executor, named, State.COMPLETED)
+    assert (await events(executor, named)).count(Kind.STARTED) == 1
+
+
+async def test_a_job_of_which_there_is_only_the_first_handle_can_be_cancelled(
+    executor: Executor,
+) -> None:
+    job, bundle = a_job(executor.target.root, "import time; time.sleep(600)")
+    named = None
+    async for handle in executor.submit(job, bundle):
+        named = named or replace(job, handle=handle)
+    assert named is not None
+    JOBS.append(named)
+    await executor.cancel(named, force=True)
+    await ended(executor, named, State.CANCELLED)
 
 
 async def test_a_submit_cut_off_after_its_start_is_adopted(executor: Executor) -> None:
