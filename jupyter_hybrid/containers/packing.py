@@ -1,0 +1,88 @@
+"""What is unpacked for a layer, looked over and laid out as it is to be in the image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..environment.diff import Difference
+from ..environment.facts import ImageFacts
+from ..environment.probe import canonical, scan
+from ..errors import ImageError
+from .locks import Lock, platform_words
+from .tars import Entry, tree_entries
+
+#: The first line of a program that an installer wrote for the interpreter here.
+_SHEBANG = re.compile(
+    rb"\A(#!/bin/sh\r?\n'''exec' [^\n]*\n' '''\r?\n|#![^\n]*\bpython[\d.]*[ \t]*\r?\n)"
+)
+
+
+def look_over(tree: Path, lock: Lock, facts: ImageFacts) -> tuple[dict[str, str], list[str]]:
+    """Versions of what was unpacked, and notes.
+
+    Raises ``ImageError`` for what would not work in the image: a build for this machine, or a
+    package whose modules the image's own hide.
+    """
+    packages, notes = {}, list[str]()
+    urls = {package.name: package.url for package in lock.packages}
+    for data in scan(str(tree)):
+        name = canonical(data["name"])
+        packages[name] = data["version"]
+        tags = Path(data["info"], "WHEEL").read_text(encoding="utf-8", errors="replace")
+        built = name in lock.built or (urls.get(name) and not urls[name].endswith(".whl"))
+        if built and not re.search(r"^Tag: *\S+-none-any\s*$", tags, re.M):
+            raise ImageError(
+                f"{name} {data['version']} has no wheel for {platform_words(facts)}, and it is "
+                "not pure Python, so it cannot be built here: choose a version that has one, or "
+                "an image that has it"
+            )
+        hidden = [module for module in data["modules"] if module in facts.regular]
+        if hidden and hidden == data["modules"]:
+            owner = facts.owner(hidden[0])
+            whose = f"{owner} {facts.packages[owner].version}" if owner else "no package of its own"
+            raise ImageError(
+                f"{name} {data['version']} would not be seen in the image, which has "
+                f"{hidden[0]} from {whose}: leave {name} out, or choose another image"
+            )
+        notes += [f"{module} stays the image's, not {name}'s" for module in hidden]
+    return packages, notes
+
+
+def differences(packages: Mapping[str, str], difference: Difference) -> list[str]:
+    """A sentence for each package whose version is not the one here."""
+    told = {row.name for row in difference.rows if row.sentence}
+    return [
+        f"{name} is {packages[name]} in the job; here it is {here}"
+        for name, here in sorted(difference.preferences.items())
+        if name in packages and packages[name].partition("+")[0] != here and name not in told
+    ]
+
+
+def environment_entries(
+    tree: Path, directory: str, facts: ImageFacts, lock: Lock
+) -> Iterator[Entry]:
+    """The tree below ``directory`` in the image, and the file by which its Python finds it."""
+    for entry in tree_entries(tree, directory):
+        inside = entry.name.removeprefix(f"{directory}/")
+        if inside in (".lock", "CACHEDIR.TAG") or inside.endswith((".pyc", "/REQUESTED")):
+            continue
+        if inside.startswith("bin/") and isinstance(entry.source, Path):
+            yield Entry(entry.name, _program(entry.source, facts), entry.executable)
+        elif inside.endswith((".dist-info/direct_url.json", ".dist-info/uv_cache.json")):
+            # paths of this machine
+            continue
+        else:
+            yield entry
+    if facts.pth is not None:
+        name = f"{facts.pth.lstrip('/')}/zz-jupyter-hybrid-{lock.digest[:16]}.pth"
+        # behind everything else that Python looks through; their own .pth files are heeded
+        yield Entry(name, f"import site; site.addsitedir({'/' + directory!r})\n".encode())
+
+
+def _program(path: Path, facts: ImageFacts) -> bytes:
+    """The program with the image's interpreter in its first line."""
+    content = path.read_bytes()
+    line = f"#!{facts.executable}\n".encode()
+    return _SHEBANG.sub(lambda _: line, content, count=1)

@@ -1,0 +1,175 @@
+"""Run uv: resolve for an image's Python and platform, and unpack wheels from its cache."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ImageError
+from .locks import Lock, Locked, parse_lock
+
+_NO_NETWORK = re.compile(
+    r"dns error|error sending request|failed to (fetch|download)|connection|network|timed out"
+    r"|connect error|operation timed out",
+    re.I,
+)
+_SOURCE_ONLY = re.compile(r"Wheels are required for `([A-Za-z0-9._-]+)`")
+_NO_WHEELS = re.compile(r"\b([a-z0-9][\w.-]*)(?:[=<>!~]=?\S+)? ha(?:s|ve) no (?:usable )?wheels")
+#: Source-only packages that one layer may have.
+_MOST_BUILT = 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be resolved, and for what."""
+
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...]
+    #: Versions that are taken where they fit.
+    preferences: Mapping[str, str]
+    #: ``3.10.12`` and uv's name of the platform.
+    python: str
+    platform: str
+    #: Packages that are left out of the lock: the image's.
+    leave_out: frozenset[str] = frozenset()
+
+
+class Unresolvable(ImageError):
+    """There is no set of versions that meets all requirements."""
+
+
+class NoNetwork(ImageError):
+    """An index could not be reached, and uv's cache does not have what it would have said."""
+
+
+class Uv:
+    """uv with an environment that says where packages come from."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+
+    async def resolve(self, wanted: Wanted, work: Path) -> Lock:
+        """The lock; raises ``Unresolvable`` with uv's reason in one sentence, ``NoNetwork``.
+
+        ``work`` is an empty directory that stays the caller's.
+        """
+        (work / "requirements.in").write_text("\n".join((*wanted.requirements, "")))
+        (work / "constraints.txt").write_text("\n".join((*wanted.constraints, "")))
+        output = work / "lock.txt"
+        preferred = [f"{name}=={version}" for name, version in wanted.preferences.items()]
+        built: list[str] = []
+        while True:
+            # uv takes what an existing lock says for a wish
+            output.write_text("\n".join((*preferred, "")))
+            status, said = await self._compile(wanted, work, built)
+            if status == 0:
+                packages = parse_lock(output.read_text(), wanted.leave_out)
+                names = {package.name for package in packages}
+                kept = tuple(sorted(names & set(built)))
+                return Lock(wanted.python, wanted.platform, packages, kept)
+            more = [name for name in source_only(said) if name not in built]
+            if not more or len(built) > _MOST_BUILT:
+                raise Unresolvable(parse_complaint(said))
+            built += more
+
+    async def _compile(self, wanted: Wanted, work: Path, built: Sequence[str]) -> tuple[int, str]:
+        command = ["pip", "compile", "requirements.in", "-c", "constraints.txt", "-o", "lock.txt"]
+        command += ["--python-version", wanted.python, "--python-platform", wanted.platform]
+        command += ["--generate-hashes", "--no-annotate", "--no-header", "--quiet"]
+        return await self._online_or_not([*command, *_builds(built)], work)
+
+    async def unpack(self, lock: Lock, target: Path, work: Path) -> None:
+        """Lay the lock's packages out in the directory; raises ``ImageError``, ``NoNetwork``."""
+        hashed = [package for package in lock.packages if package.hashes]
+        direct = [package for package in lock.packages if not package.hashes]
+        for name, packages in (("hashed.txt", hashed), ("direct.txt", direct)):
+            if not packages:
+                continue
+            (work / name).write_text("".join(f"{package.line}\n" for package in packages))
+            command = ["pip", "install", "--target", str(target), "--no-deps", "-r", name]
+            command += ["--python-version", lock.python, "--python-platform", lock.platform]
+            command += ["--require-hashes"] if packages is hashed else []
+            built = [*lock.built, *(_built(direct))]
+            command += ["--quiet", *_builds(built)]
+            # mostly uv's cache has them: looking there first needs no network
+            status, said = await self._run([*command, "--offline"], work)
+            if status != 0:
+                status, said = await self._online_or_not(command, work)
+            if status != 0:
+                raise ImageError(parse_complaint(said))
+
+    async def _online_or_not(self, command: Sequence[str], work: Path) -> tuple[int, str]:
+        status, said = await self._run(command, work)
+        if status == 0 or not _NO_NETWORK.search(said) or "No solution found" in said:
+            return status, said
+        status, again = await self._run([*command, "--offline"], work)
+        if status != 0:
+            raise NoNetwork(
+                f"packages cannot be fetched: {parse_complaint(said)} What is cached here does "
+                "not suffice; try again with a network, or set an index that can be reached in "
+                "pip.conf"
+            )
+        return status, again
+
+    async def _run(self, arguments: Sequence[str], work: Path) -> tuple[int, str]:
+        from uv import find_uv_bin
+
+        command = [find_uv_bin(), *arguments, "--python", sys.executable]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=work,
+                env=self._environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
+            raise ImageError(f"uv cannot be started: {error}; install it with pip") from error
+        try:
+            _, said = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        return process.returncode or 0, said.decode("utf-8", "replace")
+
+
+def _builds(built: Sequence[str]) -> list[str]:
+    # "--no-binary NAME" lifts "--only-binary :all:" for that package
+    return ["--only-binary", ":all:", *(f"--no-binary={name}" for name in built)]
+
+
+def _built(direct: Sequence[Locked]) -> list[str]:
+    return [package.name for package in direct]
+
+
+def source_only(text: str) -> list[str]:
+    """Names of packages in uv's complaint that have no wheels at all, for any Python."""
+    return sorted({*_SOURCE_ONLY.findall(text)} or {*_NO_WHEELS.findall(text)})
+
+
+def parse_complaint(text: str) -> str:
+    """What uv says in its last error, as one sentence without decoration or credentials."""
+    lines = []
+    for line in text.splitlines():
+        bare = re.sub(r"^[\s×│├╰─▶]*(error:|cause:|Caused by:)?\s*", "", line)
+        if re.match(r"(hint|warning)\b", bare):
+            break
+        if bare and not bare.startswith(("No solution found", "Using Python", "Resolved ")):
+            lines.append(bare)
+    joined = re.sub(r"\s+", " ", " ".join(lines)).strip()
+    joined = re.sub(
+        r",? (And because .*?,? )?we can conclude that your requirements are "
+        r"unsatisfiable\.?$",
+        "",
+        joined,
+    )
+    joined = re.sub(r"://[^/@\s]+@", "://", joined)
+    if len(joined) > 500:
+        joined = joined[:500].rpartition(" ")[0] + " …"
+    return (joined or text.strip()[-300:] or "uv gave no reason").rstrip(".,") + "."
