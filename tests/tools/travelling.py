@@ -1,4 +1,6 @@
-"""Keeps what travels into containers within Python 3.8: syntax and standard library, by vermin.
+"""Keeps what travels within the Python it finds: syntax and standard library, by vermin.
+
+Into containers 3.8, to login nodes 3.6.
 
 (That it imports nothing else of ours is import-linter's matter; see setup.cfg.)
 """
@@ -18,17 +20,21 @@ TRAVELS = (
 )
 
 
+#: And what is sent to login nodes.
+SENT = ("transport/far",)
+
+
 def main() -> int:
-    """vermin's exit status: 0 where everything runs on 3.8."""
+    """0 where everything runs on the Python that it must run on."""
+    return check("3.8", TRAVELS) or check("3.6", SENT)
+
+
+def check(version: str, names: tuple[str, ...]) -> int:
+    """vermin's exit status for these modules and packages of ours."""
     package = ROOT / "jupyter_hybrid"
-    places = [p for name in TRAVELS for p in (package / name, package / f"{name}.py") if p.exists()]
-    command = [
-        str(Path(sys.executable).with_name("vermin")),
-        "--target=3.8-",
-        "--no-tips",
-        "--violations",
-        "-q",
-    ]
+    places = [p for name in names for p in (package / name, package / f"{name}.py") if p.exists()]
+    vermin = str(Path(sys.executable).with_name("vermin"))
+    command = [vermin, f"--target={version}-", "--no-tips", "--violations", "-q"]
     return subprocess.run([*command, *map(str, places)], check=False).returncode
 
 

@@ -1,0 +1,115 @@
+"""Files that grow over there, followed here: what is appended arrives without being asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass, field
+
+from . import Transport
+from .channel import Channel
+from .far.wire import Header
+
+#: Bytes of a file that are kept for readers.
+KEPT = 1 << 22
+#: Seconds after which a file that nobody reads is not watched any more.
+UNREAD = 60.0
+
+_Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Event]
+
+
+@dataclass
+class _Watch:
+    #: The connection over which the news comes.
+    channel: Channel
+    #: Where in the file ``kept`` begins.
+    start: int
+    kept: bytearray = field(default_factory=bytearray)
+    read_at: float = 0.0
+    waiting: list[_Waiter] = field(default_factory=list)
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.kept)
+
+
+class Watches:
+    """The files of one transport that are being read."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._watches: dict[str, _Watch] = {}
+        self._lock = threading.Lock()
+
+    async def read(self, path: str, offset: int) -> bytes:
+        """What is behind the offset, as ``Transport.read``; asks nothing where nothing has come."""
+        now = time.monotonic()
+        with self._lock:
+            watch = self._watches.get(path)
+            if watch is not None and watch.channel.open and watch.start <= offset <= watch.end:
+                watch.read_at = now
+                return bytes(watch.kept[offset - watch.start :])
+        data = await self._transport.read(path, offset)
+        if data or watch is None or not watch.channel.open:
+            await self._begin(path, offset + len(data), watch, now)
+        return data
+
+    async def _begin(self, path: str, offset: int, old: _Watch | None, now: float) -> None:
+        if old is not None and old.channel.open and offset < old.end:
+            # somebody who reads from the beginning catches up
+            return
+        channel = await self._transport.channel()
+        watch = _Watch(channel, offset, read_at=now, waiting=old.waiting if old else [])
+        with self._lock:
+            self._watches[path] = watch
+            channel.on_news = self._take
+            unread = [p for p, w in self._watches.items() if now - w.read_at > UNREAD]
+        channel.ask({"op": "watch", "path": path, "offset": offset})
+        for other in unread:
+            self.forget(other)
+
+    def forget(self, path: str) -> None:
+        """Watch that file no more."""
+        with self._lock:
+            watch = self._watches.pop(path, None)
+        if watch is not None and watch.channel.open:
+            watch.channel.ask({"op": "unwatch", "path": path})
+
+    async def wait(self, path: str, seconds: float) -> None:
+        """Return once something has been appended that nobody read, or after so many seconds."""
+        with self._lock:
+            watch = self._watches.get(path)
+            if watch is None or not watch.channel.open:
+                watch = None
+            else:
+                waiter = (asyncio.get_running_loop(), asyncio.Event())
+                watch.waiting.append(waiter)
+        if watch is None:
+            await asyncio.sleep(min(seconds, 0.25))
+            return
+        try:
+            await asyncio.wait_for(waiter[1].wait(), seconds)
+        except (TimeoutError, asyncio.TimeoutError):
+            pass
+        finally:
+            with self._lock:
+                if waiter in watch.waiting:
+                    watch.waiting.remove(waiter)
+
+    def _take(self, header: Header, payload: bytes) -> None:
+        """Called by the connection's reading thread."""
+        with self._lock:
+            watch = self._watches.get(header["watched"])
+            if watch is None or header["offset"] != watch.end:
+                return
+            watch.kept += payload
+            if len(watch.kept) > KEPT:
+                surplus = len(watch.kept) - KEPT // 2
+                del watch.kept[:surplus]
+                watch.start += surplus
+            waiting = list(watch.waiting)
+        for loop, event in waiting:
+            # a loop that has ended waits for nothing
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
