@@ -107,7 +107,8 @@ class _Reading:
         async with self.session.stream(call) as response:
             skip = self._check_begin(response, first)
             with complaints.reading(response.request.url, self.session.endpoint):
-                async for part in response.aiter_raw(_BLOCK):
+                # as it comes: what is held back for larger parts is lost when the connection is
+                async for part in response.aiter_raw():
                     dropped, skip = part[skip:], max(0, skip - len(part))
                     self.position += len(dropped)
                     if self.position > self.descriptor.size:

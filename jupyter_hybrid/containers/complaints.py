@@ -120,7 +120,8 @@ def of_transport(
             f"add it to c.Hybrid.insecure_registries",
             transient=False,
         )
-    proxy = next((name for name in _PROXIES if os.environ.get(name)), "")
+    names = (name for upper in _PROXIES for name in (upper, upper.lower()))
+    proxy = next((name for name in names if os.environ.get(name)), "")
     behind = "" if endpoint.loopback or not proxy else f" (through the proxy of {proxy})"
     if isinstance(error, httpx.TimeoutException):
         return RegistryError(f"{host} did not answer in time{behind}", transient=True)

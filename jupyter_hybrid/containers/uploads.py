@@ -33,6 +33,8 @@ class Upload:
         self._location = ""
         #: True once content was sent to the location.
         self._broken = False
+        #: True where the registry does not know the location, or stands elsewhere than we think.
+        self._lost = False
         #: Bytes that have arrived, and their hash.
         self._offset = 0
         self._hash = self._new_hash()
@@ -56,13 +58,13 @@ class Upload:
                     await self._put(await self._fill())
                 else:
                     while self._offset < self.descriptor.size:
-                        await self._patch(await self._fill())
+                        await self._patch((await self._fill())[:CHUNK])
                     await self._put(b"")
         return True
 
     def _restart(self) -> None:
         self._location = ""
-        self._broken = False
+        self._broken = self._lost = False
         self._offset = 0
         self._hash = self._new_hash()
         self._chunk = b""
@@ -89,22 +91,27 @@ class Upload:
         """Go on where the registry says that it broke; True where it was complete after all."""
         if await has_blob(self.session, self.repository, self.descriptor):
             return True
-        call = Call("GET", self._location, self._scopes, self._what, expect=frozenset({204, 200}))
-        try:
-            answer = await self.session.once(call)
-        except RegistryError as error:
-            if error.transient:
-                raise
-            answer = None  # it does not know the upload any more
-        arrived = _arrived(answer.headers.get("Range", "")) if answer is not None else -1
-        kept = arrived - self._offset
-        if answer is None or self.descriptor.size <= CHUNK or not 0 <= kept <= len(self._chunk):
+        headers = await self._status()
+        kept = _arrived(headers.get("Range", "")) - self._offset if headers is not None else -1
+        if headers is None or self.descriptor.size <= CHUNK or not 0 <= kept <= len(self._chunk):
             self._restart()
             await self._begin("")
         else:
-            self._location = self._next(answer.headers) or self._location
+            self._location = self._next(headers) or self._location
             self._acknowledge(kept)
         return False
+
+    async def _status(self) -> httpx.Headers | None:
+        """What the registry says of the upload; None where it does not know it any more."""
+        if self._lost:
+            return None
+        call = Call("GET", self._location, self._scopes, self._what, expect=frozenset({204, 200}))
+        try:
+            return (await self.session.once(call)).headers
+        except RegistryError as error:
+            if error.transient:
+                raise
+            return None
 
     def _acknowledge(self, count: int) -> None:
         self._hash.update(self._chunk[:count])
@@ -160,9 +167,8 @@ class Upload:
         try:
             answer = await self.session.once(call)
         except RegistryError as error:
-            # an upload that broke before may be unknown, or stand elsewhere than we think
-            gone = error.context.get("http_status") in (404, 416)
-            error.transient = error.transient or gone
+            self._lost = error.context.get("http_status") in (404, 416)
+            error.transient = error.transient or self._lost
             raise
         finally:
             self.sent += len(content)

@@ -21,10 +21,16 @@ QUICK = Patience(first=0.001, longest=0.01)
 def no_logins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody who is logged in nowhere and has no proxy."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    for name in ("NGC_API_KEY", "NGC_CLI_API_KEY", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
+    for name in ("NGC_API_KEY", "NGC_CLI_API_KEY", "REGISTRY_AUTH_FILE", "DOCKER_CONFIG"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "XDG_CONFIG_HOME"):
+    for name in (
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "XDG_CONFIG_HOME",
+        "XDG_RUNTIME_DIR",
+    ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
@@ -80,7 +86,7 @@ def login(tmp_path: Path) -> Callable[[str, str, str], None]:
     import json
 
     def write(host: str, user: str, password: str) -> None:
-        path = tmp_path / "docker" / "config.json"
+        path = tmp_path / ".docker" / "config.json"
         path.parent.mkdir(exist_ok=True)
         auth = base64.b64encode(f"{user}:{password}".encode()).decode()
         known = json.loads(path.read_text())["auths"] if path.exists() else {}
@@ -93,3 +99,14 @@ def login(tmp_path: Path) -> Callable[[str, str, str], None]:
 def trusting(secure_registry: Daemon) -> RegistrySettings:
     """Settings of a site that has named the secure registry's authority."""
     return RegistrySettings(registry_certificates={secure_registry.host: secure_registry.authority})
+
+
+@pytest.fixture
+def podman(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """podman's words with a storage of its own, which is gone afterwards."""
+    import podman as service
+
+    with service.storage() as (words, environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield words

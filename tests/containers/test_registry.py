@@ -212,7 +212,7 @@ async def test_a_refresh_token_of_docker_login(
     base = await seed(token_registry, tmp_path)
     entry = {"auth": "", "identitytoken": "a-refresh-token"}
     config = {"auths": {token_registry.host: entry}}
-    (tmp_path / "docker" / "config.json").write_text(json.dumps(config))
+    (tmp_path / ".docker" / "config.json").write_text(json.dumps(config))
     async with a_client() as client:
         assert (await client.image(base)).manifest.layers
 

@@ -1,0 +1,37 @@
+"""podman on machines like CI's: root without CAP_SYS_RESOURCE, hybrid cgroups, no network."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: crun refuses hybrid cgroups, and podman's usual limits cannot be raised there.
+CONFIG = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+netns = "host"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+
+
+@contextmanager
+def storage() -> Iterator[tuple[list[str], dict[str, str]]]:
+    """podman's first words and the environment it needs; its storage is gone afterwards."""
+    # podman takes no path of more than 50 characters for what it keeps while it runs
+    folder = Path(tempfile.mkdtemp(prefix="pm-", dir="/tmp"))
+    (folder / "containers.conf").write_text(CONFIG)
+    words = ["podman", "--root", str(folder / "root"), "--runroot", str(folder / "run")]
+    environment = {"CONTAINERS_CONF": str(folder / "containers.conf")}
+    try:
+        yield [*words, "--storage-driver", "overlay"], environment
+    finally:
+        # its storage is a mount of its own
+        subprocess.run(["umount", "-R", folder / "root/overlay"], capture_output=True, check=False)
+        shutil.rmtree(folder)
