@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import NotebookError
+from .errors import NotebookError, UsageError
 from .notebooks import Notebook
 
 #: Kernelspec name by which ipykernel installs itself.
@@ -80,6 +80,19 @@ def choose_kernel(
     raise NotebookError(
         f"the notebook asks for {asked}, which is not installed here; {_listing(installed)}"
     )
+
+
+def require_python(kernel: str) -> None:
+    """Raise ``UsageError`` unless a kernel of that name is installed here and speaks Python."""
+    installed = installed_kernels()
+    spec = installed.get(kernel.lower())
+    if spec is None and kernel != PYTHON:
+        raise UsageError(f"no kernel named {kernel!r} is installed here; {_listing(installed)}")
+    if spec is not None and spec.language.lower() not in ("", "python"):
+        raise UsageError(
+            f"--kernel {kernel}: it speaks {spec.language}, and a %%remote cell is Python; "
+            f"'%remote run' runs whole notebooks in {spec.language}"
+        )
 
 
 def _language(spec: KernelSpec, notebook: Notebook) -> str:

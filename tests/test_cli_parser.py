@@ -26,6 +26,7 @@ class Screen(io.StringIO):
 
 def test_parameters_keep_their_types_and_may_begin_with_a_dash() -> None:
     words = "run n.ipynb -p a 2 -p b -1e3 -r c -x -p d [1,2] --parameters e true -y {f:1} -p g -g"
+    words += " -p h=3"
     options = parse(words.split())
     assert read_parameters(options) == {
         "a": 2,
@@ -35,6 +36,7 @@ def test_parameters_keep_their_types_and_may_begin_with_a_dash() -> None:
         "e": True,
         "f:1": None,
         "g": "-g",
+        "h": 3,
     }
 
 
@@ -56,6 +58,12 @@ def test_resources() -> None:
     assert resources_of(options) == expected
 
 
+@pytest.mark.parametrize("words", ["help", "help run", "--help", "run -h"])
+def test_help_is_where_people_look_for_it(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 0
+    assert ("--gpus N" if "run" in words else "rerun") in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_has_help_and_json(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb, "--help"]) == 0
@@ -66,13 +74,22 @@ def test_every_verb_has_help_and_json(verb: str, capsys: pytest.CaptureFixture[s
     ("words", "message"),
     [
         ("", "usage:"),
-        ("fly", "invalid choice: 'fly'"),
+        ("fly", "there is no verb 'fly'; there are: run, jobs,"),
+        ("rnu n", "there is no verb 'rnu'; did you mean 'run'? See 'jupyter hybrid --help'"),
+        ("kill last", "did you mean 'cancel'?"),
+        (
+            "run n --gpu 2",
+            "did you mean '--gpus'? See 'jupyter hybrid run --help'",
+        ),
+        ("logs --folow", "there is no option --folow; did you mean '--follow'?"),
+        ("status a b", "what is 'b'? See 'jupyter hybrid status --help'"),
+        ("autoload maybe", "invalid choice: 'maybe'"),
         ("run", "required: NOTEBOOK"),
         ("run n --time soon", "'soon' is not a duration"),
         ("run n --mem much", "'much' is not a size"),
         ("run n --cpus 0", "'0' is not a whole number from 1 up"),
         ("run n --env X", "'X' is not NAME=VALUE"),
-        ("run n -p a", "expected 2 arguments"),
+        ("run n -p a", "write NAME VALUE or NAME=VALUE"),
         ("status -p a 1", "status takes no parameters"),
         ("run /nowhere/n.ipynb", "there is no directory /nowhere"),
         ("jobs --state BORED", "there is no state 'BORED'"),

@@ -68,7 +68,7 @@ def test_an_image_is_not_ignored_in_silence(kernel: Live) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("%remote --help", "bring back these only"),
+        ("%remote --help", "bring back these variables only"),
         ("%remote -h", "Show this"),
         ("%remote run --help", "-p NAME=VALUE"),
         ("%remote cancel -h", "end it at once"),
@@ -76,6 +76,29 @@ def test_an_image_is_not_ignored_in_silence(kernel: Live) -> None:
 )
 def test_help_is_where_people_look_for_it(kernel: Live, line: str, words: str) -> None:
     assert words in kernel.run(line).text
+
+
+@pytest.mark.parametrize("line", ["%remote?", "%%remote?"])
+def test_a_question_mark_shows_every_option_and_verb(kernel: Live, line: str) -> None:
+    result = kernel.run(line)
+    (page,) = (entry["data"]["text/plain"] for entry in result.reply["payload"])
+    for words in ("--gpu-type MODEL", "bring back these variables only", "cancel   Ask a job"):
+        assert words in page
+
+
+def test_a_cell_is_for_python(kernel: Live) -> None:
+    before = kernel.run("%remote jobs").text
+    result = kernel.run("%%remote --kernel absent\n1", ok=False)
+    assert "no kernel named 'absent' is installed here; installed are" in result.error
+    kernel.run(
+        "import json, os, pathlib\nspec = pathlib.Path('jupyter/kernels/talk/kernel.json')\n"
+        "spec.parent.mkdir(parents=True)\nos.environ['JUPYTER_PATH'] = os.path.abspath('jupyter')\n"
+        '_ = spec.write_text(\'{"argv": ["talk"], "language": "smalltalk"}\')'
+    )
+    result = kernel.run("%%remote --kernel talk\nx = 1", ok=False)
+    assert "it speaks smalltalk, and a %%remote cell is Python" in result.error
+    assert kernel.run("%remote jobs").text == before
+    kernel.run("del os.environ['JUPYTER_PATH']")
 
 
 def test_parameters_may_be_written_as_on_the_command_line(kernel: Live) -> None:

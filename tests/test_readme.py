@@ -143,37 +143,42 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
     return {option for action in shown for option in action.option_strings}
 
 
-def test_readme_has_every_option_of_the_cell_magic() -> None:
-    rows = table_below("### `%%remote [TARGET] [OPTIONS]`", "option")
-    named = {option for row in rows for option in re.findall(OPTION, row[0])}
-    assert named == options_of(cell_parser()) | {"--help"}
+DOORS = ("%%remote", "%remote", "jupyter hybrid")
+#: By door and option, the verbs that take it; the cell magic has none.
+Takes = dict[str, dict[str, set[str]]]
 
 
-def test_readme_has_every_verb_of_the_line_magic_and_its_options() -> None:
-    rows = table_below("### `%remote VERB`", "verb")
-    named = {row[0].strip("`").split()[0]: options_in(row[1]) for row in rows}
-    assert named == {verb: options_of(parser()) for verb, (parser, _, _) in VERBS.items()}
-
-
-def test_readme_has_every_verb_of_the_command_line() -> None:
-    rows = table_below("### `jupyter hybrid VERB`", "verb")
-    assert {row[0].strip("`").split()[0]: row[1] for row in rows} == {
-        verb: text for verb, (_, text, _) in COMMANDS.items()
-    }
-
-
-def test_readme_has_every_option_of_the_command_line_with_its_verbs() -> None:
-    expected: dict[str, set[str]] = {}
+def taken() -> Takes:
+    """What the parsers take."""
+    found: Takes = {door: {} for door in DOORS}
+    parsers = [("%%remote", "", cell_parser())]
+    parsers += [("%remote", verb, make()) for verb, (make, _, _) in VERBS.items()]
     for verb, (_, _, add) in COMMANDS.items():
-        parser = argparse.ArgumentParser()
-        add(parser)
+        add(parser := argparse.ArgumentParser())
+        parsers.append(("jupyter hybrid", verb, parser))
+    for door, verb, parser in parsers:
         for option in options_of(parser):
-            expected.setdefault(option, set()).add(verb)
-    named: dict[str, set[str]] = {"--json": set()}
-    for options, verbs, _ in table_below("### `jupyter hybrid VERB`", "option"):
-        for option in options_in(options) - {"--json"}:
-            named.setdefault(option, set()).update(verbs.split(", "))
-    assert named == {**expected, "--json": set()}
+            found[door].setdefault(option, set()).add(verb)
+    return found
+
+
+def test_one_table_has_every_option_and_who_takes_it() -> None:
+    named: Takes = {door: {} for door in DOORS}
+    for first, *cells, meaning in table_below("## Options", "verb or option"):
+        assert meaning, first
+        if first.startswith("`-") and not first.startswith("`--json"):
+            for door, cell in zip(DOORS, cells, strict=True):
+                verbs, _, others = cell.replace("✓", "").partition("; ")
+                for option in options_in(first) | options_in(others) if cell else ():
+                    named[door].setdefault(option, set()).update(verbs.split(", "))
+    assert named == taken()
+
+
+def test_one_table_has_every_verb() -> None:
+    rows = table_below("## Options", "verb or option")
+    verbs = {r[0].strip("`").split()[0]: r[1:4] for r in rows if re.match("`[a-z]", r[0])}
+    assert {verb for verb, row in verbs.items() if row[1]} == set(VERBS)
+    assert {verb for verb, row in verbs.items() if row[2]} == {*COMMANDS, "help"}
 
 
 def test_the_configuration_shown_can_be_read(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from ..documents import preview_document
 from ..sentences import harmless
 from ..units import format_size
 from .terminal import Terminal
@@ -25,16 +26,7 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
         terminal.document(
             {
                 "target": manager.config.target(request.target).name,
-                "files": [
-                    {"path": row.path, "size": row.size, "why": row.why, "new": row.new}
-                    for row in preview.rows
-                ],
-                "links": [link.path for link in plan.links],
-                "directories": list(plan.directories),
-                "size": preview.total,
-                "new": preview.new,
-                "notes": [*request.notes, *plan.notes],
-                "refused": [{"path": r.path, "reason": r.reason} for r in plan.refused],
+                **preview_document(request, plan, preview),
             }
         )
         return 0

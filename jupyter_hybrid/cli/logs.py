@@ -12,7 +12,7 @@ from ..job import Job
 from ..manager import Manager
 from ..progress.plain import PlainProgress
 from ..tailing import Tail
-from .documents import job_document
+from ..documents import job_document
 from .terminal import Terminal
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from ..errors import UsageError
 from ..units import parse_duration, parse_size
 
+_JOB = "id, its beginning or its end, or last"
+
 
 def _checked(parse_text: Callable[[str], Any]) -> Callable[[str], Any]:
     def convert(text: str) -> Any:
@@ -56,16 +58,18 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
 
 def _add_resources(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where it runs")
-    group.add_argument("--target", "-t", help="name of the target (see 'jupyter hybrid targets')")
+    text = "where; 'jupyter hybrid targets' lists the names"
+    group.add_argument("--target", "-t", metavar="NAME", help=text)
     group.add_argument("--gpus", type=_count(0), default=0, metavar="N", help="GPUs per node")
-    group.add_argument("--gpu-type", metavar="TYPE", help="model of GPU, as the target names it")
+    group.add_argument("--gpu-type", metavar="MODEL", help="model of GPU, as the target names it")
     group.add_argument("--cpus", type=_count(1), metavar="N", help="cores per node")
-    group.add_argument("--mem", type=_checked(parse_size), metavar="SIZE", help="memory: 512M, 4G")
-    group.add_argument("--nodes", type=_count(1), default=1, metavar="N", help="number of nodes")
     group.add_argument(
-        "--time", type=_checked(parse_duration), metavar="TIME", help="wall time: 90, 10m, 1:30:00"
+        "--mem", type=_checked(parse_size), metavar="SIZE", help="memory per node: 512M, 4G"
     )
-    group.add_argument("--image", help="container image")
+    group.add_argument("--nodes", type=_count(1), default=1, metavar="N", help="number of nodes")
+    text = "wall time, after which the job is ended: 90, 30s, 2h, 1:30:00"
+    group.add_argument("--time", type=_checked(parse_duration), metavar="TIME", help=text)
+    group.add_argument("--image", metavar="IMAGE", help="container image")
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
@@ -94,8 +98,11 @@ def _run(parser: argparse.ArgumentParser) -> None:
     )
     _add_resources(parser)
     group = parser.add_argument_group("the job")
-    group.add_argument("--name", help="what to call the job (default: the notebook's name)")
-    group.add_argument("--kernel", "-k", help="kernel to use instead of the notebook's own")
+    group.add_argument(
+        "--name", metavar="NAME", help="what to call the job (default: the notebook's name)"
+    )
+    text = "kernel to use instead of the notebook's own"
+    group.add_argument("--kernel", "-k", metavar="NAME", help=text)
     group.add_argument(
         "--cwd", metavar="DIR", help="where it runs (default: the notebook's folder)"
     )
@@ -114,15 +121,19 @@ def _run(parser: argparse.ArgumentParser) -> None:
 
 def _jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", "-a", action="store_true", help="all jobs, not just the last 20")
-    parser.add_argument("--state", action="append", default=[], help="only jobs in this state")
+    parser.add_argument(
+        "--state", action="append", default=[], metavar="STATE", help="only jobs in this state"
+    )
 
 
 def _job(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("job", metavar="JOB", nargs="?", default="last", help="default: last")
+    parser.add_argument(
+        "job", metavar="JOB", nargs="?", default="last", help=f"{_JOB} (the default)"
+    )
 
 
 def _named_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("jobs", metavar="JOB", nargs="+", help="job id, part of one, or last")
+    parser.add_argument("jobs", metavar="JOB", nargs="+", help=_JOB)
 
 
 def _logs(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..executors.base import Offer
 from ..units import format_duration
-from .documents import offer_document
+from ..documents import offer_document
 from .requests import resources_of
 from .terminal import Terminal
 

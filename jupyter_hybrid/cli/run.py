@@ -11,7 +11,7 @@ from ..errors import HybridError
 from ..job import Job, State
 from ..sentences import harmless, one_line
 from ..units import format_duration
-from .documents import job_document, parameter_document
+from ..documents import job_document, parameter_document
 from .dry_run import dry_run
 from .interrupts import Interrupts
 from .naming import short_id

@@ -9,17 +9,13 @@ def register(shell: Any) -> None:
     """Make the magics and their completion known to the shell."""
 
     def remote_cell(line: str, cell: str) -> None:
-        """Run this cell as a job on a target: ``%%remote [target] [options]``.
-
-        What it reads travels, its output appears while it runs, what it assigns comes back.
-        ``%remote help`` lists the options.
-        """
+        """Run this cell as a job: what it reads travels, what it assigns comes back."""
         from .cell import run_cell
 
         run_cell(shell, line, cell)
 
     def remote_line(line: str) -> None:
-        """Look after jobs: ``%remote jobs``; ``%remote help`` lists what else there is."""
+        """Look after jobs."""
         from .verbs import run_verb
 
         run_verb(shell, line)
@@ -29,6 +25,15 @@ def register(shell: Any) -> None:
 
         return complete_remote(shell, event)
 
+    def page() -> str:
+        from .verbs import help_page
+
+        return help_page()
+
+    magics: tuple[Any, ...] = (remote_cell, remote_line)
+    for function in magics:
+        # what %remote? shows, made when somebody asks
+        function.getdoc = page
     shell.register_magic_function(remote_cell, "cell", "remote")
     shell.register_magic_function(remote_line, "line", "remote")
     for key in ("%remote", "%%remote"):

@@ -18,6 +18,7 @@ from ..display import CellDisplay
 from ..errors import ResultError, UsageError
 from ..events import Event
 from ..job import Job, State
+from ..kernels import require_python
 from ..sentences import one_line
 from .endings import (
     failure,
@@ -51,6 +52,8 @@ def run_cell(shell: Any, line: str, source: str) -> None:
         raise UsageError("%%remote: there is nothing below it; write the code to run there")
     manager = this_manager()
     manager.executor(options.target)
+    if options.kernel is not None and manager.config.target(options.target).executor == "local":
+        require_python(options.kernel)
     with interruptible("%%remote: interrupted; nothing was sent"), ExitStack() as staging:
         directory = _staging(manager)
         staging.callback(shutil.rmtree, directory, ignore_errors=True)

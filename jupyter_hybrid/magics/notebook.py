@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 def run_parser() -> Parser:
     """The options of ``%remote run``."""
     parser = _RunParser("%remote run")
-    parser.add_argument("notebook", help="path of the notebook")
-    parser.add_argument("--target", metavar="NAME", help="where to run it")
+    parser.add_argument("notebook", metavar="NOTEBOOK", help="the notebook")
+    parser.add_argument("--target", metavar="NAME", help="where; %%remote targets lists the names")
     parser.add_argument(
-        "-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE", help="parameter"
-    )
-    parser.add_argument("--output", type=Path, metavar="PATH", help="where to put the result")
+        "-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE",
+        help="set a parameter; -p NAME VALUE will do as well",
+    )  # fmt: skip
+    text = "file for the executed notebook (default: NAME.JOB.ipynb beside the notebook)"
+    parser.add_argument("--output", type=Path, metavar="OUT.ipynb", help=text)
     add_resources(parser)
     return parser
 
@@ -65,6 +67,7 @@ def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> Non
         target=words.target,
         resources=resources(words),
         image=words.image,
+        kernel=words.kernel,
         name=words.name,
         files=tuple(words.files),
     )

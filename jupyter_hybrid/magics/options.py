@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -13,6 +14,8 @@ from ..errors import UsageError
 from ..spec import Resources
 from ..units import parse_duration, parse_size
 
+_NO_NUMBER = r"\1 \2: write a whole number"
+
 
 class Parser(argparse.ArgumentParser):
     """Refuses with one sentence instead of ending the process."""
@@ -20,9 +23,16 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, magic: str, **settings: Any) -> None:
         super().__init__(prog=magic, add_help=False, allow_abbrev=False, **settings)
 
+    def format_usage(self) -> str:
+        """The magic and what it takes, in one line."""
+        optional = any(action.option_strings for action in self._actions)
+        words = [_word(action) for action in self._actions if not action.option_strings]
+        return " ".join([self.prog, *words, *(["[OPTIONS]"] if optional else [])])
+
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError``, naming the option that was perhaps meant."""
         hint, end = "", "."
+        message = re.sub(r"argument (\S+): invalid int value: '(.*)'", _NO_NUMBER, message)
         if message.startswith("unrecognized arguments: "):
             word = message.split(": ", 1)[1].split(maxsplit=1)[0]
             message = f"there is no option {word}" if word.startswith("-") else f"what is {word!r}"
@@ -48,18 +58,20 @@ class Parser(argparse.ArgumentParser):
 def add_resources(parser: Parser) -> None:
     """Options for hardware, time and image."""
     parser.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs per node")
-    parser.add_argument("--gpu-type", metavar="MODEL", help="model of GPU, such as v100")
-    parser.add_argument("--cpus", type=int, metavar="N", help="CPU cores per node")
-    parser.add_argument("--mem", type=parse_size, metavar="SIZE", help="memory per node: 4G, 512M")
+    parser.add_argument("--gpu-type", metavar="MODEL", help="model of GPU, as the target names it")
+    parser.add_argument("--cpus", type=int, metavar="N", help="cores per node")
+    parser.add_argument("--mem", type=parse_size, metavar="SIZE", help="memory per node: 512M, 4G")
     parser.add_argument("--nodes", type=int, default=1, metavar="N", help="number of nodes")
-    parser.add_argument("--time", type=parse_duration, metavar="TIME", help="wall time: 30s, 2h")
+    text = "wall time, after which the job is ended: 90, 30s, 2h, 1:30:00"
+    parser.add_argument("--time", type=parse_duration, metavar="TIME", help=text)
     parser.add_argument("--image", metavar="IMAGE", help="container image")
+    parser.add_argument("--kernel", metavar="NAME", help="kernel to use instead of the usual one")
     parser.add_argument("--name", metavar="NAME", help="what the job is called")
     parser.add_argument(
         "--files", nargs="+", action="extend", default=[], metavar="GLOB", help="files to send too"
     )
     parser.add_argument("--detach", action="store_true", help="do not wait for the job")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be sent")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be sent, and stop")
 
 
 def resources(options: argparse.Namespace) -> Resources:
@@ -81,18 +93,27 @@ def resources(options: argparse.Namespace) -> Resources:
 def cell_parser() -> Parser:
     """The options of ``%%remote``."""
     parser = Parser("%%remote", description="Run this cell as a job on a target.")
-    parser.add_argument("target", nargs="?", help="where; see %%remote targets")
+    text = "where it runs; %%remote targets lists the names"
+    parser.add_argument("target", metavar="TARGET", nargs="?", help=text)
     add_resources(parser)
     parser.add_argument(
-        "-i", dest="send", action="append", default=[], metavar="NAMES", help="send these as well"
+        "-i",
+        dest="send",
+        action="append",
+        default=[],
+        metavar="NAMES",
+        help="send these variables as well: x,y",
     )
     parser.add_argument(
-        "-o", dest="returns", action="append", metavar="NAMES", help="bring back these only"
+        "-o",
+        dest="returns",
+        action="append",
+        metavar="NAMES",
+        help="bring back these variables only: x,y",
     )
     parser.add_argument(
         "--replay", action="store_true", help="execute the cells above there, send no values"
     )
-    parser.add_argument("--kernel", metavar="NAME", help="kernel to execute the cell in")
     parser.add_argument("--help", action="store_true", help="show this")
     return parser
 
@@ -123,5 +144,10 @@ def _names(option: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 def help_text(parser: Parser) -> str:
     """The options, one a line."""
-    text = parser.format_help()
-    return text.replace("usage: ", "", 1)
+    text = parser.format_help().partition("\n\n")[2]
+    return f"{parser.format_usage()}\n\n{text}"
+
+
+def _word(action: argparse.Action) -> str:
+    word = str(action.metavar or action.dest)
+    return f"[{word}]" if action.nargs == "?" else word

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 import time
 from collections.abc import Callable
@@ -35,12 +36,7 @@ def run_verb(shell: Any, line: str) -> None:
     if verb in HELP:
         verb = "help"
     if verb not in VERBS:
-        known = ", ".join(VERBS)
-        raise UsageError(
-            f"%remote {verb}: there is no such verb. There are: {known}"
-            if verb
-            else (f"%remote: say what to do: {known}")
-        )
+        raise UsageError(_unknown(verb))
     make_parser, action, _ = VERBS[verb]
     parser = make_parser()
     if HELP & set(rest.split()):
@@ -48,6 +44,16 @@ def run_verb(shell: Any, line: str) -> None:
         return
     with interruptible(f"%remote {verb}: interrupted"):
         action(shell, this_manager(), parser.parse_line(rest))
+
+
+def _unknown(verb: str) -> str:
+    if not verb:
+        return f"%remote: say what to do: {', '.join(VERBS)}"
+    if verb in this_manager().config.target_options():
+        return f"%remote {verb}: with two %, %%remote {verb} on top of a cell runs the cell there"
+    near = difflib.get_close_matches(verb, VERBS, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(VERBS)}"
+    return f"%remote {verb}: there is no such verb. {hint}"
 
 
 def _parser(verb: str, *, job: bool = False) -> Callable[[], Parser]:
@@ -214,9 +220,16 @@ def _run_parser() -> Parser:
 
 def help_(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
     """Show this."""
-    write(help_text(cell_parser()))
-    write("\n%remote VERB [JOB]\n")
-    write("".join(f"  {name:8} {action.__doc__}\n" for name, (_, action, _) in VERBS.items()))
+    write(help_page())
+
+
+def help_page() -> str:
+    """What ``%%remote`` and ``%remote`` take, and what it means."""
+    verbs = "".join(f"  {name:8} {action.__doc__}\n" for name, (_, action, _) in VERBS.items())
+    return (
+        f"{help_text(cell_parser())}\n%remote VERB [JOB] [OPTIONS]\n\n{verbs}"
+        "\n%remote VERB --help lists the options of a verb.\n"
+    )
 
 
 #: By name: the parser of its options, the action, and whether it is about a job.
