@@ -15,14 +15,13 @@ from ..errors import ImageError
 from .layers import GZIP, Layer
 from .manifests import (
     DOCKER_CONFIG,
-    DOCKER_INDEX,
     DOCKER_LAYER,
     DOCKER_MANIFEST,
     OCI_CONFIG,
-    OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
     digest_of,
+    name_as_oci,
 )
 from .registry import Image
 
@@ -31,18 +30,6 @@ BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 #: Layers that an image may have (overlayfs takes as many lower directories; docker refuses more).
 MAX_LAYERS = 127
-
-#: Docker's media types in the words of OCI; the content is the same.
-_OCI_NAMES = {
-    DOCKER_MANIFEST: OCI_MANIFEST,
-    DOCKER_INDEX: OCI_INDEX,
-    DOCKER_CONFIG: OCI_CONFIG,
-    DOCKER_LAYER: GZIP,
-    "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": (
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -95,8 +82,7 @@ def compose(base: Image, layers: Sequence[Layer], changes: Changes | None = None
     document["mediaType"] = DOCKER_MANIFEST if docker else OCI_MANIFEST
     document["config"] = _pointer(descriptor)
     if not docker:
-        for layer in document["layers"]:
-            layer["mediaType"] = _OCI_NAMES.get(layer["mediaType"], layer["mediaType"])
+        name_as_oci(document)
         names = {BASE_NAME: base.reference.name, BASE_DIGEST: base.manifest.digest}
         document["annotations"] = {**(document.get("annotations") or {}), **names}
     document["layers"] += [_layer(layer, docker) for layer in layers]

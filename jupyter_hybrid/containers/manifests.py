@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ImageError, RegistryError
+from .layers import GZIP, TAR
 from .references import Platform, check_digest
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -22,6 +23,16 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+#: Docker's media types in the words of OCI; the content is the same.
+_OCI_NAMES = {
+    DOCKER_MANIFEST: OCI_MANIFEST,
+    DOCKER_CONFIG: OCI_CONFIG,
+    DOCKER_LAYER: GZIP,
+    "application/vnd.docker.image.rootfs.diff.tar": TAR,
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": (
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+    ),
+}
 #: What is asked for; the order matters to nobody.
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST))
 #: Bytes; docker's registry takes no larger manifest either.
@@ -163,3 +174,10 @@ def digest_of(data: bytes, like: str = "sha256:") -> str:
     """The digest of the data, by the algorithm of the digest ``like``."""
     algorithm = like.partition(":")[0]
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+def name_as_oci(document: dict[str, Any]) -> None:
+    """Call everything in a manifest of docker's kind by its name in OCI; the blobs are the same."""
+    for part in (document, document["config"], *document["layers"]):
+        kind = part.get("mediaType", OCI_MANIFEST)
+        part["mediaType"] = _OCI_NAMES.get(kind, kind)

@@ -25,13 +25,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; ``length`` is a lie about the body, ``cut`` ends the connection behind it."""
+    """One answer; a ``length`` that is a lie about the body ends the connection."""
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     length: int | None = None
-    cut: bool = False
 
 
 Answer = Reply | Callable[[Asked], Reply]
@@ -46,38 +45,10 @@ class Liar:
         address: str = "127.0.0.1",
         names: tuple[str, ...] = (),
     ) -> None:
-        liar = self
         #: Answers by method and path (without the query), in turn; the last one stays.
         self.answers: dict[tuple[str, str], list[Answer]] = {}
         self.asked: list[Asked] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def _any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked = Asked(self.command, self.path, self.headers, body)
-                self._say(liar.reply(asked))
-
-            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _any
-
-            def _say(self, reply: Reply) -> None:
-                length = len(reply.body) if reply.length is None else reply.length
-                self.send_response(reply.status)
-                self.send_header("Content-Length", str(length))
-                for name, value in reply.headers:
-                    self.send_header(name, value)
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(reply.body)
-                if reply.cut or length != len(reply.body):
-                    self.close_connection = True
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer((address, 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((address, 0), _handler(self))
         self.host = f"{address}:{self._server.server_port}"
         self.authority = ""
         if folder is not None:
@@ -105,3 +76,39 @@ class Liar:
             return Reply(404)
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         return answer(asked) if callable(answer) else answer
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Whoever is lied to may hang up."""
+
+
+def _handler(liar: Liar) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = Asked(self.command, self.path, self.headers, body)
+            self._say(liar.reply(asked))
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _any
+
+        def _say(self, reply: Reply) -> None:
+            length = len(reply.body) if reply.length is None else reply.length
+            self.send_response(reply.status)
+            self.send_header("Content-Length", str(length))
+            for name, value in reply.headers:
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(reply.body)
+            if length != len(reply.body):
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
