@@ -7,12 +7,15 @@ base is in another registry, they pass through this machine's memory once, and n
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ImageError, RegistryError
+from ..files import replacing
 from ..units import format_size
 from .blobs import BytesSource, FileSource, RemoteSource, Source, has_blob
 from .compose import Changes, Composed, compose
@@ -23,8 +26,12 @@ from .references import Reference
 from .registry import Image, RegistryClient
 from .uploads import Upload, mount
 
+log = logging.getLogger(__name__)
+
 #: Blobs on their way at the same time.
 _AT_ONCE = 6
+#: What registries say of a manifest whose blobs they lack (OCI distribution, "Error codes").
+_BLOB_UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 
 
 @dataclass(frozen=True)
@@ -69,62 +76,95 @@ class Append:
 async def append(
     client: RegistryClient,
     wish: Append,
-    locks: Path,
+    directory: Path,
     on_blob: Callable[[Blob], None] = lambda blob: None,
 ) -> Pushed:
     """Make the image and return its name with its digest; the second time nothing is sent.
 
-    The manifest is written last: until then nothing has the target's name. ``locks`` is a
-    directory by which processes of this user wait for each other, so that a layer is sent once.
-    ``on_blob`` is told of each blob. Raises ``RegistryError``, and ``ImageError`` where a layer's
-    file is not what it is said to be.
+    The manifest is written last: until then nothing has the target's name. ``directory`` is one of
+    this user's, by which processes wait for each other, so that a layer is sent once, and in which
+    they note what a registry had. ``on_blob`` is told of each blob. Raises ``RegistryError``, and
+    ``ImageError`` where a layer's file is not what it is said to be.
     """
     made = compose(wish.base, wish.layers, wish.changes)
     target = wish.target.at(made.digest)
-    done = Pushed(target, wish.base.reference)
-    if await _is_there(client, wish.target, made):
-        return done
-    work = _Work(client, wish, locks, on_blob)
-    blobs = await work.all_blobs(made)
-    await client.put_manifest(wish.target, made.manifest, made.media_type)
+    work = _Work(client, wish, directory, on_blob)
+    at_hand, has_base = await asyncio.gather(client.digest(target), work.has_base())
+    if at_hand == made.digest:
+        if wish.target.tag and await client.digest(wish.target) != made.digest:
+            await client.put_manifest(wish.target, made.manifest, made.media_type)
+        return Pushed(target, wish.base.reference)
+    blobs = await work.bring(made, has_base)
+    try:
+        await client.put_manifest(wish.target, made.manifest, made.media_type)
+    except RegistryError as error:
+        if not has_base or not error.context.get("codes", frozenset()) & _BLOB_UNKNOWN:
+            raise
+        # what it had, it has lost
+        blobs = await work.bring(made, has_base=False)
+        await client.put_manifest(wish.target, made.manifest, made.media_type)
+    work.note(made.digest)
     return Pushed(target, wish.base.reference, tuple(blobs))
-
-
-async def _is_there(client: RegistryClient, target: Reference, made: Composed) -> bool:
-    """True where the target's tag names this very image; else give it the tag if it is there."""
-    if target.tag and await client.digest(target) == made.digest:
-        return True
-    if await client.digest(target.at(made.digest)) != made.digest:
-        return False
-    await client.put_manifest(target, made.manifest, made.media_type)
-    return True
 
 
 class _Work:
     def __init__(
-        self, client: RegistryClient, wish: Append, locks: Path, on_blob: Callable[[Blob], None]
+        self,
+        client: RegistryClient,
+        wish: Append,
+        directory: Path,
+        on_blob: Callable[[Blob], None],
     ) -> None:
-        self._client, self._wish, self._locks, self._on_blob = client, wish, locks, on_blob
+        self._client, self._wish, self._on_blob = client, wish, on_blob
         self._endpoint = client.settings.push_to(wish.target.registry)
         self._session = client.session(self._endpoint)
         self._repository = wish.target.repository
         self._limit = asyncio.Semaphore(_AT_ONCE)
+        self._locks = directory
+        key = f"{self._endpoint.host} {self._repository} {wish.base.manifest.digest}"
+        self._note = directory / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.pushed"
 
-    async def all_blobs(self, made: Composed) -> list[Blob]:
+    async def has_base(self) -> bool:
+        """True where an image on the same base, pushed before, is still there with all its layers.
+
+        One question instead of one for each layer of the base, of which NGC's have many.
+        """
+        try:
+            digest = self._note.read_text()
+        except OSError:
+            return False
+        return await self._client.digest(self._wish.target.at(digest)) == digest
+
+    def note(self, digest: str) -> None:
+        """Remember an image that is there now."""
+        try:
+            with replacing(self._note) as file:
+                file.write(digest.encode())
+        except OSError as error:
+            log.debug("%s is not noted: %s", digest, error)
+
+    async def bring(self, made: Composed, has_base: bool) -> list[Blob]:
         """Bring everything that the manifest names into the repository."""
         seen, tasks = set[str](), list[Coroutine[Any, Any, Blob]]()
         for descriptor in self._wish.base.manifest.layers:
             # docker's "foreign" layers are had elsewhere; an empty layer may occur many times
             if not descriptor.urls and descriptor.digest not in seen:
                 seen.add(descriptor.digest)
-                tasks.append(self._told(self._of_base(descriptor)))
+                tasks.append(self._told(self._of_base(descriptor, has_base)))
         for layer in self._wish.layers:
             if layer.digest not in seen:
                 seen.add(layer.digest)
                 descriptor = Descriptor(layer.media_type, layer.digest, layer.size)
                 tasks.append(self._told(self._ours(FileSource(descriptor, layer.path))))
-        tasks.append(self._told(self._ours(BytesSource(made.config_descriptor, made.config))))
+        tasks.append(self._told(self._config(made)))
         return await _together(tasks)
+
+    async def _config(self, made: Composed) -> Blob:
+        """The configuration is new, like the manifest that names it: nobody is asked first."""
+        source = BytesSource(made.config_descriptor, made.config)
+        upload = Upload(self._session, self._repository, source)
+        await upload.run()
+        return Blob(source.descriptor.digest, source.descriptor.size, "sent", upload.sent)
 
     async def _told(self, work: Coroutine[Any, Any, Blob]) -> Blob:
         async with self._limit:
@@ -132,8 +172,10 @@ class _Work:
         self._on_blob(blob)
         return blob
 
-    async def _of_base(self, descriptor: Descriptor) -> Blob:
+    async def _of_base(self, descriptor: Descriptor, has_base: bool) -> Blob:
         base = self._wish.base
+        if has_base:
+            return Blob(descriptor.digest, descriptor.size, "there")
         if base.endpoint == self._endpoint:
             if base.repository == self._repository:
                 return Blob(descriptor.digest, descriptor.size, "there")

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ..credentials import Login, registry_login
 from ..errors import ImageError, RegistryError
+from ..files import replacing
 from .authentication import pull, push
 from .blobs import read_blob
 from .endpoints import Endpoint, RegistrySettings
@@ -37,6 +40,8 @@ from .manifests import (
 from .patience import Patience
 from .references import Platform, Reference, this_platform
 from .session import Answer, Call, Session
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 #: Pages of tags that are read at most; nvcr.io's largest repositories have a few hundred tags.
@@ -73,14 +78,19 @@ class Image:
 
 
 class RegistryClient:
-    """Speaks to any number of registries; an asynchronous context manager."""
+    """Speaks to any number of registries; an asynchronous context manager.
+
+    ``cache`` is a directory in which the configurations of images are kept, by their digests.
+    """
 
     def __init__(
         self,
         settings: RegistrySettings | None = None,
         patience: Patience | None = None,
         find_login: Callable[[str], Awaitable[Login | None]] = registry_login,
+        cache: Path | None = None,
     ) -> None:
+        self._cache = cache
         self.settings = settings or RegistrySettings()
         self._patience = patience or Patience()
         self._find_login = find_login
@@ -191,14 +201,30 @@ class RegistryClient:
             found = await self._manifest(endpoint, reference)
         if isinstance(found, Index):
             raise ImageError(f"{reference} is an index within an index, which cannot be run")
-        repository = endpoint.prefix + reference.repository
-        parts = read_blob(self.session(endpoint), repository, found.config)
-        raw = await _whole(parts, found.config, endpoint.host)
+        raw = await self._config(endpoint, reference, found.config)
         config = parse_config(raw, str(reference))
         platform = platform_of(config)
         if (platform.os, platform.architecture) != (wanted.os, wanted.architecture):
             raise ImageError(f"{reference} is made for {platform}, not for {wanted}")
         return Image(reference.at(found.digest), found, config, endpoint)
+
+    async def _config(
+        self, endpoint: Endpoint, reference: Reference, descriptor: Descriptor
+    ) -> bytes:
+        """The image's configuration, which never changes: the digest is in the manifest."""
+        kept = self._cache / descriptor.digest.replace(":", "-") if self._cache else None
+        try:
+            raw = kept.read_bytes() if kept is not None else b""
+        except OSError:
+            raw = b""
+        if raw and digest_of(raw, descriptor.digest) == descriptor.digest:
+            return raw
+        repository = endpoint.prefix + reference.repository
+        parts = read_blob(self.session(endpoint), repository, descriptor)
+        raw = await _whole(parts, descriptor, endpoint.host)
+        if kept is not None:
+            _keep(kept, raw)
+        return raw
 
     async def _manifest(self, endpoint: Endpoint, reference: Reference) -> Manifest | Index:
         repository = endpoint.prefix + reference.repository
@@ -255,6 +281,16 @@ class RegistryClient:
                 break
             path = self.session(endpoint).resolve(following[1])
         return tags
+
+
+def _keep(path: Path, raw: bytes) -> None:
+    """Write a file of the cache, which is a convenience: where it cannot be, it is not."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(raw)
+    except OSError as error:
+        log.debug("%s is not kept: %s", path, error)
 
 
 async def _whole(parts: AsyncIterator[bytes], descriptor: Descriptor, host: str) -> bytes:

@@ -77,7 +77,7 @@ class Session:
     ) -> None:
         self.endpoint = endpoint
         self.patience = patience or Patience()
-        self._base = endpoint.base
+        self._base = httpx.URL(endpoint.base)
         self._ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._trusting = False
         self._client = httpx.AsyncClient(
@@ -127,8 +127,8 @@ class Session:
 
         Registries behind a proxy that ends TLS for them often write ``http`` for themselves.
         """
-        url = httpx.URL(self._base).join(location)
-        if self._base.startswith("https:") and url.scheme == "http":
+        url = self._base.join(location)
+        if self._base.scheme == "https" and url.scheme == "http":
             upgraded = url.copy_with(scheme="https")
             if self._ours(upgraded):
                 return str(upgraded)
@@ -139,14 +139,14 @@ class Session:
         return self._authorizer.user
 
     def _ours(self, url: httpx.URL) -> bool:
-        base = httpx.URL(self._base)
+        base = self._base
         return (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
 
     async def _authorized(self, call: Call) -> httpx.Response:
         """Send it with what the registry wants to see, asking for a token where it wants one."""
         asked = False
         for _ in range(_ROUNDS):
-            url = httpx.URL(self._base).join(call.path)
+            url = self._base.join(call.path)
             ours = self._ours(url)
             header = await self._authorizer.header(call.scopes) if ours else None
             if asked and header is None:
@@ -169,9 +169,9 @@ class Session:
         if response.status_code != 400 or self.endpoint.scheme != "http":
             return False
         body = await response.aread()
-        if self._base.startswith("https:") or not any(words in body for words in _WANTS_TLS):
+        if self._base.scheme == "https" or not any(words in body for words in _WANTS_TLS):
             return False
-        self._base = f"https://{self.endpoint.host}"
+        self._base = httpx.URL(f"https://{self.endpoint.host}")
         return True
 
     async def _follow(self, call: Call, url: httpx.URL, header: str | None) -> httpx.Response:

@@ -21,6 +21,7 @@ from jupyter_hybrid.containers.endpoints import RegistrySettings
 from jupyter_hybrid.containers.layers import Layer
 from jupyter_hybrid.containers.references import Reference, parse_reference
 from jupyter_hybrid.containers.registry import RegistryClient
+from jupyter_hybrid.containers.session import Call
 from jupyter_hybrid.errors import ImageError
 
 pytestmark = pytest.mark.needs("apt:docker-registry")
@@ -94,6 +95,36 @@ async def test_the_same_image_under_another_tag_only_gets_the_tag(
     assert second.reference.digest == first.reference.digest
     async with RegistryClient(patience=QUICK) as client:
         assert sorted(await client.tags(parse_reference(f"{host}/lab/tags"))) == ["1", "2"]
+
+
+async def test_one_question_tells_that_the_base_is_there(
+    open_registry: Daemon, tmp_path: Path
+) -> None:
+    host = open_registry.host
+    base, target = f"{host}/nvidia/pytorch:24.01-py3", f"{host}/lab/often"
+    await push(base, f"{target}:1", [a_layer(tmp_path, {"a": b"1"})], tmp_path)
+    before = len(open_registry.log.read_text())
+    second = await push(base, f"{target}:2", [a_layer(tmp_path, {"a": b"2"})], tmp_path)
+    assert [blob.how for blob in second.blobs] == ["there"] * 3 + ["sent"] * 2
+    assert not [path for _, path in log_since(open_registry, before) if "mount=" in path]
+
+
+async def test_a_registry_that_lost_the_bases_layers_gets_them_again(
+    open_registry: Daemon, tmp_path: Path
+) -> None:
+    host = open_registry.host
+    base, target = f"{host}/nvidia/pytorch:24.01-py3", f"{host}/lab/loses"
+    await push(base, f"{target}:1", [a_layer(tmp_path, {"a": b"1"})], tmp_path)
+    async with RegistryClient(patience=QUICK) as client:
+        layers = (await client.image(parse_reference(base))).manifest.layers
+        session = client.session(client.settings.push_to(host))
+        for lost in layers[:2]:
+            path = f"/v2/lab/loses/blobs/{lost.digest}"
+            await session.send(Call("DELETE", path, frozenset(), "", expect=frozenset({202})))
+    second = await push(base, f"{target}:2", [a_layer(tmp_path, {"a": b"2"})], tmp_path)
+    assert [blob.how for blob in second.blobs[:3]] == ["mounted"] * 3
+    async with RegistryClient(patience=QUICK) as client:
+        await client.image(parse_reference(f"{target}:2"))
 
 
 async def test_into_the_bases_own_repository(open_registry: Daemon, tmp_path: Path) -> None:
