@@ -33,6 +33,15 @@ def manager() -> Manager:
     return Manager.default()
 
 
+def cost(manager_: Manager, record: Record) -> float | None:
+    """What a job has cost so far; None where no price is configured, or not any more."""
+    price = manager_.config.target_options().get(record.spec.target, {}).get("price")
+    if price is None or record.started_at is None:
+        return None
+    end = record.finished_at or time.time()
+    return float(price) * max(0.0, end - record.started_at) / 3600
+
+
 class Job:
     """A job that was submitted. Another process gets the same with ``Job(id)``."""
 
@@ -74,12 +83,8 @@ class Job:
 
         The target's ``price`` per hour times the time from start to end.
         """
-        record = self._record = self._manager.get(self.id)
-        price = self._manager.config.target(record.spec.target).options.get("price")
-        if price is None or record.started_at is None:
-            return None
-        end = record.finished_at or time.time()
-        return float(price) * max(0.0, end - record.started_at) / 3600
+        self._record = self._manager.get(self.id)
+        return cost(self._manager, self._record)
 
     def wait(self, timeout: float | None = None) -> State:
         """Block until the job has ended; raises ``TimeoutError`` after ``timeout`` seconds."""

@@ -100,14 +100,19 @@ class Manager:
             executor, spec, bundle, base=str(plan.base), notes=staging.notes(request, plan)
         )
 
-    async def rerun(self, job_id: str, parameters: Mapping[str, Any] | None = None) -> Job:
-        """Submit once more what an earlier job executed, with its files and variables of then."""
+    async def rerun(
+        self, job_id: str, parameters: Mapping[str, Any] | None = None, **changes: Any
+    ) -> Job:
+        """Submit once more what an earlier job executed, with its files and variables of then.
+
+        ``changes`` are other fields of the spec that shall be different this time.
+        """
         old = self.get(job_id)
-        executor = self.executor(old.spec.target)
+        values = {**old.spec.parameters, **(parameters or {})}
+        spec = replace(old.spec, parameters=values, **changes)
+        executor = self.executor(spec.target)
+        await executor.offers(spec.resources)
         bundle = await asyncio.to_thread(staging.read_bundle, Path(old.directory))
-        spec = old.spec
-        if parameters:
-            spec = replace(spec, parameters={**spec.parameters, **parameters})
         return await self._start(executor, spec, bundle, base=old.base)
 
     async def _start(
@@ -331,7 +336,7 @@ class Manager:
 
         job = await self.status(job_id)
         if job.state.final:
-            directory = await self._result_directory(job)
+            directory = await self.result_directory(job)
             return await asyncio.to_thread(executed.executed_notebook, JobPaths(directory))
         return await executed.notebook_so_far(self.executor(job.spec.target), job)
 
@@ -346,7 +351,7 @@ class Manager:
         from .results import bring_back
 
         job = await self.status(job_id)
-        directory = await self._result_directory(job)
+        directory = await self.result_directory(job)
         fetched = await asyncio.to_thread(bring_back, job, directory, **options)
         if fetched.notebook or fetched.files or fetched.conflicts or fetched.left:
             self._record_fetch(job, fetched)
@@ -355,10 +360,11 @@ class Manager:
     async def variables(self, job_id: str) -> tuple[Path, bytes]:
         """Where an ended job's variables are, and the key that vouches for them."""
         job = self.get(job_id)
-        directory = await self._result_directory(job)
+        directory = await self.result_directory(job)
         return JobPaths(directory).outputs, job_key(self.config.home, job.id)
 
-    async def _result_directory(self, job: Job) -> Path:
+    async def result_directory(self, job: Job) -> Path:
+        """Where an ended job's results are, once they are all here (laid out as ``JobPaths``)."""
         if not job.state.final:
             raise UsageError(
                 f"job {job.id} is {job.state.value}; its results come when it has ended"

@@ -12,8 +12,16 @@ from .parameters import check, to_json
 from .request import Request
 
 
-def notebook_request(
-    path: Path | str,
+def notebook_request(path: Path | str, **options: Any) -> Request:
+    """A request for the notebook in this file; options as ``request_for``.
+
+    Raises ``NotebookError`` or ``ParameterError`` before anything is sent.
+    """
+    return request_for(read_notebook(path), **options)
+
+
+def request_for(
+    notebook: Notebook,
     *,
     parameters: Mapping[str, Any] | None = None,
     kernel: str | None = None,
@@ -22,14 +30,13 @@ def notebook_request(
     here: bool = True,
     **options: Any,
 ) -> Request:
-    """A request for a whole notebook; ``options`` are ``Request``'s own fields.
+    """A request for this whole notebook; ``options`` are ``Request``'s own fields.
 
     ``directory`` is where the kernel starts (default: the notebook's own). ``unchecked`` does not
     compare the parameters with the notebook's ``parameters`` cell. ``here`` is False where the job
     runs on another machine, whose kernels are not known here.
-    Raises ``NotebookError`` or ``ParameterError`` before anything is sent.
+    Raises ``ParameterError`` before anything is sent.
     """
-    notebook = read_notebook(path)
     values = to_json(parameters or {})
     if here:
         chosen, language, note = choose_kernel(notebook, kernel)

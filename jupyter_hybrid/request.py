@@ -41,6 +41,8 @@ class Request:
     shown_cells: tuple[str, ...] = ()
     #: Globs of files to send besides those found in the code.
     files: tuple[str, ...] = ()
+    #: Paths of files, as the preview shows them, that stay here all the same.
+    exclude: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     #: Sources in which imports and file names are looked for.
     code: tuple[str, ...] = ()

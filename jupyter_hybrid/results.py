@@ -125,9 +125,9 @@ class _Changes:
 
     def bring(self, paths: JobPaths) -> dict[str, Any]:
         """Copy what changed; returns the fields of ``Fetched`` about files."""
-        sent = _sent(paths)
+        sent = sent_digests(paths)
         deleted: list[str] = []
-        for relative in _changed(paths, sent, deleted):
+        for relative in changed_files(paths, sent, deleted):
             try:
                 self._one(paths.work, relative, sent.get(relative))
             except OSError as error:
@@ -174,7 +174,8 @@ class _Changes:
         return max(status.st_mtime, status.st_ctime) >= self._job.created_at
 
 
-def _sent(paths: JobPaths) -> Mapping[str, str]:
+def sent_digests(paths: JobPaths) -> Mapping[str, str]:
+    """sha256 of every file that travelled with the job, by path; nothing where nobody can tell."""
     try:
         manifest = json.loads(paths.files.read_bytes())
         return {entry["path"]: entry["digest"] for entry in manifest.get("files", ())}
@@ -182,7 +183,8 @@ def _sent(paths: JobPaths) -> Mapping[str, str]:
         return {}
 
 
-def _changed(paths: JobPaths, sent: Mapping[str, str], deleted: list[str]) -> Iterator[str]:
+def changed_files(paths: JobPaths, sent: Mapping[str, str], deleted: list[str]) -> Iterator[str]:
+    """Paths that are new or changed; adds to ``deleted`` the inputs that are gone."""
     try:
         manifest = json.loads(paths.changes.read_bytes())
         deleted += [str(path) for path in manifest.get("deleted", ())]

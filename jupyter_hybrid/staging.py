@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from .bundle import Bundle, read_job_directory
 from .bundle.blobs import BlobStore
 from .bundle.statcache import StatCache
 from .capture import CaptureRequest, plan_files
+from .capture.plan import check_limit
 from .capture.storing import store_plan
 from .paths import blob_directory
 from .spec import JobSpec
@@ -21,18 +23,23 @@ if TYPE_CHECKING:
 
 
 def plan(request: Request, config: Hybrid) -> Plan:
-    """What would travel, and why; reads file names and sizes, no contents."""
-    return plan_files(
+    """What would travel, and why; reads file names and sizes, no contents.
+
+    Raises ``BundleError`` where that is more than the configured limit, without what is excluded.
+    """
+    planned = plan_files(
         CaptureRequest(
             directory=request.directory,
             code=request.code,
             files=request.files,
-            limit=config.max_bundle_size,
+            limit=sys.maxsize,
             notebook=request.notebook_path,
             language=request.language,
             exclude=(Path(config.directory),),
         )
-    )
+    ).without(request.exclude)
+    check_limit(planned, config.max_bundle_size)
+    return planned
 
 
 def make_bundle(request: Request, config: Hybrid) -> tuple[Bundle, Plan]:

@@ -239,3 +239,26 @@ def test_a_read_only_home_falls_back_with_a_warning(
     with pytest.warns(UserWarning, match="may not outlive a reboot"):
         directory = default_directory()
     assert directory == tmp_path / f"jupyter-hybrid-{os.getuid()}"
+
+
+def test_jobs_are_counted_and_filtered_by_notebook(store: Store) -> None:
+    def of(path: str, **changes: Any) -> Job:
+        spec = JobSpec(name="Été", target="local", kind="notebook", notebook_path=path)
+        return store.add(a_job(spec=spec, **changes))
+
+    one = of("/home/a/日本.ipynb", state=State.RUNNING)
+    of("/home/a/other.ipynb", state=State.FAILED)
+    of("/home/a/other.ipynb", state=State.FAILED)
+    assert store.jobs(notebook="/home/a/日本.ipynb") == [one]
+    assert store.counts() == {State.RUNNING: 1, State.FAILED: 2}
+    assert store.counts(notebook="/home/a/other.ipynb") == {State.FAILED: 2}
+    assert store.counts(text="no such name") == {}
+
+
+def test_revisions_tell_what_changed(store: Store) -> None:
+    first, second = store.add(a_job()), store.add(a_job())
+    before = store.revisions()
+    store.save(first.evolve(reason="moved"))
+    store.delete(second.id)
+    assert before == {first.id: 0, second.id: 0}
+    assert store.revisions() == {first.id: 1}

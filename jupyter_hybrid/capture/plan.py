@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,6 +89,17 @@ class Plan:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(item.size for item in self.items)
+
+    def without(self, paths: Collection[str]) -> Plan:
+        """The plan but for these paths."""
+        if not paths:
+            return self
+        left_out = frozenset(paths)
+        return replace(
+            self,
+            items=tuple(item for item in self.items if item.path not in left_out),
+            links=tuple(link for link in self.links if link.path not in left_out),
+        )
 
     def preview(self, blobs: BlobStore | None = None, cache: StatCache | None = None) -> Preview:
         """Every file with its size and why; ``new`` is exact for files that were read before.

@@ -7,12 +7,12 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+from ..documents import job_document
 from ..errors import UsageError
 from ..job import Job, State
 from ..manager import Manager
 from ..sentences import harmless
 from ..units import format_duration
-from ..documents import job_document
 from .naming import short_id
 from .requests import check_output
 from .results import bring_results, check_formats, require_ended

@@ -7,12 +7,12 @@ from argparse import Namespace
 from collections.abc import AsyncIterator
 from typing import Any
 
+from ..documents import job_document
 from ..events import Event
 from ..job import Job
 from ..manager import Manager
 from ..progress.plain import PlainProgress
 from ..tailing import Tail
-from ..documents import job_document
 from .terminal import Terminal
 
 

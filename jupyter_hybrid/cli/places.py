@@ -6,9 +6,9 @@ import asyncio
 from argparse import Namespace
 from typing import Any
 
+from ..documents import offer_document
 from ..executors.base import Offer
 from ..units import format_duration
-from ..documents import offer_document
 from .requests import resources_of
 from .terminal import Terminal
 

@@ -7,11 +7,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..documents import job_document, parameter_document
 from ..errors import HybridError
 from ..job import Job, State
 from ..sentences import harmless, one_line
 from ..units import format_duration
-from ..documents import job_document, parameter_document
 from .dry_run import dry_run
 from .interrupts import Interrupts
 from .naming import short_id

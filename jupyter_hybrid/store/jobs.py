@@ -101,10 +101,12 @@ class Store:
         states: Iterable[State] | None = None,
         target: str | None = None,
         text: str | None = None,
+        notebook: str | None = None,
         before: str | None = None,
         limit: int = -1,
     ) -> list[Job]:
-        """Jobs, newest first: in these states, on this target, with this text in their name.
+        """Jobs, newest first: in these states, on this target, with this text in their name, of
+        the notebook with this absolute path.
 
         ``before`` and ``limit`` page: give the id of the last job seen.
         """
@@ -112,11 +114,26 @@ class Store:
             "states": None if states is None else json.dumps([state.value for state in states]),
             "target": target,
             "text": text,
+            "notebook": notebook,
             "before": before,
             "limit": limit,
         }
         with self._database.reading() as connection:
             return [_job(row) for row in connection.execute(queries()["list_jobs"], values)]
+
+    def counts(
+        self, *, target: str | None = None, text: str | None = None, notebook: str | None = None
+    ) -> dict[State, int]:
+        """How many of these jobs there are in each state; filters as ``jobs``."""
+        values = {"target": target, "text": text, "notebook": notebook}
+        with self._database.reading() as connection:
+            rows = connection.execute(queries()["count_jobs"], values)
+            return {State(state): number for state, number in rows}
+
+    def revisions(self) -> dict[str, int]:
+        """The revision of every job, by its id: what differs from last time has changed."""
+        with self._database.reading() as connection:
+            return dict(connection.execute(queries()["all_revisions"]))
 
     def unfinished(self) -> list[Job]:
         """Jobs that have not reached a final state."""

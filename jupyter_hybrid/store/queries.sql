@@ -38,8 +38,20 @@ SELECT record, revision FROM job
 WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
   AND (:target IS NULL OR target = :target)
   AND (:text IS NULL OR instr(lower(name), lower(:text)) > 0)
+  AND (:notebook IS NULL OR json_extract(record, '$.spec.notebook_path') = :notebook)
   AND (:before IS NULL OR id < :before)
 ORDER BY id DESC LIMIT :limit;
+
+-- count_jobs --
+-- How many by state, under list_jobs' filters but for the states and the page.
+SELECT state, count(*) FROM job
+WHERE (:target IS NULL OR target = :target)
+  AND (:text IS NULL OR instr(lower(name), lower(:text)) > 0)
+  AND (:notebook IS NULL OR json_extract(record, '$.spec.notebook_path') = :notebook)
+GROUP BY state;
+
+-- all_revisions --
+SELECT id, revision FROM job;
 
 -- delete_job --
 DELETE FROM job WHERE id = :id;
