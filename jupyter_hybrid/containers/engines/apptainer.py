@@ -1,0 +1,73 @@
+"""Apptainer, and Singularity before it: containers without a daemon, as the user."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ...errors import PlaceError, UsageError
+from .base import Command, Container, Engine, ImageOnDisk, Mount
+
+
+class Apptainer(Engine):
+    """``apptainer exec``: the program's processes are the caller's own, seen by all as such.
+
+    What limits memory and cores is the scheduler or the runner: an unprivileged Apptainer has no
+    cgroups.
+    """
+
+    name = "apptainer"
+
+    def run(self, container: Container) -> Command:
+        """``apptainer exec`` of a SIF, a sandbox or a reference, with nothing of the caller's."""
+        argv = [self.program, "--quiet", "exec", "--cleanenv", f"--pwd={container.cwd}"]
+        if container.gpus:
+            argv.append("--nv")
+        if not container.network:
+            argv += ["--net", "--network=none"]
+        for mount in container.mounts:
+            argv.append(f"--bind={_bind(mount)}")
+        # variables with this prefix get into the container without it, whatever --cleanenv says
+        prefix = self._prefix
+        env = {f"{prefix}{name}": value for name, value in container.env.items()}
+        if container.gpus:
+            env[f"{prefix}CUDA_VISIBLE_DEVICES"] = ",".join(container.gpus)
+        argv += [*self.options, container.image, *container.argv]
+        return Command(tuple(argv), env)
+
+    @property
+    def _prefix(self) -> str:
+        return "SINGULARITYENV_" if "singularity" in Path(self.program).name else "APPTAINERENV_"
+
+    def inspect(self, image: str) -> Command | None:
+        """None: an image is a file."""
+        return None
+
+    def parse_inspect(self, text: str) -> ImageOnDisk:
+        """The labels of ``apptainer inspect --json``."""
+        try:
+            labels = json.loads(text)["data"]["attributes"]["labels"] or {}
+            return ImageOnDisk(id="", labels=labels)
+        except (ValueError, KeyError, TypeError) as error:
+            raise PlaceError(
+                f"{self.program} inspect answered what is no image: {text[:200]!r}"
+            ) from error
+
+    def pull(self, image: str, target: Path) -> Command:
+        """Make a SIF of the image in a registry at ``target``, which must not exist yet."""
+        source = image if "://" in image else f"docker://{image}"
+        return Command((self.program, "--quiet", "pull", str(target), source))
+
+    def remove(self, name: str) -> Command | None:
+        """None: it is its processes."""
+        return None
+
+
+def _bind(mount: Mount) -> str:
+    for path in (mount.source, mount.target):
+        if any(c in str(path) for c in ",:"):
+            raise UsageError(
+                f"Apptainer cannot bind {str(path)!r}: its paths must not hold ',' or ':'; "
+                "name another directory"
+            )
+    return f"{mount.source}:{mount.target}" + (":ro" if mount.read_only else "")

@@ -1,0 +1,102 @@
+"""What every engine is asked: a container to run, an image to look for, a container to remove."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A directory or file of the machine that the container sees."""
+
+    source: Path
+    target: PurePosixPath
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container to run: one program in an image, until it ends."""
+
+    #: As the engine knows it: a reference, an image's id, or the path of a SIF.
+    image: str
+    argv: tuple[str, ...]
+    #: Unique on the machine.
+    name: str
+    cwd: Path
+    mounts: tuple[Mount, ...] = ()
+    #: All that the program gets, besides what the image sets.
+    env: Mapping[str, str] = field(default_factory=dict)
+    #: Whose files it writes: user and group id.
+    user: tuple[int, int] = (0, 0)
+    #: Indexes or UUIDs of GPUs, as nvidia-smi names them.
+    gpus: tuple[str, ...] = ()
+    cpus: int | None = None
+    #: Bytes.
+    mem: int | None = None
+    #: Bytes of ``/dev/shm``; None: half of the machine's memory, shared with it.
+    shm: int | None = None
+    network: bool = True
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to start, and variables to start it with."""
+
+    argv: tuple[str, ...]
+    #: In addition to the caller's own. Values stand here and not in ``argv``, which all can read.
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImageOnDisk:
+    """An image that an engine has."""
+
+    #: Named by its content: what facts about it are kept under.
+    id: str
+    #: Bytes.
+    size: int | None = None
+    #: ``name@sha256:…`` in the registries it came from.
+    digests: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(ABC):
+    """Writes the commands of one container program and reads its answers. Pure."""
+
+    #: As configuration and error messages call it.
+    name: ClassVar[str]
+
+    def __init__(self, program: str = "", options: tuple[str, ...] = ()) -> None:
+        #: The program's name or path.
+        self.program = program or self.name
+        #: Added to every ``run``, as the site's configuration has them.
+        self.options = options
+
+    @abstractmethod
+    def run(self, container: Container) -> Command:
+        """Run it in the foreground: the command ends when the container has, with its status.
+
+        Signals that end the command reach the program. Output is the program's own.
+        """
+
+    @abstractmethod
+    def inspect(self, image: str) -> Command | None:
+        """Ask for an image that may be on the disk; None where ``image`` is itself a path."""
+
+    @abstractmethod
+    def parse_inspect(self, text: str) -> ImageOnDisk:
+        """Read what ``inspect`` printed with exit status 0; raises ``PlaceError``."""
+
+    @abstractmethod
+    def pull(self, image: str, target: Path) -> Command:
+        """Get an image from its registry; ``target`` is for engines that keep images as files."""
+
+    @abstractmethod
+    def remove(self, name: str) -> Command | None:
+        """End the container and remove it; None where its processes are all it is."""
