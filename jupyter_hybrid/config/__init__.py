@@ -14,13 +14,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_config_path
 
 from ..errors import ConfigError, UnknownTarget
 from ..executors.base import TargetConfig
 from ..store import default_directory
+
+if TYPE_CHECKING:
+    from ..containers.endpoints import RegistrySettings
 
 FILE_NAME = "jupyter_hybrid_config"
 
@@ -43,11 +46,30 @@ class Hybrid:
     grace: float = 10.0
     #: Seconds after which a job that its place does not know is called lost.
     lost_after: float = 10.0
+    #: Registry to the place, or the places in turn, whence its images are pulled instead.
+    registry_mirrors: dict[str, str | list[str]] = field(default_factory=dict)
+    #: Registries (host[:port]) that are spoken to without TLS.
+    insecure_registries: list[str] = field(default_factory=list)
+    #: Registry to the file of the authority that vouches for it.
+    registry_certificates: dict[str, str] = field(default_factory=dict)
+    #: Images that may be used, as names or patterns; all where there are none.
+    allowed_images: list[str] = field(default_factory=list)
+    #: The short list that users see first: a name of the site's to an image.
+    images: dict[str, str] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
         """``directory`` as an absolute path, the same for whoever reads it from wherever."""
         return Path(self.directory).expanduser().absolute()
+
+    @property
+    def registries(self) -> RegistrySettings:
+        """What concerns registries, for their client."""
+        from ..containers.endpoints import RegistrySettings
+
+        return RegistrySettings(
+            self.registry_mirrors, tuple(self.insecure_registries), self.registry_certificates
+        )
 
     def target(self, name: str | None = None) -> TargetConfig:
         """The named target's configuration; raises ``UnknownTarget``."""

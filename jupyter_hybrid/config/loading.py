@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from traitlets import Dict, Float, Int, TraitError, Unicode
+from traitlets import Dict, Float, Int, List, TraitError, Unicode, Union
 from traitlets.config import Configurable
 from traitlets.config.loader import Config, JSONFileConfigLoader, PyFileConfigLoader
 
@@ -23,6 +23,13 @@ class Hybrid(Configurable):
     max_result_size = Int().tag(config=True)
     grace = Float().tag(config=True)
     lost_after = Float().tag(config=True)
+    registry_mirrors = Dict(
+        key_trait=Unicode(), value_trait=Union([Unicode(), List(Unicode())])
+    ).tag(config=True)
+    insecure_registries = List(Unicode()).tag(config=True)
+    registry_certificates = Dict(key_trait=Unicode(), value_trait=Unicode()).tag(config=True)
+    allowed_images = List(Unicode()).tag(config=True)
+    images = Dict(key_trait=Unicode(), value_trait=Unicode()).tag(config=True)
 
 
 def read_files(paths: Iterable[Path]) -> dict[str, Any]:

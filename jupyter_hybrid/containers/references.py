@@ -107,6 +107,10 @@ class Platform:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
+#: For whoever wants to look at an image and not to run it.
+ANY = Platform("", "")
+
+
 def parse_platform(text: str) -> Platform:
     """Read ``linux/arm64/v8``; raises ``ImageError``."""
     parts = text.split("/")

@@ -38,7 +38,7 @@ from .manifests import (
     parse_manifest,
 )
 from .patience import Patience
-from .references import Platform, Reference, this_platform
+from .references import ANY, Platform, Reference, this_platform
 from .session import Answer, Call, Session
 
 log = logging.getLogger(__name__)
@@ -204,7 +204,8 @@ class RegistryClient:
         raw = await self._config(endpoint, reference, found.config)
         config = parse_config(raw, str(reference))
         platform = platform_of(config)
-        if (platform.os, platform.architecture) != (wanted.os, wanted.architecture):
+        made_for = (platform.os, platform.architecture)
+        if wanted != ANY and made_for != (wanted.os, wanted.architecture):
             raise ImageError(f"{reference} is made for {platform}, not for {wanted}")
         return Image(reference.at(found.digest), found, config, endpoint)
 
