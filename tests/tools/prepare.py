@@ -40,6 +40,11 @@ DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {
         *("task-spooler", "debootstrap", "socat", "iproute2", "openssh-client"),
         # images: registries (tests/registries.py), and what makes and reads images without us
         *("docker-registry", "podman", "buildah", "runc", "skopeo"),
+        # the cluster of tests/services/kubernetes: what compiles it, and what it runs on
+        *("golang-go", "golang-github-modern-go-reflect2-dev", "dpkg-dev", "rsync"),
+        *("etcd-server", "containerd", "containernetworking-plugins"),
+        *("conntrack", "iptables", "ebtables", "ethtool", "openssl", "busybox-static"),
+        *("curl", "procps"),
     ),
 }
 
@@ -136,7 +141,7 @@ def sets() -> list[str]:
 
 def digest() -> str:
     """Changes with everything that the environment is made from."""
-    found = hashlib.sha256(sys.version.encode())
+    found = hashlib.sha256(f"{sys.version} {DEBIAN_PACKAGES}".encode())
     for name in ("setup.cfg", "pyproject.toml"):
         found.update((ROOT / name).read_bytes())
     # scripts and the editable install hold absolute paths: a moved checkout starts anew
