@@ -65,7 +65,7 @@ async def examine() -> list[Finding]:
     findings += [*_directory(directory), _blobs(directory)]
     findings.append(_guarded("store", lambda: _store(directory)))
     findings += await asyncio.gather(*(_target(config, name) for name in config.target_options()))
-    return findings
+    return findings + await _registries(config)
 
 
 def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
@@ -238,6 +238,32 @@ def _blobs(directory: Path) -> Finding:
         names = ", ".join(str(p) for p in bad[:3])
         return Finding("blobs", False, f"{len(bad)} are damaged: {names}", "delete these files")
     return Finding("blobs", True, f"{len(blobs)} stored, {len(small)} of them checked")
+
+
+async def _registries(config: Hybrid) -> list[Finding]:
+    """Whether the registries answer that the configuration speaks of."""
+    named = {*config.registry_mirrors, *config.insecure_registries, *config.registry_certificates}
+    if config.images:
+        from .containers.references import parse_reference
+
+        named |= {parse_reference(image).registry for image in config.images.values()}
+    if not named:
+        return []
+    from .containers.registry import RegistryClient
+
+    async def look(name: str) -> Finding:
+        try:
+            text = await asyncio.wait_for(client.ping(name), PATIENCE)
+        except (TimeoutError, asyncio.TimeoutError):
+            text = f"did not answer within {PATIENCE:.0f} s"
+            return Finding(f"registry {name}", False, text, "check the network and its proxy")
+        except HybridError as error:
+            remedy = f"see c.Hybrid.registry_mirrors[{name!r}] and the network"
+            return Finding(f"registry {name}", False, str(error), remedy)
+        return Finding(f"registry {name}", True, text)
+
+    async with RegistryClient(config.registries) as client:
+        return list(await asyncio.gather(*(look(name) for name in sorted(named))))
 
 
 async def _target(config: Hybrid, name: str) -> Finding:

