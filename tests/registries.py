@@ -66,6 +66,8 @@ class Options:
     upstream: str = ""
     #: Settings of ``auth.token``.
     token: Mapping[str, str] = field(default_factory=dict)
+    #: True where it shall outlive whoever starts it.
+    stays: bool = False
 
 
 def start(directory: Path, options: Options) -> Daemon:
@@ -76,7 +78,11 @@ def start(directory: Path, options: Options) -> Daemon:
     config.write_text(json.dumps(configuration(directory, options)))
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["docker-registry", "serve", str(config)],
+            # a test run that is killed must leave no daemon behind
+            [
+                *(() if options.stays else ("setpriv", "--pdeathsig", "TERM")),
+                *("docker-registry", "serve", str(config)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -143,8 +149,9 @@ def state_file(directory: Path) -> Path:
 
 def start_all(directory: Path) -> list[Daemon]:
     """Start an open registry, a secure one, and a mirror of the first; note how to stop them."""
-    daemons = [start(directory / kind, Options(kind)) for kind in ("open", "secure")]
-    daemons.append(start(directory / "mirror", Options("mirror", upstream=daemons[0].host)))
+    daemons = [start(directory / kind, Options(kind, stays=True)) for kind in ("open", "secure")]
+    mirror = Options("mirror", upstream=daemons[0].host, stays=True)
+    daemons.append(start(directory / "mirror", mirror))
     state_file(directory).write_text(json.dumps([asdict(daemon) for daemon in daemons], indent=1))
     return daemons
 

@@ -98,9 +98,9 @@ async def append(
     try:
         await client.put_manifest(wish.target, made.manifest, made.media_type)
     except RegistryError as error:
-        if not has_base or not error.context.get("codes", frozenset()) & _BLOB_UNKNOWN:
+        if not error.context.get("codes", frozenset()) & _BLOB_UNKNOWN:
             raise
-        # what it had, it has lost
+        # what it had, it has lost, or somebody else was mounting the same at that moment
         blobs = await work.bring(made, has_base=False)
         await client.put_manifest(wish.target, made.manifest, made.media_type)
     work.note(made.digest)
