@@ -99,7 +99,7 @@ class PackageLayers:
     async def lock(
         self, difference: Difference, facts: ImageFacts, sources: Mapping[str, str] | None = None
     ) -> Lock | None:
-        """What the layer would hold; fetches no package. Raises ``ImageError`` as ``layer`` does."""
+        """What the layer would hold; fetches nothing. Raises ``ImageError`` as ``layer`` does."""
         if difference.conflicts:
             raise ImageError(" ".join(f"{text}." for text in difference.conflicts))
         if not difference.wanted:
@@ -133,6 +133,7 @@ class PackageLayers:
     async def _resolve(self, uv: Uv, difference: Difference, facts: ImageFacts, work: Path) -> Lock:
         constraints = write_stubs(facts, self._directory / "stubs")
         constraints += [line for line in facts.constraints.splitlines() if line.strip()]
+        constraints += difference.constraints
         wanted = Wanted(
             requirements=(*_requirements(difference, self._directory / "wheels", bare=False),),
             constraints=tuple(_others(constraints, facts)),
@@ -205,7 +206,7 @@ def _question(
     rows = [
         (row.requirement, row.bare, row.local and _stamp(row.name)) for row in difference.wanted
     ]
-    data = [FORMAT, media_type, rows, dict(difference.preferences), facts.to_json(), dict(sources)]
+    data = [FORMAT, media_type, rows, difference.constraints, dict(difference.preferences), facts.to_json(), dict(sources)]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,14 +13,20 @@ from ..errors import ImageError
 from .locks import Lock, Locked, parse_lock
 
 _NO_NETWORK = re.compile(
-    r"dns error|error sending request|failed to (fetch|download)|connection|network|timed out"
-    r"|connect error|operation timed out",
+    r"dns error|error sending request|connect error|connection refused|network is unreachable"
+    r"|timed out|tunnel error",
     re.I,
 )
+#: What uv says where its cache does not suffice.
+_NOT_CACHED = re.compile(r"network was disabled|network connectivity is disabled|offline", re.I)
 _SOURCE_ONLY = re.compile(r"Wheels are required for `([A-Za-z0-9._-]+)`")
 _NO_WHEELS = re.compile(r"\b([a-z0-9][\w.-]*)(?:[=<>!~]=?\S+)? ha(?:s|ve) no (?:usable )?wheels")
 #: Source-only packages that one layer may have.
 _MOST_BUILT = 20
+#: Seconds that uv may take where it builds packages, and where it only fetches them.
+_BUILDING, _FETCHING = 120.0, 3600.0
+#: Minor versions of Python 3 that are asked for a wheel where the image's has none.
+_OTHERS = (12, 11, 10, 13, 9, 14, 8)
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,28 @@ class Uv:
                 names = {package.name for package in packages}
                 kept = tuple(sorted(names & set(built)))
                 return Lock(wanted.python, wanted.platform, packages, kept)
-            more = [name for name in source_only(said) if name not in built]
+            more = [line for line in source_only(said) if _name(line) not in built]
             if not more or len(built) > _MOST_BUILT:
                 raise Unresolvable(parse_complaint(said))
-            built += more
+            for line in more:
+                await self._require_source(line, wanted, work)
+                built.append(_name(line))
+
+    async def _require_source(self, line: str, wanted: Wanted, work: Path) -> None:
+        """Raise ``Unresolvable`` where the package has wheels, just none for this Python.
+
+        Such a one has extensions in C: building it takes long, and gives nothing for the image.
+        """
+        (work / "one.in").write_text(f"{line}\n")
+        for minor in _OTHERS:
+            command = ["pip", "compile", "one.in", "--no-deps", "--no-header", "--quiet"]
+            command += ["--python-version", f"3.{minor}", "--python-platform", wanted.platform]
+            status, _ = await self._online_or_not([*command, *_builds(())], work)
+            if status == 0:
+                raise Unresolvable(
+                    f"{line} has no wheel for Python {wanted.python} on {wanted.platform}, though "
+                    f"it has one for Python 3.{minor}."
+                )
 
     async def _compile(self, wanted: Wanted, work: Path, built: Sequence[str]) -> tuple[int, str]:
         command = ["pip", "compile", "requirements.in", "-c", "constraints.txt", "-o", "lock.txt"]
@@ -97,10 +121,10 @@ class Uv:
             command += ["--quiet", *_builds(built)]
             # mostly uv's cache has them: looking there first needs no network
             status, said = await self._run([*command, "--offline"], work)
-            if status != 0:
+            if status != 0 and _NOT_CACHED.search(said):
                 status, said = await self._online_or_not(command, work)
             if status != 0:
-                raise ImageError(parse_complaint(said))
+                raise ImageError(_unpackable(said, lock))
 
     async def _online_or_not(self, command: Sequence[str], work: Path) -> tuple[int, str]:
         status, said = await self._run(command, work)
@@ -130,12 +154,16 @@ class Uv:
             )
         except OSError as error:
             raise ImageError(f"uv cannot be started: {error}; install it with pip") from error
+        builds = any(word.startswith("--no-binary=") for word in arguments)
+        limit = _BUILDING if builds else _FETCHING
         try:
-            _, said = await process.communicate()
-        except asyncio.CancelledError:
+            _, said = await asyncio.wait_for(process.communicate(), limit)
+        except (asyncio.CancelledError, asyncio.TimeoutError) as error:
             process.kill()
             await process.wait()
-            raise
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return 1, f"error: it took longer than {limit:.0f} seconds"
         return process.returncode or 0, said.decode("utf-8", "replace")
 
 
@@ -149,8 +177,33 @@ def _built(direct: Sequence[Locked]) -> list[str]:
 
 
 def source_only(text: str) -> list[str]:
-    """Names of packages in uv's complaint that have no wheels at all, for any Python."""
-    return sorted({*_SOURCE_ONLY.findall(text)} or {*_NO_WHEELS.findall(text)})
+    """Packages in uv's complaint that have no wheel for the Python in question.
+
+    As requirements, ``docopt`` or ``numpy==1.26.4``.
+    """
+    names = sorted({*_SOURCE_ONLY.findall(text)} or {*_NO_WHEELS.findall(text)})
+    joined = re.sub(r"\s+", " ", text)
+    found = []
+    for name in names:
+        exact = re.search(rf"\b{re.escape(name)}==([\w.+!-]+) ha(?:s|ve) no", joined)
+        found.append(f"{name}=={exact[1]}" if exact else name)
+    return found
+
+
+def _name(line: str) -> str:
+    return line.partition("==")[0]
+
+
+def _unpackable(said: str, lock: Lock) -> str:
+    named = [p for p in lock.packages if p.name in lock.built and re.search(rf"\b{p.name}\b", said)]
+    if named:
+        titles = " and ".join(f"{p.name} {p.version}".strip() for p in named)
+        return (
+            f"{titles} has no wheel for Python {lock.python} on {lock.platform}, and building it "
+            f"here failed: choose a version that has one, or an image that has it. uv says: "
+            f"{parse_complaint(said)}"
+        )
+    return f"the layer's packages cannot be unpacked: {parse_complaint(said)}"
 
 
 def parse_complaint(text: str) -> str:

@@ -51,6 +51,8 @@ class Difference:
     notes: tuple[str, ...] = ()
     #: Versions to be preferred in the layer, by name.
     preferences: Mapping[str, str] = field(default_factory=dict)
+    #: Lines that limit what may be chosen, as somebody wrote them down here.
+    constraints: tuple[str, ...] = ()
 
     def of_kind(self, kind: str) -> list[Row]:
         """The rows of that kind, by name."""
@@ -90,7 +92,8 @@ def diff(environment: Environment, facts: ImageFacts, *, kernel: bool = True) ->
         for name, version in environment.preferences.items()
         if name not in facts.packages and name not in judge.loosened
     }
-    return Difference(tuple(sorted(rows, key=lambda row: row.name)), tuple(notes), preferences)
+    ordered = tuple(sorted(rows, key=lambda row: row.name))
+    return Difference(ordered, tuple(notes), preferences, environment.constraints)
 
 
 def _unusable(environment: Environment, facts: ImageFacts) -> Row | None:

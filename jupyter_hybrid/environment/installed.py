@@ -22,9 +22,7 @@ from .probe import canonical, scan
 EDITABLE, DIRECTORY, ARCHIVE, GIT = "editable", "directory", "archive", "git"
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-_EXTRA = re.compile(r"""\bextra\s*==\s*['"]([^'"]+)['"]""")
-#: Extras that say how a package is made, not what it can do.
-_DEVELOPMENT = re.compile(r"(^|[-_])(dev|test|doc|lint|typing|mypy|bench|build|ci|check|cov|type)")
+_EXTRA = re.compile(r"\bextra\s*==")
 
 
 @dataclass(frozen=True)
@@ -125,18 +123,12 @@ class Installation:
                 return closer
         return found
 
-    def requirements(self, of: Installed, extras: Iterable[str] = ()) -> Iterator[str]:
-        """Names of what it needs here, with these extras of it; installed or not."""
-        wanted = {canonical(extra) for extra in extras}
+    def requirements(self, of: Installed) -> Iterator[str]:
+        """Names of what it needs here without extras, installed or not."""
         for line in of.requires:
             named, _, marker = line.partition(";")
             name = _NAME.match(named)
-            if name is None:
-                continue
-            asked = _EXTRA.findall(marker)
-            if asked and not wanted & set(map(canonical, asked)):
-                continue
-            if marker and not asked and not _holds(marker):
+            if name is None or (marker and (_EXTRA.search(marker) or not _holds(marker))):
                 continue
             yield canonical(name[1])
 
@@ -150,36 +142,8 @@ class Installation:
             if distribution is None or name in found:
                 continue
             found[name] = distribution.version
-            pending += self.requirements(distribution, self.extras_of(distribution))
+            pending += self.requirements(distribution)
         return found
-
-    def extras_of(self, distribution: Installed) -> tuple[str, ...]:
-        """Extras that were asked for, as far as that shows.
-
-        No installer notes it. It shows where all that an extra needs is here, and at least one
-        thing of that for no other reason than this extra.
-        """
-        found = []
-        for extra in distribution.extras:
-            if _DEVELOPMENT.search(extra.lower()):
-                continue
-            more = set(self._only(distribution, extra))
-            if more and all(name in self._by_name for name in more) and more - self._explained:
-                found.append(extra)
-        return tuple(found)
-
-    def _only(self, distribution: Installed, extra: str) -> Iterator[str]:
-        wanted = canonical(extra)
-        for line in distribution.requires:
-            if wanted in map(canonical, _EXTRA.findall(line.partition(";")[2])):
-                name = _NAME.match(line)
-                if name is not None:
-                    yield canonical(name[1])
-
-    @cached_property
-    def _explained(self) -> set[str]:
-        """Distributions that another one needs whatever its extras."""
-        return {name for found in self for name in self.requirements(found)}
 
 
 @lru_cache(maxsize=512)

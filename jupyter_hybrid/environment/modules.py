@@ -23,6 +23,9 @@ from ..sources import Source, parse_source
 STDLIB, DISTRIBUTION, LOCAL, EDITABLE = "stdlib", "distribution", "local", "editable"
 MISSING = "missing"
 
+#: What ``%load_ext`` finds in IPython itself.
+_IPYTHON = ("autoreload", "storemagic")
+
 _SUFFIXES = tuple(importlib.machinery.all_suffixes())
 
 
@@ -52,7 +55,7 @@ def imports_of(source: str | Source, *, deep: bool = False) -> list[str]:
     """
     parsed = parse_source(source) if isinstance(source, str) else source
     names = dict.fromkeys(name for tree in parsed.trees for name in _imports(tree, deep))
-    names.update(dict.fromkeys(parsed.extensions))
+    names.update(dict.fromkeys(e for e in parsed.extensions if e not in _IPYTHON))
     return list(names)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .implicit import works_by
 from .installed import EDITABLE, Installation, Installed, Origin, installation
 from .modules import DISTRIBUTION, find_module
 from .modules import EDITABLE as IN_PLACE
@@ -91,6 +92,8 @@ class Imports:
     #: Where the notebook is, and directories that it adds to ``sys.path``.
     directory: Path
     roots: tuple[Path, ...] = ()
+    #: Attributes in the code that work by packages which it does not import (``uses_of``).
+    uses: tuple[str, ...] = ()
     #: Modules that are loaded in the kernel (``sys.modules``), for ``%%remote``.
     loaded: tuple[str, ...] = ()
 
@@ -100,7 +103,11 @@ def capture(imports: Imports, declared: Declared | None = None) -> Environment:
     site = installation()
     needs, missing = _imported(imports, site)
     for found in _loaded(imports.loaded, site):
-        needs.setdefault(found.name, _need(found, "loaded in the kernel", (), site))
+        needs.setdefault(found.name, _need(found, "loaded in the kernel"))
+    for name, use in works_by(imports.uses).items():
+        here = site.get(name)
+        if here is not None:
+            needs.setdefault(here.name, _need(here, f"what {use} works by"))
     notes: list[str] = []
     if declared is not None:
         notes += declared.notes
@@ -142,7 +149,7 @@ def _imported(imports: Imports, site: Installation) -> tuple[dict[str, Need], li
                 old = needs.get(found.name)
                 modules = old.modules if old and old.why == "imported" else ()
                 if old is None or top not in modules:
-                    needs[found.name] = _need(found, "imported", (*modules, top), site)
+                    needs[found.name] = _need(found, "imported", (*modules, top))
     return needs, missing
 
 
@@ -162,7 +169,7 @@ def _require(project: str, site: Installation, needs: dict[str, Need]) -> None:
         if here is not None and here.origin is not None and here.origin.kind == EDITABLE:
             # its files travel where they are imported; what they need is found then
             continue
-        base = _need(here, why, (), site) if here else Need(named.name, why)
+        base = _need(here, why) if here else Need(named.name, why)
         old = needs.get(named.name)
         if old is None or not old.specifier:
             modules = old.modules if old else ()
@@ -186,13 +193,12 @@ def _written(base: Need, named: Any, why: str, modules: Sequence[str]) -> Need:
     )
 
 
-def _need(found: Installed, why: str, modules: tuple[str, ...], site: Installation) -> Need:
+def _need(found: Installed, why: str, modules: tuple[str, ...] = ()) -> Need:
     return Need(
         name=found.name,
         why=why,
         modules=modules,
         version=found.version,
-        extras=site.extras_of(found),
         requires=found.requires,
         requires_python=found.requires_python,
         origin=found.origin,
@@ -217,7 +223,7 @@ def _follow(
     for named in declared.requirements:
         here = site.get(named.name)
         old = needs.get(named.name)
-        base = _need(here, declared.title, (), site) if here else Need(named.name, declared.title)
+        base = _need(here, declared.title) if here else Need(named.name, declared.title)
         followed[named.name] = _written(base, named, declared.title, old.modules if old else ())
         if here is not None and named.specifier and not _fits(here.version, named.specifier):
             notes.append(
