@@ -6,7 +6,8 @@ A case is a folder with ``notebook.ipynb``, files beside it, and ``case.json``::
      "make": the layer is made and not just resolved,
      "keep": {name: the image's version}, "layer": {name: version or "*"},
      "open": what the named ones need besides may change with their releases,
-     "refused": [parts of the sentence that comes instead of a layer], "missing": [module], "told": [sentence]}
+     "refused": [parts of the sentence that comes instead of a layer], "missing": [module],
+     "told": [sentence]}
 """
 
 from __future__ import annotations

@@ -222,7 +222,8 @@ def parse_complaint(text: str) -> str:
         "",
         joined,
     )
-    joined = re.sub(r"://[^/@\s]+@", "://", joined)
+    # markers in braces: numpy{python_full_version < '3.12'}>=1.23.2
+    joined = re.sub(r"\{[^{}]*\}", "", re.sub(r"://[^/@\s]+@", "://", joined))
     if len(joined) > 500:
         joined = joined[:500].rpartition(" ")[0] + " …"
     return (joined or text.strip()[-300:] or "uv gave no reason").rstrip(".,") + "."
