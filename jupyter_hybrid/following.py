@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
 #: How much longer each pause of a silence is: what comes next is seen late by 3 % of the silence.
 LONGER = 1.03
-#: Seconds between two questions to the place.
-ASK_EVERY = 0.25
 #: The longest pause between questions to a place that answers with errors.
 ASK_AT_MOST = 60.0
 #: How often the last events of an ended job are asked for, of a place that does not answer.
@@ -32,8 +30,10 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
 
     Goes on while the place does not answer. Raises ``UnknownJob`` where the job is deleted.
     """
-    tail = Tail(manager.executor(job.spec.target), job, after=after)
-    looks, questions = Pace(SHORTEST_PAUSE, LONGEST_PAUSE), Pace(ASK_EVERY, ASK_AT_MOST)
+    executor = manager.executor(job.spec.target)
+    tail = Tail(executor, job, after=after)
+    ask_every = executor.ask_every
+    looks, questions = Pace(SHORTEST_PAUSE, LONGEST_PAUSE), Pace(ask_every, ASK_AT_MOST)
     failed = 0
     yield job
     while True:
@@ -55,7 +55,7 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
         if not job.state.final and questions.due():
             try:
                 new = await manager.refresh(job)
-                questions.later(2.0 if tail.ended else 1.0, at_most=ASK_EVERY)
+                questions.later(2.0 if tail.ended else 1.0, at_most=ask_every)
             except PlaceError:
                 new = job
                 questions.later(2.0)
@@ -65,5 +65,8 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
                 if job.state.final:
                     continue
                 yield job
-        await asyncio.sleep(looks.pause)
+        if tail.ended:
+            await asyncio.sleep(looks.pause)
+        else:
+            await executor.idle(job, looks.pause)
         looks.later(LONGER)

@@ -112,7 +112,8 @@ class Manager:
         spec = replace(old.spec, parameters=values, **changes)
         executor = self.executor(spec.target)
         await executor.offers(spec.resources)
-        bundle = await asyncio.to_thread(staging.read_bundle, Path(old.directory))
+        directory = staging.sent_directory(old, self.config)
+        bundle = await asyncio.to_thread(staging.read_bundle, directory)
         return await self._start(executor, spec, bundle, base=old.base)
 
     async def _start(

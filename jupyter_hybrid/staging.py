@@ -13,12 +13,13 @@ from .bundle.statcache import StatCache
 from .capture import CaptureRequest, plan_files
 from .capture.plan import check_limit
 from .capture.storing import store_plan
-from .paths import blob_directory
+from .paths import JobPaths, blob_directory, job_directory
 from .spec import JobSpec
 
 if TYPE_CHECKING:
     from .capture.plan import Plan, Preview
     from .config import Hybrid
+    from .job import Job
     from .request import Request
 
 
@@ -92,6 +93,12 @@ def make_spec(request: Request, target: str, planned: Plan, config: Hybrid) -> J
         resources=request.resources,
         grace=config.grace,
     )
+
+
+def sent_directory(job: Job, config: Hybrid) -> Path:
+    """The directory here that holds what the job travelled with, wherever it ran."""
+    own = job_directory(config.home, job.id)
+    return own if JobPaths(own).spec.exists() else Path(job.directory)
 
 
 def read_bundle(directory: Path) -> Bundle:

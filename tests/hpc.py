@@ -55,6 +55,11 @@ class Cluster:
         """What a command prints that root runs on a machine."""
         return _output([str(SERVICE / "cluster"), "exec", node, *command])
 
+    def options(self, **more: object) -> dict[str, object]:
+        """Options of a Slurm target on it."""
+        ssh = ["ssh", "-F", str(self.config)]
+        return {"host": "hpc", "ssh": ssh, "python": "/opt/jupyter/bin/python", **more}
+
     def jobs(self) -> list[str]:
         """The user's jobs in the queue: number, state and name."""
         return self.on("hpc-login", "squeue", "-h", "-u", self.user, "-o", "%i %T %j").splitlines()

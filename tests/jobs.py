@@ -36,8 +36,10 @@ def notebook(*sources: str) -> dict[str, Any]:
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def a_job(root: Path, *sources: str, **resources: Any) -> tuple[Job, Bundle]:
-    """A job of these cells, not submitted, and its bundle."""
+def a_job(
+    root: Path, *sources: str, home: Path | None = None, **resources: Any
+) -> tuple[Job, Bundle]:
+    """A job of these cells, not submitted, and its bundle; ``home`` is for a root elsewhere."""
     job_id = new_job_id()
     spec = JobSpec(
         name="test", target="local", kind="notebook", resources=Resources(**resources), grace=5.0
@@ -46,7 +48,7 @@ def a_job(root: Path, *sources: str, **resources: Any) -> tuple[Job, Bundle]:
         id=job_id, spec=spec, directory=str(job_directory(root, job_id)), created_at=time.time()
     )
     content = json.dumps(notebook(*sources)).encode()
-    return job, Bundle(content, key=job_key(root, job_id))
+    return job, Bundle(content, key=job_key(home or root, job_id))
 
 
 def a_manager(**config: Any) -> Manager:

@@ -18,7 +18,7 @@ from jupyter_hybrid.spec import Cause
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    monkeypatch.setattr(following, "ASK_EVERY", 0.01)
+    monkeypatch.setattr(Fake, "ask_every", 0.01)
     return Fake()
 
 

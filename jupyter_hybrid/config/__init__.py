@@ -85,8 +85,10 @@ class Hybrid:
                 f"the target {name!r} names no executor; "
                 f"add c.Hybrid.targets[{name!r}]['executor'], for example 'local'"
             )
-        root = self.home
-        if named := options.pop("root", None):
+        named, root = options.pop("root", None), self.home
+        if options.get("host"):
+            root = Path(far_root(named))
+        elif named:
             from getpass import getuser
 
             # a directory for several users has one below it for each, private to them
@@ -98,6 +100,17 @@ class Hybrid:
     def target_options(self) -> dict[str, dict[str, Any]]:
         """All targets; ``local`` is there without being configured."""
         return {"local": {"executor": "local"}, **self.targets}
+
+
+def far_root(named: str | None) -> str:
+    """A directory of another machine, which alone can say what ``~``, ``$NAME`` and ``{user}`` are.
+
+    One that names no user has one below it for each, as here.
+    """
+    if named is None:
+        return "~/.jupyter-hybrid"
+    own = named.startswith("~") or "$" in named or "{user}" in named
+    return named if own else f"{named.rstrip('/')}/{{user}}"
 
 
 def load_config(directories: Sequence[str] | None = None) -> Hybrid:

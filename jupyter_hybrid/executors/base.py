@@ -14,6 +14,7 @@ can use: everything an executor must remember of a job is in its handle or at th
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +87,8 @@ class Executor(ABC):
 
     #: Name in the entry point group ``jupyter_hybrid.executors``.
     name: ClassVar[str]
+    #: Seconds between two polls for a job that somebody follows.
+    ask_every: ClassVar[float] = 0.25
 
     def __init__(self, target: TargetConfig) -> None:
         self.target = target
@@ -118,6 +121,13 @@ class Executor(ABC):
         ``b""`` means nothing new, also where the file does not exist yet. May return less than
         there is; call again.
         """
+
+    async def idle(self, job: Job, seconds: float) -> None:
+        """Return when there may be news of the job for ``read``; here, after so many seconds.
+
+        For places that tell when something happens, so that nobody looks in vain.
+        """
+        await asyncio.sleep(seconds)
 
     @abstractmethod
     async def cancel(self, job: Job, *, force: bool = False) -> None:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 GROUP = "jupyter_hybrid.executors"
 #: Our own executors, as in our entry points. These names are taken: nothing is searched for them,
 #: which would take longer than the rest of a submit.
-OWN = {"local": "jupyter_hybrid.executors.local:LocalExecutor"}
+OWN = {
+    "local": "jupyter_hybrid.executors.local:LocalExecutor",
+    "slurm": "jupyter_hybrid.executors.slurm:SlurmExecutor",
+}
 
 
 def load_executor(target: TargetConfig) -> Executor:

@@ -247,7 +247,8 @@ def open_channel(reach: Reach, root: str, timeout: float) -> Channel:
         if time.monotonic() - began >= timeout:
             raise TimeoutError(said)
         raise ChannelClosed(said, opened=False)
-    channel.hello = hello
+    # what the two clocks said at about the same moment
+    channel.hello = {**hello, "here": time.time()}
     if "error" in hello:
         channel.close()
         raise PlaceError(hello["error"])

@@ -12,8 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hpc import NEEDS, Cluster
 from jobs import a_job, until
 
+from jupyter_hybrid.bundle import Bundle
 from jupyter_hybrid.errors import PlaceError, ResultError
 from jupyter_hybrid.events import Kind, parse_events
 from jupyter_hybrid.executors.base import Executor, TargetConfig
@@ -22,26 +24,37 @@ from jupyter_hybrid.job import Job, State, new_job_id
 from jupyter_hybrid.paths import JobPaths
 from jupyter_hybrid.spec import Cause, Resources
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.needs(*NEEDS))])
 async def executor(request: pytest.FixtureRequest, environment: Path) -> AsyncIterator[Executor]:
-    target = TargetConfig(name=request.param, executor=request.param, root=environment)
+    name, root, options = request.param, environment, {}
+    if name == "slurm":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        root, options = Path("~/contract"), cluster.options()
+    target = TargetConfig(name=name, executor=name, root=root, home=environment, options=options)
     executor = load_executor(target)
     yield executor
     for job in JOBS:
         await executor.cancel(job, force=True)
         await executor.cleanup(job)
     JOBS.clear()
+    if name == "slurm":
+        executor.transport.disconnect()
 
 
 #: Jobs to be ended after the test, whatever became of it.
 JOBS: list[Job] = []
 
 
+def job_for(executor: Executor, *sources: str, **resources: float) -> tuple[Job, Bundle]:
+    target = executor.target
+    return a_job(target.root, *sources, home=target.home, **resources)
+
+
 async def started(executor: Executor, *sources: str, **resources: float) -> Job:
-    job, bundle = a_job(executor.target.root, *sources, **resources)
+    job, bundle = job_for(executor, *sources, **resources)
     async for handle in executor.submit(job, bundle):
         job = replace(job, handle=handle)
         JOBS[:] = [*(j for j in JOBS if j.id != job.id), job]
@@ -99,7 +112,7 @@ async def test_a_cell_that_raises_fails_the_job_with_its_traceback(executor: Exe
 
 async def test_the_first_handle_comes_before_anything_runs(executor: Executor) -> None:
     """A submitter that dies over it leaves nothing running, and another one can go on."""
-    job, bundle = a_job(executor.target.root, "open('ran', 'a').write('x')")
+    job, bundle = job_for(executor, "open('ran', 'a').write('x')")
     handles = executor.submit(job, bundle)
     named = replace(job, handle=await anext(handles))
     JOBS.append(named)
@@ -118,7 +131,7 @@ async def test_the_first_handle_comes_before_anything_runs(executor: Executor) -
 async def test_a_job_of_which_there_is_only_the_first_handle_can_be_cancelled(
     executor: Executor,
 ) -> None:
-    job, bundle = a_job(executor.target.root, "import time; time.sleep(600)")
+    job, bundle = job_for(executor, "import time; time.sleep(600)")
     named = None
     async for handle in executor.submit(job, bundle):
         named = named or replace(job, handle=handle)
@@ -129,7 +142,7 @@ async def test_a_job_of_which_there_is_only_the_first_handle_can_be_cancelled(
 
 
 async def test_a_submit_cut_off_after_its_start_is_adopted(executor: Executor) -> None:
-    job, bundle = a_job(executor.target.root, "import time; time.sleep(60)")
+    job, bundle = job_for(executor, "import time; time.sleep(60)")
     last = None
     async for handle in executor.submit(job, bundle):
         last = handle
@@ -144,7 +157,7 @@ async def test_a_submit_cut_off_after_its_start_is_adopted(executor: Executor) -
 
 
 async def test_two_submitters_at_once_start_one_job(executor: Executor) -> None:
-    job, bundle = a_job(executor.target.root, "open('ran', 'a').write('x')")
+    job, bundle = job_for(executor, "open('ran', 'a').write('x')")
     JOBS.append(job)
 
     async def submit() -> None:
@@ -156,7 +169,7 @@ async def test_two_submitters_at_once_start_one_job(executor: Executor) -> None:
     assert (await events(executor, job)).count(Kind.STARTED) == 1
 
 
-async def test_cancel_is_polite_and_idempotent(executor: Executor) -> None:
+async def test_cancel_is_polite_and_idempotent(executor: Executor, tmp_path: Path) -> None:
     job = await started(
         executor, "import time\nfor n in range(600):\n    print('tick', n)\n    time.sleep(0.1)"
     )
@@ -169,7 +182,7 @@ async def test_cancel_is_polite_and_idempotent(executor: Executor) -> None:
     await executor.cancel(job)
     await ended(executor, job, State.CANCELLED)
     await executor.cancel(job)
-    paths = JobPaths(await executor.fetch(job, Path(job.directory)))
+    paths = JobPaths(await executor.fetch(job, tmp_path / "results"))
     assert "tick 2" in paths.result.read_text()
 
 
@@ -189,12 +202,14 @@ async def test_cancel_by_force_ends_a_job_that_does_not_listen(executor: Executo
     await ended(executor, job, State.CANCELLED)
 
 
-async def test_the_wall_time_ends_a_job_and_keeps_its_outputs(executor: Executor) -> None:
+async def test_the_wall_time_ends_a_job_and_keeps_its_outputs(
+    executor: Executor, tmp_path: Path
+) -> None:
     job = await started(executor, "import time\nprint('early')\ntime.sleep(600)", time=2.0)
     await ended(executor, job, State.FAILED)
     record = (await executor.poll([job]))[job.id].exit
     assert record is not None and record.cause == Cause.WALL_TIME
-    paths = JobPaths(await executor.fetch(job, Path(job.directory)))
+    paths = JobPaths(await executor.fetch(job, tmp_path / "results"))
     assert "early" in paths.result.read_text()
 
 
@@ -209,7 +224,7 @@ async def test_reading_is_confined_and_knows_no_missing_files(executor: Executor
 
 
 async def test_a_job_the_place_never_saw(executor: Executor, tmp_path: Path) -> None:
-    job, _ = a_job(executor.target.root, "print(1)")
+    job, _ = job_for(executor, "print(1)")
     status = (await executor.poll([job])).get(job.id)
     assert status is None or status.missing
     await executor.cancel(job)

@@ -1,0 +1,103 @@
+"""A job's directory on another machine: what it needs is brought there, what it made is fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tarfile
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from ..bundle import Bundle, write_job_directory
+from ..files import file_digest
+from ..job import Job
+from ..paths import JobPaths, blob_directory, blob_path, job_directory
+from ..transport import Transport
+from ..transport.blobs import Blob, send_blobs
+
+#: What a runner is made of: these modules and packages of ours, and nothing else.
+TRAVELS = ("__init__.py", "_version.py", "errors.py", "events.py", "paths.py", "spec.py")
+PACKAGES = ("runner", "values")
+#: Beside them, what starts it without a PYTHONPATH that the user's kernel would see.
+_RUN = (
+    b"import sys\nfrom jupyter_hybrid.runner.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+)
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """Where things are over there: absolute paths."""
+
+    root: str
+    directory: str
+    runner: str
+
+
+def relative_directory(job: Job) -> str:
+    """The job's directory below our directory over there."""
+    return f"jobs/{job.id}"
+
+
+@cache
+def runner_archive() -> tuple[str, bytes]:
+    """The runner as a tar archive, the same bytes for the same sources; and its digest."""
+    out = io.BytesIO()
+    package = Path(__file__).resolve().parent.parent
+    files = [package / name for name in TRAVELS]
+    for name in PACKAGES:
+        files += sorted((package / name).rglob("*.py"))
+    contents = {f"jupyter_hybrid/{p.relative_to(package)}": p.read_bytes() for p in files}
+    contents["run.py"] = _RUN
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in contents.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o644
+            archive.addfile(info, io.BytesIO(data))
+    # gzip notes the time in its header
+    packed = out.getvalue()
+    packed = packed[:4] + bytes(4) + packed[8:]
+    return sha256(packed).hexdigest(), packed
+
+
+async def ship(
+    transport: Transport, job: Job, bundle: Bundle, home: Path, patience: float
+) -> Shipped:
+    """Lay the job out over there: what is there by content is not sent.
+
+    What travels is kept in the job's directory here as well, for a rerun. Raises ``BundleError``
+    and ``PlaceError``.
+    """
+    local = JobPaths(job_directory(home, job.id))
+    await asyncio.to_thread(write_job_directory, local.directory, job.spec, bundle)
+    root = await transport.root(patience)
+    digest, archive = runner_archive()
+    runner = Blob(digest, len(archive), archive)
+    laid_out, small = await asyncio.to_thread(_laid_out, local)
+    blobs = blob_directory(home)
+    files = [Blob(f.digest, f.size, blob_path(blobs, f.digest)) for f in bundle.files]
+    known = laid_out["files.json"].digest
+    # the manifest comes last: where it is, somebody has brought its files
+    await send_blobs(transport, files, known=known, patience=patience)
+    await send_blobs(transport, [runner, *laid_out.values()], patience=patience)
+    directory = f"{root}/{relative_directory(job)}"
+    target = f"{root}/runners/{digest[:16]}"
+    placed = [[f"{directory}/{name}", blob.digest, 0o444] for name, blob in laid_out.items()]
+    await transport.ask("unpack", digest=digest, into=target, patience=patience)
+    await transport.ask("place", files=placed, patience=patience)
+    # spec.json is the last: it marks the directory as finished
+    await transport.write({f"{directory}/{k}": v for k, v in small.items()}, patience=patience)
+    return Shipped(root, directory, target)
+
+
+def _laid_out(local: JobPaths) -> tuple[dict[str, Blob], dict[str, bytes]]:
+    """Files of the job's directory that travel by content, and those that are the job's own."""
+    named = [local.files, local.notebook]
+    if local.inputs.is_dir():
+        named += sorted(path for path in local.inputs.rglob("*") if path.is_file())
+    found = {}
+    for path in named:
+        name = path.relative_to(local.directory).as_posix()
+        found[name] = Blob(file_digest(path), path.stat().st_size, path)
+    return found, {path.name: path.read_bytes() for path in (local.key, local.spec)}

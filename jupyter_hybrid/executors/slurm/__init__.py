@@ -1,0 +1,167 @@
+"""Jobs on a cluster with Slurm, on this machine or reached by ssh."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from ...bundle import Bundle
+from ...errors import PlaceError, ResultError, UsageError
+from ...job import Job
+from ...paths import JobPaths, job_directory
+from ...spec import Resources
+from ...transport import LocalTransport, Transport
+from ...transport.ssh import SSHTransport
+from ...transport.watching import Watches
+from ..base import Executor, Handle, JobStatus, Offer, TargetConfig
+from ..fetching import fetch_results
+from ..shipping import Shipped, relative_directory, ship
+from . import hardware
+from .options import SlurmOptions, read_options
+from .queue import Queue
+from .script import Place, job_name, render
+from .status import Statuses
+from .submitting import submit_script
+
+#: Seconds for which a submit, a cancel or a fetch goes on where the machine is out of reach.
+PATIENCE = 60.0
+#: Seconds that a follower waits at most for what a job says.
+NEWS = 1.0
+
+
+def transport_of(target: TargetConfig, options: SlurmOptions) -> Transport:
+    """How the target's login node is reached."""
+    if not options.host:
+        return LocalTransport(str(target.root))
+    return SSHTransport(
+        options.host,
+        str(target.root),
+        program=options.ssh,
+        remote_python=options.remote_python or None,
+        persist=int(options.persist),
+    )
+
+
+class SlurmExecutor(Executor):
+    """Sends jobs to Slurm; ``SlurmOptions`` are its options."""
+
+    name = "slurm"
+    ask_every = 2.0
+
+    def __init__(self, target: TargetConfig) -> None:
+        super().__init__(target)
+        self.options = read_options(target)
+        self.transport = transport_of(target, self.options)
+        self.queue = Queue(self.transport)
+        self._watches = Watches(self.transport)
+        self._statuses = Statuses(self.transport, self.queue)
+
+    @property
+    def home(self) -> Path:
+        """The directory here with blobs, and with a directory for what travelled of each job."""
+        return self.target.home or self.target.root
+
+    # -- what there is --------------------------------------------------------------------------
+
+    async def offers(self, resources: Resources) -> Sequence[Offer]:
+        """The partition that the job would go to; raises ``UsageError`` where it never can run."""
+        choice = await self._choice(resources)
+        return [hardware.offer(choice, resources, self.target.name, self.options.price)]
+
+    async def _choice(self, resources: Resources) -> hardware.Choice:
+        nodes = await self.queue.nodes()
+        return hardware.choose(nodes, self.options, resources, self.target.name)
+
+    async def script(self, job: Job) -> str:
+        """The batch script as it would be sent."""
+        root = await self.transport.root()
+        shipped = Shipped(root, f"{root}/{relative_directory(job)}", f"{root}/runners/…")
+        return await self._script(job, shipped)
+
+    async def _script(self, job: Job, shipped: Shipped) -> str:
+        choice = await self._choice(job.spec.resources)
+        place = Place(
+            directory=PurePosixPath(shipped.directory),
+            blobs=PurePosixPath(shipped.root, "blobs"),
+            runner=PurePosixPath(shipped.runner),
+            partition=choice.partition,
+            gpu_type=choice.gpu_type,
+            longest=choice.longest,
+        )
+        return render(job, self.options, place)
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
+        """Ship the job and queue it once; a submit cut off before is found by the job's name."""
+        if job.spec.image:
+            raise UsageError(
+                f"the target {self.target.name!r} has no container engine; "
+                f"leave out --image {job.spec.image}"
+            )
+        handle = {"name": job_name(job)}
+        yield handle
+        shipped = await ship(self.transport, job, bundle, self.home, PATIENCE)
+        script = await self._script(job, shipped)
+        number = await submit_script(self, job, script, PATIENCE)
+        yield {**handle, "job": number}
+
+    async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
+        """Exit records first, then one squeue for all the others."""
+        return await self._statuses.of(jobs)
+
+    async def read(self, job: Job, name: str, offset: int) -> bytes:
+        """What is behind the offset; events arrive without being asked for."""
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise PlaceError(f"{name!r} is not a file of the job's directory")
+        path = f"{relative_directory(job)}/{relative}"
+        if name == JobPaths(Path()).events.name:
+            return await self._watches.read(path, offset)
+        return await self.transport.read(path, offset)
+
+    async def idle(self, job: Job, seconds: float) -> None:
+        """Until the job has said something, for a second at most."""
+        path = f"{relative_directory(job)}/{JobPaths(Path()).events.name}"
+        await self._watches.wait(path, NEWS)
+
+    async def cancel(self, job: Job, *, force: bool = False) -> None:
+        """Out of the queue, or SIGTERM to the runner, which saves; with ``force`` all at once."""
+        directory = relative_directory(job)
+        names = JobPaths(Path())
+        exit_record, spec = await self.transport.peek(
+            [f"{directory}/{names.exit.name}", f"{directory}/{names.spec.name}"]
+        )
+        if exit_record is not None:
+            return
+        if spec is not None:
+            await self.transport.write({f"{directory}/{names.cancel.name}": b""}, patience=PATIENCE)
+        rows = await self.queue.rows([job], fresh=0.0)
+        if job.id not in rows:
+            return
+        number = rows[job.id].id
+        # what waits goes at once; what runs gets the signal on which it saves, and its children not
+        await self.queue.command("scancel", "--state=PENDING", number)
+        if force:
+            await self.queue.command("scancel", "--full", "--signal=KILL", number)
+            await self.queue.command("scancel", number)
+        else:
+            await self.queue.command("scancel", "--batch", "--signal=TERM", number)
+        self.queue.forget()
+
+    async def cleanup(self, job: Job) -> None:
+        """Remove the job's directories, there and here."""
+        self._watches.forget(f"{relative_directory(job)}/{JobPaths(Path()).events.name}")
+        await self.transport.remove(relative_directory(job), patience=PATIENCE)
+        local = job_directory(self.home, job.id)
+        await asyncio.to_thread(shutil.rmtree, local, ignore_errors=True)
+
+    async def fetch(self, job: Job, directory: Path) -> Path:
+        """Bring the results into the directory here."""
+        try:
+            await fetch_results(self.transport, relative_directory(job), directory, PATIENCE)
+        except PlaceError as error:
+            raise ResultError(f"the results of job {job.id} did not come: {error}") from error
+        return directory

@@ -1,0 +1,183 @@
+"""Slurm's queue, asked for all jobs at once and not more often than its controller bears."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from ...errors import PlaceError
+from ...job import Job
+from ...transport import Completed, Transport
+from . import listing
+from .listing import Node, Row
+from .script import job_id, job_name
+from .words import WAITING
+
+#: Seconds for which an answer of squeue is good, and how much longer than squeue itself took.
+FRESH, SLOWER = 2.0, 10.0
+#: Seconds for which what sinfo and the count of jobs ahead said is good.
+NODES_FRESH, AHEAD_FRESH = 30.0, 10.0
+#: Seconds that a command may take.
+PATIENCE = 30.0
+#: Seconds that a record of accounting may come after the job's end.
+LATE = 60.0
+
+
+@dataclass
+class Snapshot:
+    """What squeue said, by the job's own id."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    #: Monotonic time at which it was asked.
+    at: float = float("-inf")
+    #: Seconds that the answer took.
+    took: float = 0.0
+
+    def age(self) -> float:
+        """Seconds since it was asked."""
+        return time.monotonic() - self.at
+
+
+class Queue:
+    """The jobs of one user on one cluster."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._snapshot = Snapshot()
+        self._nodes: tuple[float, list[Node]] = (float("-inf"), [])
+        self._ahead: tuple[float, list[tuple[str, int, int]]] = (float("-inf"), [])
+        self._accounts: dict[str, tuple[float, Row | None]] = {}
+        #: False once sacct said that nothing is accounted for.
+        self._accounting = True
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
+        #: Commands run so far, which are what a controller feels.
+        self.commands = 0
+
+    def _turn(self) -> asyncio.Lock:
+        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+    async def command(self, *argv: str, timeout: float = PATIENCE) -> Completed:
+        """Run one of Slurm's commands; raises ``PlaceError`` where it hangs or is not there."""
+        self.commands += 1
+        done = await self._transport.run(argv, timeout=timeout, env=listing.ENVIRONMENT)
+        host = self._transport.host
+        if done.code is None:
+            raise PlaceError(
+                f"{argv[0]} on {host} did not answer for {timeout:g} seconds; it is tried again",
+                transient=True,
+            )
+        if done.code == 127:
+            raise PlaceError(
+                f"{host} has no {argv[0]} ({done.stderr.strip()}); is it a login node of Slurm?"
+            )
+        return done
+
+    async def _asked(self, *argv: str) -> str:
+        done = await self.command(*argv)
+        if done.code != 0:
+            said = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+            raise PlaceError(f"{argv[0]} on {self._transport.host}: {said}", transient=True)
+        return done.stdout.decode("utf-8", "replace")
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    async def rows(self, jobs: Sequence[Job], *, fresh: float | None = None) -> dict[str, Row]:
+        """What Slurm says of these jobs, by their own ids; those it does not know are left out.
+
+        One squeue for all, and one sacct for those that it does not have.
+        """
+        async with self._turn():
+            await self._refresh(jobs, FRESH if fresh is None else fresh)
+            rows = self._snapshot.rows
+            found = {job.id: rows[job.id] for job in jobs if job.id in rows}
+            gone = [job for job in jobs if job.id not in found]
+            if gone:
+                found.update(await self._account(gone))
+            return found
+
+    async def _refresh(self, jobs: Sequence[Job], fresh: float) -> None:
+        snapshot = self._snapshot
+        age = snapshot.age()
+        # a job may be newer than the answer
+        unknown = any(job.id not in snapshot.rows for job in jobs)
+        bearable = max(fresh, SLOWER * snapshot.took)
+        if age < (min(bearable, 0.5 + snapshot.took) if unknown else bearable):
+            return
+        began = time.monotonic()
+        user = (await self._transport.channel()).hello["user"]
+        text = await self._asked(
+            "squeue", "--noheader", "--states=all", f"--user={user}",
+            f"--format={listing.QUEUE_FORMAT}",
+        )  # fmt: skip
+        rows = {job_id(row.name): row for row in listing.parse_queue(text)}
+        self._snapshot = Snapshot(rows, began, time.monotonic() - began)
+
+    async def _account(self, jobs: Sequence[Job]) -> dict[str, Row]:
+        """What accounting has of jobs that have left the queue."""
+        if not self._accounting:
+            return {}
+        now = time.monotonic()
+        asked = [job for job in jobs if now - self._accounts.get(job.id, (-LATE, None))[0] > FRESH]
+        if asked:
+            names = ",".join(job_name(job) for job in asked)
+            since = time.strftime(
+                "%Y-%m-%dT%H:%M:%S", time.gmtime(min(job.created_at for job in asked) - 86400)
+            )
+            done = await self.command(
+                "sacct", "--allocations", "--noheader", "--parsable2", f"--name={names}",
+                f"--starttime={since}", f"--format={listing.ACCOUNT_FORMAT}",
+            )  # fmt: skip
+            if done.code != 0 and "accounting storage is disabled" in done.stderr:
+                self._accounting = False
+            if done.code == 0:
+                text = done.stdout.decode("utf-8", "replace")
+                rows = {job_id(row.name): row for row in listing.parse_accounts(text)}
+                for job in asked:
+                    self._accounts[job.id] = (now, rows.get(job.id))
+        kept = {job.id: self._accounts.get(job.id, (0.0, None))[1] for job in jobs}
+        return {name: row for name, row in kept.items() if row is not None}
+
+    def forget(self) -> None:
+        """The next question is answered by Slurm and not from memory."""
+        self._snapshot.at = float("-inf")
+
+    async def ahead(self, row: Row) -> int | None:
+        """How many jobs of its partition are before this one; None where that is not known."""
+        if row.state not in WAITING or row.reason.strip("()") not in ("Priority", "Resources"):
+            return None
+        at, waiting = self._ahead
+        if time.monotonic() - at > AHEAD_FRESH:
+            try:
+                text = await self._asked(
+                    "squeue", "--noheader", "--states=PENDING", f"--partition={row.partition}",
+                    f"--format={listing.AHEAD_FORMAT}",
+                )  # fmt: skip
+            except PlaceError:
+                return None
+            waiting = listing.parse_ahead(text)
+            self._ahead = (time.monotonic(), waiting)
+        own = (-row.priority, int(row.id.partition("_")[0]))
+        partitions = row.partition.split(",")
+        return sum(
+            (-priority, number) < own
+            for partition, priority, number in waiting
+            if partition in partitions
+        )
+
+    # -- nodes ----------------------------------------------------------------------------------
+
+    async def nodes(self) -> list[Node]:
+        """All nodes that the user sees, once in each of their partitions."""
+        at, nodes = self._nodes
+        if time.monotonic() - at > NODES_FRESH:
+            text = await self._asked(
+                "sinfo", "--noheader", "--Node", f"--Format={listing.NODE_FORMAT}"
+            )
+            nodes = listing.parse_nodes(text)
+            self._nodes = (time.monotonic(), nodes)
+        return nodes

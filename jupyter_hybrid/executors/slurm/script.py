@@ -1,0 +1,144 @@
+"""The batch script of a job, as a text that can be read before it is sent. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ...job import Job
+from ...spec import Resources
+from .options import SlurmOptions
+
+#: Seconds before the end of its time at which Slurm tells the job.
+WARNING = 120
+#: Seconds that a job gets from Slurm beyond what its runner gives it, where the partition allows.
+MARGIN = 180.0
+#: Where the environment tells the job's processes which job they belong to.
+MARK = "JUPYTER_HYBRID_JOB"
+#: Characters of the user's name for the job that are in Slurm's.
+NAME = 24
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is known of the cluster when a job is sent; absolute paths over there."""
+
+    directory: PurePosixPath
+    blobs: PurePosixPath
+    runner: PurePosixPath
+    #: Chosen where the configuration names none.
+    partition: str = ""
+    #: The GPU's type as Slurm has it.
+    gpu_type: str = ""
+    #: Longest wall time of the partition in seconds; None: no limit.
+    longest: float | None = None
+
+
+def job_name(job: Job) -> str:
+    """The name in Slurm's queue: the user's own, and the job's id by which it is found again."""
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", job.spec.name).strip("-.")[:NAME] or "job"
+    return f"{name}.{job.id}"
+
+
+def job_id(name: str) -> str:
+    """The job's id in the name in Slurm's queue; whatever is behind the last point."""
+    return name.rpartition(".")[2]
+
+
+def render(job: Job, options: SlurmOptions, place: Place) -> str:
+    """The script for ``sbatch``."""
+    lines = ["#!/bin/bash -l" if options.setup else "#!/bin/sh"]
+    lines += [f"#SBATCH {option}" for option in sbatch_options(job, options, place)]
+    lines += ["umask 077", f"export {MARK}={job.id}", *_threads(job.spec.resources)]
+    lines += options.setup
+    command = [options.python, f"{place.runner}/run.py", str(place.directory)]
+    command += ["--blobs", str(place.blobs)]
+    resources = job.spec.resources
+    if (seconds := runner_time(resources.time, place.longest)) is not None:
+        command += ["--time", f"{seconds:g}"]
+    if resources.mem is not None:
+        command += ["--mem", str(resources.mem)]
+    # the script becomes the runner: Slurm's signals reach it, and its end is the job's
+    lines.append(f"exec {' '.join(map(shlex.quote, command))}")
+    return "\n".join(lines) + "\n"
+
+
+def sbatch_options(job: Job, options: SlurmOptions, place: Place) -> list[str]:
+    """What is asked of Slurm; the site's own options come last, and win."""
+    resources = job.spec.resources
+    # % begins a pattern in names of files
+    directory = str(place.directory).replace("%", "%%")
+    asked = [
+        f"--job-name={job_name(job)}",
+        f"--chdir={place.directory}",
+        f"--output={directory}/runner.log",
+        "--open-mode=append",
+        f"--signal=B:TERM@{WARNING}",
+        "--requeue" if options.requeue else "--no-requeue",
+    ]
+    named = {**options.asked, "partition": options.partition or place.partition}
+    asked += [f"--{name}={value}" for name, value in named.items() if value]
+    asked += resource_options(resources, options, place)
+    return [_quoted(option) for option in (*asked, *options.sbatch)]
+
+
+def resource_options(resources: Resources, options: SlurmOptions, place: Place) -> list[str]:
+    """Hardware and time."""
+    asked = [f"--nodes={resources.nodes}"] if resources.nodes > 1 else []
+    if resources.cpus is not None:
+        asked.append(f"--cpus-per-task={resources.cpus}")
+    if resources.mem is not None:
+        # Slurm counts in megabytes of 1024; the runner enforces what was asked for
+        asked.append(f"--mem={math.ceil(resources.mem / (1 << 20)) + 64}M")
+    gres = [options.gres] if options.gres else []
+    if resources.gpus:
+        kind = f"{place.gpu_type or resources.gpu_type}:" if resources.gpu_type else ""
+        gres.append(f"gpu:{kind}{resources.gpus}")
+    if gres:
+        asked.append(f"--gres={','.join(gres)}")
+    if options.exclusive:
+        asked.append("--exclusive")
+    if (limit := slurm_time(resources.time, place.longest)) is not None:
+        asked.append(f"--time={format_limit(limit)}")
+    return asked
+
+
+def slurm_time(seconds: float | None, longest: float | None) -> float | None:
+    """The wall time asked of Slurm: with room for the runner to save, where that is allowed."""
+    if seconds is None:
+        return None
+    wanted = math.ceil((seconds + MARGIN) / 60.0) * 60.0
+    return wanted if longest is None else min(wanted, max(longest, 60.0))
+
+
+def runner_time(seconds: float | None, longest: float | None) -> float | None:
+    """The wall time that the runner enforces, so that it ends before Slurm ends it."""
+    limit = slurm_time(seconds, longest)
+    if seconds is None or limit is None:
+        return None
+    return min(seconds, max(limit - 30.0, limit / 2))
+
+
+def format_limit(seconds: float) -> str:
+    """``1-02:03:00`` as sbatch reads it."""
+    minutes = math.ceil(seconds / 60.0)
+    days, rest = divmod(minutes, 1440)
+    return f"{days}-{rest // 60:02}:{rest % 60:02}:00"
+
+
+def _threads(resources: Resources) -> list[str]:
+    if resources.cpus is None:
+        return []
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return [f"export {name}={resources.cpus}" for name in names]
+
+
+def _quoted(option: str) -> str:
+    """An option for a line of #SBATCH, where only double quotes protect spaces."""
+    if re.search(r"[\s#'\"\\]", option):
+        name, equals, value = option.partition("=")
+        return f'{name}{equals}"{value}"'
+    return option

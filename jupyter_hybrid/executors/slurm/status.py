@@ -1,0 +1,160 @@
+"""What is known of jobs: by their own exit records, then by Slurm's queue and accounting."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...job import Job, State
+from ...spec import Cause, ExitRecord
+from ...transport import Peek, Transport
+from ...units import format_duration
+from ..base import JobStatus
+from ..shipping import relative_directory
+from .listing import Row
+from .queue import Queue
+from .script import WARNING
+from .words import WAITING, end_words, state_of, waiting_words
+
+#: Seconds that an exit record may take to be seen after Slurm has seen the job's end.
+SHARED = 5.0
+#: Files of a job that say how it is, in this order.
+_NAMES = ("exit.json", "spec.json", "slurm.id", "runner.json", "cancel", "slurm.id.begun")
+
+
+class Statuses:
+    """Says how jobs are. One question to the files and one to Slurm for all of them."""
+
+    def __init__(self, transport: Transport, queue: Queue) -> None:
+        self._transport, self._queue = transport, queue
+        #: When a job was first seen to have ended without a record, by a monotonic clock.
+        self._ended: dict[str, float] = {}
+
+    async def of(self, jobs: Sequence[Job]) -> dict[str, JobStatus]:
+        """By id; a job of which there is no news is left out. Raises ``PlaceError``."""
+        files = await self._files(jobs)
+        found: dict[str, JobStatus] = {}
+        open_jobs = []
+        for job in jobs:
+            record = _exit(files[job.id]["exit.json"])
+            if record is None:
+                open_jobs.append(job)
+                continue
+            if record.cause == Cause.PREEMPTED:
+                record = await self._why_terminated(job, record)
+            found[job.id] = JobStatus(state=State(record.state), exit=record)
+        if open_jobs:
+            rows = await self._queue.rows(open_jobs)
+            for job in open_jobs:
+                status = await self._open(job, rows.get(job.id), files[job.id])
+                if status is not None:
+                    found[job.id] = status
+        return found
+
+    async def _files(self, jobs: Sequence[Job]) -> dict[str, dict[str, Peek | None]]:
+        paths = [f"{relative_directory(job)}/{name}" for job in jobs for name in _NAMES]
+        peeks = iter(await self._transport.peek(paths))
+        return {job.id: {name: next(peeks) for name in _NAMES} for job in jobs}
+
+    async def _open(
+        self, job: Job, row: Row | None, files: dict[str, Peek | None]
+    ) -> JobStatus | None:
+        """A job without an exit record."""
+        number = files["slurm.id"]
+        if row is None:
+            return self._unknown(job, files)
+        handle = {"name": row.name, "job": row.id}
+        if row.state in WAITING:
+            self._ended.pop(job.id, None)
+            return JobStatus(
+                state=State.PENDING, reason=await self._waiting(job, row), handle=handle
+            )
+        state = state_of(row)
+        if state is None:
+            return None
+        if not state.final:
+            begun = files["runner.json"] is not None
+            reason = "" if begun else f"starting on {row.nodes}" if row.nodes else "starting"
+            if row.state == "SUSPENDED":
+                reason = "Slurm has suspended it for others"
+            return JobStatus(state=State.RUNNING, reason=reason, handle=handle)
+        never_began = files["runner.json"] is None and row.state == "CANCELLED"
+        first = self._ended.setdefault(job.id, time.monotonic())
+        if number is None and not never_began and job.handle is None:
+            return None
+        if time.monotonic() - first < SHARED and not never_began:
+            # over a network file system its record may be on the way
+            return JobStatus(state=State.RUNNING, reason="ending", handle=handle)
+        word, cause, message = end_words(row)
+        if row.state == "CANCELLED" and files["cancel"] is None and job.wanted is None:
+            message += " by somebody else"
+        record = ExitRecord(word, cause, message, code=row.code or None, signal=row.signal or None)
+        return JobStatus(state=State(word), exit=record, handle=handle)
+
+    def _unknown(self, job: Job, files: dict[str, Peek | None]) -> JobStatus | None:
+        if files["slurm.id.begun"] is not None and files["slurm.id"] is None:
+            # a submit that is under way, or that died: the next one finds out
+            return None if files["slurm.id.begun"].age < 60 else _missing(started=False)
+        if files["slurm.id"] is None:
+            return _missing(started=False)
+        claim = files["runner.json"]
+        if claim is not None and claim.age < 30:
+            # its runner shows that it lives
+            return JobStatus(state=State.RUNNING)
+        return _missing(started=True)
+
+    async def _waiting(self, job: Job, row: Row) -> str:
+        hello = (await self._transport.channel()).hello
+        now = time.time()
+        ahead = await self._queue.ahead(row)
+        offset = float(hello["time"]) - float(hello.get("here", now))
+        return waiting_words(row, asked_words(job), ahead, offset, now)
+
+    async def _why_terminated(self, job: Job, record: ExitRecord) -> ExitRecord:
+        """The runner was sent SIGTERM; the queue tells whether its time was nearly up."""
+        row = (await self._queue.rows([job])).get(job.id)
+        if row is None:
+            return record
+        seconds = record.seconds or 0.0
+        if row.limit and seconds >= row.limit - WARNING - 75:
+            words = (
+                f"The job's time of {format_duration(row.limit)} was nearly up, and it was stopped "
+                "in order to save. Ask for more with --time; what it had printed and written until "
+                "then is kept."
+            )
+            return replace(record, cause=Cause.WALL_TIME, message=words)
+        if row.state == "CANCELLED":
+            words = "The job was cancelled, and not from here; what it had printed is kept."
+            return replace(record, state="CANCELLED", cause=Cause.CANCELLED, message=words)
+        return record
+
+
+def _missing(*, started: bool) -> JobStatus:
+    reason = "Slurm does not know it" if started else "nothing of the job was submitted"
+    state = State.RUNNING if started else State.CREATED
+    return JobStatus(state=state, missing=True, started=started, reason=reason)
+
+
+def _exit(peek: Peek | None) -> ExitRecord | None:
+    if peek is None:
+        return None
+    try:
+        record = ExitRecord.from_json(json.loads(peek.content))
+        return record if State(record.state).final else None
+    except (TypeError, ValueError, AttributeError):
+        # the job can write there as well; what is no record ends nothing
+        return None
+
+
+def asked_words(job: Job) -> str:
+    """What the job asks for: ``2 v100``, ``2 nodes with 4 GPUs``, ``cores``."""
+    resources = job.spec.resources
+    parts = []
+    if resources.nodes > 1:
+        parts.append(f"{resources.nodes} nodes")
+    if resources.gpus:
+        kind = resources.gpu_type or f"GPU{'s' if resources.gpus > 1 else ''}"
+        parts.append(f"{resources.gpus} {kind}")
+    return " with ".join(parts) or "a place"

@@ -1,0 +1,128 @@
+"""The batch script as a text, and what a target's configuration may say."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from jupyter_hybrid.config import Hybrid, far_root
+from jupyter_hybrid.errors import ConfigError
+from jupyter_hybrid.executors.base import TargetConfig
+from jupyter_hybrid.executors.slurm import script
+from jupyter_hybrid.executors.slurm.options import SlurmOptions, read_options
+from jupyter_hybrid.executors.slurm.script import Place, job_id, job_name, render
+from jupyter_hybrid.job import Job
+from jupyter_hybrid.spec import JobSpec, Resources
+
+PLACE = Place(PurePosixPath("/s/ada/jobs/ID"), PurePosixPath("/s/ada/blobs"), PurePosixPath("/s/r"))
+
+
+def a_job(name: str = "train", **resources: Any) -> Job:
+    spec = JobSpec(name, "dgx", "cell", resources=Resources(**resources))
+    return Job(id="01m89h1mj4f64qrk90vn3tt33r", spec=spec, directory="", created_at=0.0)
+
+
+def options(**values: Any) -> SlurmOptions:
+    return read_options(TargetConfig(name="dgx", executor="slurm", root=Path("/"), options=values))
+
+
+def test_the_script_of_a_job_that_asks_for_nothing() -> None:
+    assert render(a_job(), options(), PLACE) == (
+        "#!/bin/sh\n"
+        "#SBATCH --job-name=train.01m89h1mj4f64qrk90vn3tt33r\n"
+        "#SBATCH --chdir=/s/ada/jobs/ID\n"
+        "#SBATCH --output=/s/ada/jobs/ID/runner.log\n"
+        "#SBATCH --open-mode=append\n"
+        "#SBATCH --signal=B:TERM@120\n"
+        "#SBATCH --no-requeue\n"
+        "umask 077\n"
+        "export JUPYTER_HYBRID_JOB=01m89h1mj4f64qrk90vn3tt33r\n"
+        "exec python3 /s/r/run.py /s/ada/jobs/ID --blobs /s/ada/blobs\n"
+    )
+
+
+def test_everything_that_can_be_asked_for_is() -> None:
+    job = a_job(gpus=2, gpu_type="V100", cpus=8, mem=4 << 30, nodes=2, time=7200.0)
+    site = options(
+        partition="gpu", account="chem", qos="high", constraint="nvlink", reservation="course",
+        licenses="matlab:1", gres="nvme:1", exclusive=True, requeue=True,
+        sbatch=["--mail-type=END", "--comment=two words"],
+        setup="module load python\nsource /opt/site/env.sh", python="/opt/site py/bin/python",
+    )  # fmt: skip
+    place = Place(PLACE.directory, PLACE.blobs, PLACE.runner, gpu_type="v100", longest=86400.0)
+    text = render(job, site, place)
+    for line in (
+        "#!/bin/bash -l",
+        "#SBATCH --requeue",
+        "#SBATCH --partition=gpu",
+        "#SBATCH --account=chem",
+        "#SBATCH --qos=high",
+        "#SBATCH --constraint=nvlink",
+        "#SBATCH --reservation=course",
+        "#SBATCH --licenses=matlab:1",
+        "#SBATCH --nodes=2",
+        "#SBATCH --cpus-per-task=8",
+        "#SBATCH --mem=4160M",
+        "#SBATCH --gres=nvme:1,gpu:v100:2",
+        "#SBATCH --exclusive",
+        "#SBATCH --time=0-02:03:00",
+        "#SBATCH --mail-type=END",
+        '#SBATCH --comment="two words"',
+        "export OMP_NUM_THREADS=8",
+        "module load python",
+        "source /opt/site/env.sh",
+        "exec '/opt/site py/bin/python' /s/r/run.py /s/ada/jobs/ID --blobs /s/ada/blobs"
+        " --time 7200 --mem 4294967296",
+    ):
+        assert f"{line}\n" in text, line
+    assert text.index("module load") < text.index("exec ")
+
+
+def test_the_runner_ends_before_slurm_ends_it() -> None:
+    assert (script.slurm_time(60.0, None), script.runner_time(60.0, None)) == (240.0, 60.0)
+    # no more than the partition allows: the runner gets a little less than was asked for
+    assert (script.slurm_time(3600.0, 3600.0), script.runner_time(3600.0, 3600.0)) == (
+        3600.0,
+        3570.0,
+    )
+    assert script.slurm_time(None, 3600.0) is script.runner_time(None, 3600.0) is None
+    assert script.format_limit(93784.0) == "1-02:04:00"
+
+
+@pytest.mark.parametrize("name", ["my model.v2", "größe/x", "", "." * 40, "x" * 80])
+def test_jobs_are_found_by_their_names(name: str) -> None:
+    job = a_job(name)
+    assert job_id(job_name(job)) == job.id
+    assert set(job_name(job)) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-+_")
+    assert len(job_name(job)) <= script.NAME + 27
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"partitoin": "gpu"}, r"unknown option 'partitoin'.*partition"),
+        ({"partition": 3}, r"\['partition'\] is 3; it must be a text of one line"),
+        ({"exclusive": "yes"}, "it must be True or False"),
+        ({"setup": 3}, "it must be a text, or a list of texts"),
+        ({"price": "much"}, "it must be a number"),
+        ({"account": "a\n#SBATCH --x"}, "a text of one line"),
+    ],
+)
+def test_wrong_configuration_is_named(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        options(**values)
+
+
+def test_a_program_for_ssh_may_be_a_text() -> None:
+    assert options(ssh="tsh ssh --proxy 'a b'").ssh == ("tsh", "ssh", "--proxy", "a b")
+
+
+def test_the_root_of_another_machine_is_its_own_matter() -> None:
+    assert far_root(None) == "~/.jupyter-hybrid"
+    assert far_root("/scratch/jobs/") == "/scratch/jobs/{user}"
+    assert far_root("$WORK/jobs") == "$WORK/jobs"
+    targets = {"dgx": {"executor": "slurm", "host": "dgx", "root": "~/x"}}
+    target = Hybrid(directory="/here", targets=targets).target("dgx")
+    assert (str(target.root), str(target.home)) == ("~/x", "/here")
