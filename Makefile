@@ -29,11 +29,15 @@ test: ## run every gate and every test (REQUIRE=all: also fail where something c
 
 lint: ## run the gates, without the tests
 	$(prepare) test
-	@$(VENV) tests/tools/gates.py --only ruff,format,sizes,hosts,python3.8,imports,mypy
+	@$(VENV) tests/tools/gates.py --only ruff,format,sizes,hosts,python3.8,imports,mypy,prettier,tsc,eslint
 
 format: ## let ruff put the code in shape
 	$(prepare) test
 	@$(VENV) -m ruff check --fix-only --quiet . && $(VENV) -m ruff format .
+
+lab: ## start JupyterLab with the extension as it is now, in binder/
+	$(prepare) test
+	@$(VENV) tests/tools/lab.py
 
 bench: ## measure against the peers (ONLY=spine|images|hpc|kubernetes|jupyterlab), build/bench.json
 	$(prepare) test
@@ -43,5 +47,6 @@ trial: ## make demo and make test in a fresh Debian (root; debootstrap and a chr
 	@tests/tools/fresh-debian
 
 clean: ## remove what was built, and the virtual environment
+	rm -rf labextension/dist labextension/lib labextension/node_modules
 	rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

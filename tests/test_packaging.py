@@ -14,6 +14,7 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from extension import built_extension
 from tree import ROOT, files
 
 #: Files of the checkout that need not be in a source distribution.
@@ -26,6 +27,8 @@ def copy_of_the_tree(directory: Path) -> Path:
         target = directory / source.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
+    # built from these very sources, which the build sees; that it can be built has tests of its own
+    shutil.copytree(built_extension(), directory / "labextension" / "dist")
     return directory
 
 
@@ -64,9 +67,35 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
     assert "jupyter_hybrid/py.typed" in below
 
 
-def test_wheel_puts_nothing_beside_the_package(wheel: Path) -> None:
-    # a file of another's name in etc/ would take its place, and pip would remove it one day
-    assert not [name for name in zipfile.ZipFile(wheel).namelist() if ".data/" in name]
+#: What lies beside the package in an environment, below names that are ours alone: a file of
+#: another's name would take its place, and pip would remove it one day.
+BESIDE = (
+    "share/jupyter/labextensions/jupyter-hybrid/",
+    "etc/jupyter/jupyter_server_config.d/jupyter_hybrid.json",
+)
+
+
+def test_wheel_puts_only_what_is_ours_beside_the_package(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    beside = {name.partition(".data/data/")[2] for name in names if ".data/" in name}
+    assert all(name.startswith(BESIDE) for name in beside), beside
+    extension = {name.removeprefix(BESIDE[0]) for name in beside if name.startswith(BESIDE[0])}
+    assert {"install.json", "package.json"} <= extension
+    built = built_extension()
+    for folder in ("static", "schemas"):
+        wanted = {path for path in (built / folder).rglob("*") if path.is_file()}
+        assert {path.relative_to(built).as_posix() for path in wanted} <= extension
+
+
+def test_editable_install_has_what_lies_beside_the_package(tree: Path, tmp_path: Path) -> None:
+    code = "import sys, backend; print(backend.build_editable(sys.argv[1]))"
+    env = {**os.environ, "PYTHONPATH": str(tree / "build_backend")}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(found).namelist()
+    assert any(name.endswith(BESIDE[0] + "package.json") for name in names)
 
 
 def test_wheel_describes_itself(wheel: Path) -> None:

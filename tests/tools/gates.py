@@ -56,9 +56,16 @@ def gates(require: str, pytest_arguments: Sequence[str]) -> list[Gate]:
         Gate("python3.8", [PYTHON, str(tools / "travelling.py")]),
         Gate("imports", [str(BIN / "lint-imports"), "--no-logo"]),
         Gate("mypy", [PYTHON, "-m", "mypy"]),
+        *(frontend_gate(tool, require) for tool in ("prettier", "tsc", "eslint", "vitest")),
         Gate("pytest", pytest_command(require, pytest_arguments), live=True),
         Gate("coverage", [PYTHON, str(tools / "coverage_report.py")]),
     ]
+
+
+def frontend_gate(tool: str, require: str) -> Gate:
+    """One of the gates of ``labextension/``."""
+    script = str(ROOT / "tests" / "tools" / "frontend.py")
+    return Gate(tool, [PYTHON, script, tool, "--require", require])
 
 
 def pytest_command(require: str, arguments: Sequence[str]) -> list[str]:
@@ -106,7 +113,7 @@ def run(gate: Gate) -> Outcome:
         gate.name,
         done.returncode,
         time.monotonic() - began,
-        tuple(line for line in said.splitlines() if line.startswith("note: ")),
+        tuple(line for line in said.splitlines() if line.startswith(("note: ", "gap: "))),
     )
     print(row(outcome), flush=True)
     if said and done.returncode != 0:
@@ -125,9 +132,14 @@ def summary(outcomes: Sequence[Outcome]) -> int:
     print("\n== gates")
     for outcome in outcomes:
         print(row(outcome))
-    for note in (note for outcome in outcomes for note in outcome.notes):
+    notes = [note for outcome in outcomes for note in outcome.notes]
+    for note in (note for note in notes if note.startswith("note: ")):
         print(note)
     gaps = json.loads(GAPS.read_text()) if GAPS.exists() else {}
+    # a gate that could not run says "gap: what: why"
+    for note in (note for note in notes if note.startswith("gap: ")):
+        _, what, why = note.split(": ", 2)
+        gaps[what] = why
     if gaps:
         print(f"\n== {len(gaps)} could not run here")
         for name, reason in sorted(gaps.items()):

@@ -45,6 +45,8 @@ DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {
         *("etcd-server", "containerd", "containernetworking-plugins"),
         *("conntrack", "iptables", "ebtables", "ethtool", "openssl", "busybox-static"),
         *("curl", "procps"),
+        # JupyterLab in a browser (tests/ui), in Japanese too
+        *("chromium", "fonts-liberation", "fonts-ipafont-gothic"),
     ),
 }
 
@@ -247,6 +249,8 @@ def apt(command: list[str]) -> subprocess.CompletedProcess[str]:
 def install(extra: str) -> None:
     """Install this checkout, editable, with an extra of setup.cfg."""
     say(f"Python packages (extra {extra!r} of setup.cfg)")
+    # the tests and `make lab` build the JupyterLab extension when they need it
+    os.environ.setdefault("JUPYTER_HYBRID_LABEXTENSION", "skip")
     install_packages(PYTHON, ["--editable", f"{ROOT}[{extra}]"])
 
 
