@@ -13,6 +13,8 @@ from ..errors import ImageError
 from .locks import Lock, platform_words
 from .tars import Entry, tree_entries
 
+#: What an installer puts beside the modules.
+_BESIDE = ("bin", "share", "etc", "include", "lib")
 #: The first line of a program that an installer wrote for the interpreter here.
 _SHEBANG = re.compile(
     rb"\A(#!/bin/sh\r?\n'''exec' [^\n]*\n' '''\r?\n|#![^\n]*\bpython[\d.]*[ \t]*\r?\n)"
@@ -38,8 +40,9 @@ def look_over(tree: Path, lock: Lock, facts: ImageFacts) -> tuple[dict[str, str]
                 "not pure Python, so it cannot be built here: choose a version that has one, or "
                 "an image that has it"
             )
-        hidden = [module for module in data["modules"] if module in facts.regular]
-        if hidden and hidden == data["modules"]:
+        modules = [module for module in data["modules"] if module not in _BESIDE]
+        hidden = [module for module in modules if module in facts.regular]
+        if hidden and hidden == modules:
             owner = facts.owner(hidden[0])
             whose = f"{owner} {facts.packages[owner].version}" if owner else "no package of its own"
             raise ImageError(

@@ -161,9 +161,10 @@ class FactsCache:
         self._directory = directory
 
     def get(self, digest: str) -> ImageFacts | None:
-        """The facts of the image with this digest, if they are known."""
+        """The facts of the image with this digest, if they are known; raises ``ValueError``."""
+        path = self._path(digest)
         try:
-            data = json.loads(self._path(digest).read_bytes())
+            data = json.loads(path.read_bytes())
             return ImageFacts.from_json(data) if data.get("format") == FORMAT else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
