@@ -23,3 +23,10 @@ def load_ipython_extension(shell: Any) -> None:
     from .magics import register
 
     register(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Where Jupyter Server finds the extension; nobody else imports it."""
+    from .server.app import HybridApp
+
+    return [{"module": "jupyter_hybrid.server", "app": HybridApp}]

@@ -131,7 +131,7 @@ class Job:
         """``outputs``, without blocking."""
         notebook = await self._manager.notebook(self.id)
         return {
-            cell["id"]: [_joined(output) for output in cell.get("outputs", [])]
+            cell["id"]: [joined(output) for output in cell.get("outputs", [])]
             for cell in notebook["cells"]
             if cell["cell_type"] == "code"
         }
@@ -164,7 +164,7 @@ class Job:
         return blocking.run(self._manager.fetch(self.id, **options))
 
 
-def _joined(output: dict[str, Any]) -> dict[str, Any]:
+def joined(output: dict[str, Any]) -> dict[str, Any]:
     """The output with whole texts, which notebook files may keep as lists of lines."""
     if isinstance(output.get("text"), list):
         return {**output, "text": "".join(output["text"])}

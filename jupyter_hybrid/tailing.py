@@ -34,6 +34,8 @@ class Tail:
         #: Read, and not yet a whole line.
         self._rest = b""
         self._pending: deque[tuple[Event, int]] = deque()
+        #: Where the line of the last event that was given out ends: another tail may begin there.
+        self.position = offset
         #: True once the runner said that it is about to end.
         self.ended = False
 
@@ -44,7 +46,8 @@ class Tail:
         """
         while True:
             while self._pending:
-                yield self._pending.popleft()
+                event, self.position = self._pending.popleft()
+                yield event, self.position
             position = self._offset + len(self._rest)
             chunk = await self._executor.read(self._job, _EVENTS, position)
             if not chunk:

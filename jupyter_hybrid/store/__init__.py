@@ -2,5 +2,6 @@
 
 from .jobs import Store
 from .location import default_directory
+from .preferences import Preferences
 
-__all__ = ["Store", "default_directory"]
+__all__ = ["Preferences", "Store", "default_directory"]

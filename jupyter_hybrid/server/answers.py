@@ -1,0 +1,72 @@
+"""Records as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import api
+from ..documents import job_document, parameter_document
+from ..parameters.annotations import accepted_types
+from ..progress.text import joined
+
+if TYPE_CHECKING:
+    from ..job import Job
+    from ..parameters import Parameter
+    from .service import Service
+
+
+def job_answer(service: Service, job: Job) -> dict[str, Any]:
+    """A job, with what only this server knows: where its files are in the workspace."""
+    workspace = service.workspace
+    document = job_document(job)
+    return {
+        **document,
+        "final": job.state.final,
+        "path": workspace.below(job.spec.notebook_path),
+        "cost": api.cost(service.manager, job),
+        "fetched": fetched_answer(service, job.fetched) if job.fetched else None,
+        "revision": job.revision,
+    }
+
+
+def fetched_answer(service: Service, fetched: Mapping[str, Any]) -> dict[str, Any]:
+    """What came back, with contents paths beside those of this machine."""
+    below = service.workspace.below
+    paths = [below(path) for path in fetched.get("files") or ()]
+    return {
+        "path": below(fetched.get("notebook")),
+        "paths": [path for path in paths if path is not None],
+        **fetched,
+    }
+
+
+def notebook_answer(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """A notebook with whole texts, as Jupyter's contents API has it, whoever wrote it."""
+    return {**notebook, "cells": [_whole(cell) for cell in notebook["cells"]]}
+
+
+def _whole(cell: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {**cell, "source": joined(cell.get("source", ""))}
+    if "outputs" in whole:
+        whole["outputs"] = [api.joined(output) for output in whole["outputs"]]
+    return whole
+
+
+def parameter_answer(parameter: Parameter) -> dict[str, Any]:
+    """A parameter, for a field of a form."""
+    accepted = accepted_types(parameter.type)
+    return {
+        **parameter_document(parameter),
+        "value": _plain(parameter.default),
+        "accepts": None if accepted is None else sorted(accepted),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A literal as JSON; None for what JSON has no form of."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value if isinstance(value, (str, int, float, bool)) else None

@@ -1,0 +1,128 @@
+"""What all handlers share: who may, how a request is read, and how an error is worded."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado.web import HTTPError, authenticated
+
+from ..errors import HybridError, UsageError
+from . import contract
+
+if TYPE_CHECKING:
+    from ..job import Job
+    from ..manager import Manager
+    from .service import Service
+
+#: What Jupyter Server's authorizer is asked about.
+RESOURCE = "jupyter-hybrid"
+
+Method = TypeVar("Method", bound=Callable[..., Awaitable[None]])
+
+
+def endpoint(action: str, *also: tuple[str, str]) -> Callable[[Method], Method]:
+    """A method of a handler, for signed-in users who may do ``action`` with jobs.
+
+    ``also`` are pairs of (action, resource) that they must be allowed as well. Errors of ours are
+    answered as the sentence that they are, with their HTTP status.
+    """
+
+    def wrap(method: Method) -> Method:
+        @wraps(method)
+        async def answered(self: Endpoint, *words: str) -> None:
+            for other, resource in also:
+                await self.require(other, resource)
+            self.service.news.somebody_looks()
+            try:
+                await method(self, *words)
+            except HybridError as error:
+                self.refuse(error)
+
+        permitted: Any = authorized(action=action, resource=RESOURCE)(answered)
+        return cast("Method", authenticated(permitted))
+
+    return wrap
+
+
+class Endpoint(APIHandler):
+    """One path of the OpenAPI document."""
+
+    #: As the document writes it.
+    path: ClassVar[str]
+    auth_resource = RESOURCE
+
+    def initialize(self, service: Service) -> None:
+        """Called by tornado with what the extension made."""
+        self.service = service
+
+    @property
+    def manager(self) -> Manager:
+        """The manager of this server's user; raises ``ConfigError``."""
+        return self.service.manager
+
+    def job(self, job_id: str) -> Job:
+        """The record of the job with exactly this id; raises ``UnknownJob``."""
+        return self.manager.store.get(job_id)
+
+    async def require(self, action: str, resource: str) -> None:
+        """Answer 403 unless the user may do that with Jupyter's own resource."""
+        user = self.current_user
+        if not await ensure_async(self.authorizer.is_authorized(self, user, action, resource)):
+            raise HTTPError(403, f"User is not authorized to {action} on resource: {resource}.")
+
+    def query(self) -> dict[str, Any]:
+        """The query's values, in the types that the document gives them; raises ``UsageError``."""
+        given = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        return contract.read_query(self.path, str(self.request.method).lower(), given)
+
+    def body(self) -> dict[str, Any]:
+        """The body, which is as the document says; raises ``UsageError``."""
+        text = self.request.body.strip()
+        try:
+            body = json.loads(text) if text else {}
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"the request's body is not JSON: {error}") from error
+        contract.check_body(self.path, str(self.request.method).lower(), body)
+        return cast("dict[str, Any]", body)
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        """Answer with JSON."""
+        self.set_status(status)
+        self.finish(to_text(value))
+
+    def refuse(self, error: HybridError) -> None:
+        """Answer with an error of ours, which is a sentence for the user."""
+        self.answer({"message": str(error), "reason": type(error).__name__}, error.status)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What was not foreseen is told in a sentence too; the server's log has the traceback."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        if isinstance(error, HTTPError):
+            super().write_error(status_code, **kwargs)
+            return
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        message = f"this should not have happened: {what}; the log of Jupyter Server has the rest"
+        self.answer({"message": message, "reason": type(error).__name__}, status_code)
+
+
+def to_text(value: Any) -> str:
+    """The value as JSON that browsers read: they know no NaN and no infinity."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps(_finite(value), separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,156 @@
+"""``/jobs`` and what is done to one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.utils import url_path_join
+
+from ..commands import commands
+from ..errors import HybridError, UsageError
+from ..job import TRANSITIONS, Job, State
+from ..notebooks import read_notebook
+from ..parameters import check, check_names
+from ..paths import JobPaths
+from .answers import job_answer
+from .base import Endpoint, endpoint
+from .submissions import notebook_of, parameters_of, request_of, resources_of
+from .submitting import READ
+
+#: Stands for every state that is not final.
+UNFINISHED = "unfinished"
+
+
+class Jobs(Endpoint):
+    """All jobs."""
+
+    path = "/jobs"
+
+    @endpoint("read")
+    async def get(self) -> None:
+        """List them, newest first, page by page."""
+        query = self.query()
+        limit = query["limit"]
+        filters: dict[str, str] = {
+            name: query[name] for name in ("target", "text") if name in query
+        }
+        if "path" in query:
+            filters["notebook"] = await self._local(query["path"])
+        store = self.manager.store
+        states = _states(query["state"]) if query.get("state") else None
+        found = await asyncio.to_thread(
+            store.jobs, states=states, before=query.get("before"), limit=limit + 1, **filters
+        )
+        counts = await asyncio.to_thread(store.counts, **filters)
+        self.answer(
+            {
+                "jobs": [job_answer(self.service, job) for job in found[:limit]],
+                "next": found[limit - 1].id if len(found) > limit else None,
+                "counts": {state.value: number for state, number in counts.items()},
+            }
+        )
+
+    @endpoint("execute", READ)
+    async def post(self) -> None:
+        """Submit a notebook."""
+        body = self.body()
+
+        async def submit() -> Job:
+            notebook, _, _ = await notebook_of(self.service, body)
+            return await self.manager.submit(request_of(self.service, notebook, body))
+
+        await answer_submit(self, submit)
+
+    async def _local(self, path: str) -> str:
+        clean = await self.service.workspace.clean(path)
+        return str(self.service.workspace.local(clean) or "")
+
+
+class OneJob(Endpoint):
+    """One job's record."""
+
+    path = "/jobs/{id}"
+
+    @endpoint("read")
+    async def get(self, job_id: str) -> None:
+        """Show it as it is recorded or, if asked to, after asking its place."""
+        job = self.job(job_id)
+        if self.query()["ask"]:
+            job = await self.manager.status(job.id)
+        self.answer({**job_answer(self.service, job), "commands": commands(job)})
+
+    @endpoint("write")
+    async def delete(self, job_id: str) -> None:
+        """Forget it."""
+        await self.manager.delete(self.job(job_id).id)
+        self.set_status(204)
+        self.finish()
+
+
+class Cancel(Endpoint):
+    """The end of a job before its time."""
+
+    path = "/jobs/{id}/cancel"
+
+    @endpoint("execute")
+    async def post(self, job_id: str) -> None:
+        """Ask for it."""
+        force = self.body().get("force", False)
+        job = await self.manager.cancel(self.job(job_id).id, force=force)
+        self.answer(job_answer(self.service, job), 202)
+
+
+class Rerun(Endpoint):
+    """A job once more."""
+
+    path = "/jobs/{id}/rerun"
+
+    @endpoint("execute")
+    async def post(self, job_id: str) -> None:
+        """Submit what it executed, perhaps elsewhere and with other parameters."""
+        old, body = self.job(job_id), self.body()
+        parameters = parameters_of(body)
+        _check_again(old, parameters, unchecked=body.get("unchecked", False))
+        changes: dict[str, Any] = {k: body[k] for k in ("name", "target") if body.get(k)}
+        if "target" in changes:
+            self.manager.config.target(changes["target"])
+        if body.get("resources"):
+            changes["resources"] = resources_of(body["resources"], old.spec.resources)
+        await answer_submit(self, lambda: self.manager.rerun(old.id, parameters, **changes))
+
+
+async def answer_submit(handler: Endpoint, submit: Callable[[], Awaitable[Job]]) -> None:
+    """Submit, once for every ``Idempotency-Key``, and say where the job is."""
+    key = handler.request.headers.get("Idempotency-Key")
+    service = handler.service
+    job = await service.submits.do(f"{handler.path} {key}" if key else None, submit)
+    base = handler.request.path.partition("/jobs")[0]
+    handler.set_header("Location", url_path_join(base, "jobs", job.id))
+    handler.answer(job_answer(service, job), 201)
+
+
+def _check_again(job: Job, parameters: Mapping[str, Any], *, unchecked: bool) -> None:
+    """Refuse parameters as a submit does, where the notebook that was sent can be read here."""
+    check_names(parameters, job.spec.language)
+    try:
+        notebook = read_notebook(JobPaths(Path(job.directory)).notebook)
+    except HybridError:
+        return
+    check(parameters, notebook, unchecked=unchecked)
+
+
+def _states(text: str) -> list[State]:
+    states: list[State] = []
+    for name in text.split(","):
+        if name.strip().lower() == UNFINISHED:
+            states += [state for state in State if TRANSITIONS[state]]
+            continue
+        try:
+            states.append(State(name.strip().upper()))
+        except ValueError:
+            known = ", ".join([*(state.value for state in State), UNFINISHED])
+            raise UsageError(f"there is no state {name!r}; there are: {known}") from None
+    return states

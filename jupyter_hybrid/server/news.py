@@ -1,0 +1,214 @@
+"""Keeps the jobs' records true while the server runs, and announces what changed.
+
+Everything rests on the store and the places, which this server shares with kernels and the command
+line: it tells what they did as it tells what it did itself, and a server that was away for a week
+goes on with what it finds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..errors import HybridError, PlaceError, UnknownJob
+from ..job import Job, State
+from ..manager import Manager
+from ..pace import Pace
+from ..tailing import Tail
+
+#: Takes a schema id, and the data of an event.
+Announce = Callable[[str, Any], None]
+
+log = logging.getLogger(__name__)
+
+#: Schema ids on the event bus, as in ``events/``.
+JOB, PROGRESS = "urn:jupyter-hybrid:job:v1", "urn:jupyter-hybrid:progress:v1"
+#: Seconds between two looks at running jobs while somebody looks, and while nobody does.
+OFTEN, SELDOM = 0.15, 5.0
+#: Seconds for which somebody looks after a request.
+LOOKING = 120.0
+#: Seconds between two questions to a place about all its jobs.
+ASK_EVERY = 1.0
+#: A job younger than this (seconds) may begin at any moment, and is asked about at each look.
+YOUNG = 10.0
+#: Seconds between two questions to a place about a job that prints.
+NEWS_EVERY = 0.25
+#: A store that was written this many seconds ago may have been written once more in that moment.
+SETTLED = 1.0
+
+
+class News:
+    """Looks, and calls ``announce(schema id, data)``."""
+
+    def __init__(self, manager: Callable[[], Manager], announce: Announce) -> None:
+        self._manager = manager
+        self._announce = announce
+        self._looked_at = float("-inf")
+        self._woken = asyncio.Event()
+        self._places: dict[str, _Place] = {}
+        #: The store's file when it was last read: inode, size, time of change.
+        self._file: tuple[int, int, int] | None = None
+        #: Revisions by job id as last announced; None before the first look.
+        self._known: dict[str, int] | None = None
+        self._unfinished: list[Job] = []
+
+    def somebody_looks(self) -> None:
+        """A request came: for a while news is worth looking for often."""
+        asleep = not self._watched
+        self._looked_at = time.monotonic()
+        if asleep:
+            self._woken.set()
+
+    @property
+    def _watched(self) -> bool:
+        return time.monotonic() - self._looked_at < LOOKING
+
+    async def run(self) -> None:
+        """Look until cancelled; what goes wrong is logged and tried again."""
+        try:
+            while True:
+                await self._look_once()
+                await self._sleep()
+        finally:
+            for place in self._places.values():
+                place.stop()
+
+    async def _look_once(self) -> None:
+        try:
+            manager = self._manager()
+            self._read_store(manager)
+        except HybridError as error:
+            log.warning("%s", error)
+            return
+        # one mistake of ours must not leave the jobs alone for as long as the server runs
+        except Exception:
+            log.exception("jupyter-hybrid could not look after its jobs; it tries again")
+            return
+        by_target: dict[str, list[Job]] = {}
+        for job in self._unfinished:
+            by_target.setdefault(job.spec.target, []).append(job)
+        for target, jobs in by_target.items():
+            place = self._places.setdefault(target, _Place(self._announce))
+            place.look(manager, jobs, watched=self._watched)
+
+    async def _sleep(self) -> None:
+        self._woken.clear()
+        try:
+            await asyncio.wait_for(self._woken.wait(), OFTEN if self._watched else SELDOM)
+        # Python 3.10 has a class of its own for it
+        except asyncio.TimeoutError:
+            pass
+
+    def _read_store(self, manager: Manager) -> None:
+        try:
+            status = manager.store.path.stat()
+        except FileNotFoundError:
+            return
+        file = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if file == self._file:
+            return
+        known, now = self._known, manager.store.revisions()
+        self._known = now
+        self._unfinished = manager.store.unfinished()
+        self._file = file if time.time() - status.st_mtime > SETTLED else None
+        if known is None:
+            # a front end that comes to a server reads its list first
+            return
+        for job_id in now.keys() | known.keys():
+            if now.get(job_id) != known.get(job_id):
+                self._tell(manager, job_id, new=job_id not in known)
+
+    def _tell(self, manager: Manager, job_id: str, *, new: bool) -> None:
+        try:
+            job = manager.store.get(job_id)
+        except UnknownJob:
+            self._announce(JOB, {"job": job_id, "change": "deleted"})
+            return
+        change = "new" if new else "changed"
+        data = {"job": job_id, "change": change, "state": job.state.value}
+        self._announce(JOB, {**data, "revision": job.revision})
+
+
+class _Place:
+    """Looks at one target's jobs, one look at a time: a slow place delays no other."""
+
+    def __init__(self, announce: Announce) -> None:
+        self._announce = announce
+        self._task: asyncio.Task[None] | None = None
+        self._asked_at = float("-inf")
+        self._tails: dict[str, Tail] = {}
+        self._paces: dict[str, Pace] = {}
+        self._trouble = Pace(1.0, 60.0)
+
+    def look(self, manager: Manager, jobs: list[Job], *, watched: bool) -> None:
+        """Begin a look, unless one is under way."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._look(manager, jobs, watched))
+
+    def stop(self) -> None:
+        """End a look that is under way."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _look(self, manager: Manager, jobs: list[Job], watched: bool) -> None:
+        self._forget_others(jobs)
+        try:
+            fresh = [job for job in jobs if watched and await self._printed(manager, job)]
+            self._trouble.again()
+        except HybridError as error:
+            if self._trouble.due():
+                log.warning("%s: %s", jobs[0].spec.target, error)
+                self._trouble.later(2.0)
+            fresh = []
+        try:
+            await self._ask(manager, jobs, fresh)
+        except HybridError as error:
+            log.warning("%s: %s", jobs[0].spec.target, error)
+        # a program of somebody else's (an executor) ends this look, and not the next one
+        except Exception:
+            log.exception("jupyter-hybrid could not look after %s", jobs[0].spec.target)
+
+    async def _ask(self, manager: Manager, jobs: list[Job], fresh: list[Job]) -> None:
+        if time.monotonic() - self._asked_at >= ASK_EVERY:
+            self._asked_at = time.monotonic()
+            await manager.reconcile([job.id for job in jobs])
+            return
+        now = time.time()
+        for job in jobs:
+            young = now - job.created_at < YOUNG and job.state is not State.RUNNING
+            if (job in fresh or young) and self._due(job.id):
+                try:
+                    await manager.refresh(job)
+                except PlaceError as error:
+                    log.debug("%s", error)
+
+    async def _printed(self, manager: Manager, job: Job) -> bool:
+        """Announce the job's newest event, if there is one since the last look."""
+        if job.state is not State.RUNNING:
+            return False
+        tail = self._tails.get(job.id)
+        if tail is None:
+            executor = manager.executor(job.spec.target)
+            tail = self._tails[job.id] = Tail(executor, job, offset=job.events_offset)
+        last = 0
+        async for event, _ in tail.lines():
+            last = event.seq
+        if last:
+            self._announce(PROGRESS, {"job": job.id, "last": last})
+        return last > 0
+
+    def _due(self, job_id: str) -> bool:
+        pace = self._paces.setdefault(job_id, Pace(NEWS_EVERY, NEWS_EVERY))
+        if not pace.due():
+            return False
+        pace.later()
+        return True
+
+    def _forget_others(self, jobs: Iterable[Job]) -> None:
+        ids = {job.id for job in jobs}
+        for known in (self._tails, self._paces):
+            for job_id in known.keys() - ids:
+                del known[job_id]

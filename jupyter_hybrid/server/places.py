@@ -1,0 +1,97 @@
+"""``/about``, ``/targets`` and ``/offers``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from .._version import __version__
+from ..documents import offer_document
+from ..errors import HybridError
+from ..spec import Resources
+from .base import Endpoint, endpoint
+from .contract import DOCUMENT
+from .news import JOB, PROGRESS
+from .submissions import resources_of
+
+
+class About(Endpoint):
+    """This extension."""
+
+    path = "/about"
+
+    @endpoint("read")
+    async def get(self) -> None:
+        """Say which version this is, and what a front end should know of the server."""
+        self.answer(
+            {
+                "version": __version__,
+                "contents": {"files": self.service.workspace.files},
+                "events": {"job": JOB, "progress": PROGRESS},
+            }
+        )
+
+
+class OpenApi(Endpoint):
+    """The document that the handlers keep to."""
+
+    path = "/openapi.yaml"
+
+    @endpoint("read")
+    async def get(self) -> None:
+        """Give it out as it is."""
+        self.finish(DOCUMENT.read_bytes(), set_content_type="application/yaml")
+
+
+class Targets(Endpoint):
+    """The configured places."""
+
+    path = "/targets"
+
+    @endpoint("read")
+    async def get(self) -> None:
+        """List them; no place is asked."""
+        config = self.manager.config
+        targets = [config.target(name) for name in config.target_options()]
+        rows = [
+            {
+                "name": target.name,
+                "executor": target.executor,
+                "default": target.name == config.default_target,
+                "price": target.options.get("price"),
+            }
+            for target in targets
+        ]
+        self.answer({"targets": sorted(rows, key=lambda row: (not row["default"], row["name"]))})
+
+
+class Offers(Endpoint):
+    """What targets can give now."""
+
+    path = "/offers"
+
+    @endpoint("read")
+    async def get(self) -> None:
+        """Ask one target, or all of them at the same time."""
+        query = self.query()
+        name = query.pop("target", None)
+        resources = resources_of(query)
+        names = [name] if name else list(self.manager.config.target_options())
+        if name:
+            self.manager.config.target(name)
+        found = await asyncio.gather(*(self._ask(target, resources) for target in names))
+        self.answer(
+            {
+                "offers": [offer for offers, _ in found for offer in offers],
+                "problems": [problem for _, problem in found if problem],
+            }
+        )
+
+    async def _ask(
+        self, target: str, resources: Resources
+    ) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
+        try:
+            offers = await self.manager.executor(target).offers(resources)
+        except HybridError as error:
+            return [], {"target": target, "message": str(error)}
+        return [offer_document(offer) for offer in offers], None

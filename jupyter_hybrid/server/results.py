@@ -1,0 +1,176 @@
+"""A job's files: what travelled, what it made, and the way into the workspace."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..errors import ResultError, UsageError
+from ..job import SHORT_ID, Job
+from ..listing import made_file, made_files, sent_files
+from ..results import Fetched
+from .answers import fetched_answer
+from .base import Endpoint, endpoint
+from .ranges import parse_range
+from .streams import attachment
+
+#: Bytes that are read and sent at a time.
+PIECE = 1 << 20
+
+
+class Sent(Endpoint):
+    """What travelled with the job."""
+
+    path = "/jobs/{id}/files"
+
+    @endpoint("read")
+    async def get(self, job_id: str) -> None:
+        """List it."""
+        job = self.job(job_id)
+        files = await sent_files(self.manager.executor(job.spec.target), job)
+        self.answer({"files": [{"path": file.path, "size": file.size} for file in files]})
+
+
+class Results(Endpoint):
+    """What the job made and changed."""
+
+    path = "/jobs/{id}/results"
+
+    @endpoint("read")
+    async def get(self, job_id: str) -> None:
+        """List it."""
+        directory = await self.manager.result_directory(self.job(job_id))
+        made = await asyncio.to_thread(made_files, directory)
+        self.answer(
+            {
+                "files": [
+                    {"path": f.path, "size": f.size, "change": "new" if f.new else "changed"}
+                    for f in made.files
+                ],
+                "deleted": list(made.deleted),
+            }
+        )
+
+
+class Download(Endpoint):
+    """One file that the job made or changed."""
+
+    path = "/jobs/{id}/results/{file}"
+
+    @endpoint("read")
+    async def get(self, job_id: str, name: str) -> None:
+        """Send it, or the part of it that is asked for, as an attachment."""
+        directory = await self.manager.result_directory(self.job(job_id))
+        path = made_file(directory, name)
+        size = path.stat().st_size
+        self.set_header("Accept-Ranges", "bytes")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Disposition", attachment(path.name))
+        part = parse_range(self.request.headers.get("Range"), size)
+        start, end = part or (0, size)
+        if part is not None and start >= end:
+            self.set_status(416)
+            self.set_header("Content-Range", f"bytes */{size}")
+            self.finish(set_content_type="application/octet-stream")
+            return
+        if part is not None:
+            self.set_status(206)
+            self.set_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+        self.set_header("Content-Length", str(end - start))
+        self.set_header("Content-Type", "application/octet-stream")
+        await self._send(path, start, end)
+        self.finish(set_content_type="application/octet-stream")
+
+    async def _send(self, path: Path, start: int, end: int) -> None:
+        with path.open("rb") as file:
+            file.seek(start)
+            while start < end:
+                piece = await asyncio.to_thread(file.read, min(PIECE, end - start))
+                if not piece:
+                    raise ResultError(f"{path.name} became shorter while it was sent")
+                start += len(piece)
+                self.write(piece)
+                await self.flush()
+
+
+class Fetch(Endpoint):
+    """The way of an ended job's results into the workspace."""
+
+    path = "/jobs/{id}/fetch"
+
+    @endpoint("write", ("write", "contents"))
+    async def post(self, job_id: str) -> None:
+        """Bring notebook and files to where they came from, or to where the body says."""
+        job, body = self.job(job_id), self.body()
+        workspace = self.service.workspace
+        wanted: dict[str, str] = {
+            name: await workspace.clean(body[name]) for name in ("output", "into") if name in body
+        }
+        if wanted.get("output") == "":
+            raise UsageError("the path for the executed notebook is empty; write one")
+        options = {name: body.get(name, True) for name in ("notebook", "files")}
+        if workspace.files:
+            options.update(self._destinations(job, wanted))
+            fetched = (await self.manager.fetch(job.id, **options)).to_json()
+        else:
+            fetched = await self._upload(job, options, wanted)
+        self.answer(fetched_answer(self.service, fetched))
+
+    def _destinations(self, job: Job, wanted: Mapping[str, str]) -> dict[str, Path]:
+        workspace = self.service.workspace
+        places = {name: workspace.local(path) for name, path in wanted.items()}
+        if "into" not in wanted and workspace.below(job.base) is None:
+            raise UsageError(
+                f"job {job.id} was submitted from {job.base or 'nowhere'}, which is not below the "
+                "server's root; say with 'into' in which folder its results shall be"
+            )
+        home = workspace.below(job.spec.notebook_path or job.base)
+        into = places.get("into")
+        if "output" not in wanted and (home is None or job.spec.notebook_path is None):
+            places["output"] = (into or Path(job.base)) / _file_name(job)
+        return {name: path for name, path in places.items() if path is not None}
+
+    async def _upload(
+        self, job: Job, options: Mapping[str, bool], wanted: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Save the results through the contents manager, beside whatever is there."""
+        with TemporaryDirectory(prefix="jupyter-hybrid-") as name:
+            place = Path(name)
+            output = place / "notebook.ipynb"
+            fetched = await self.manager.fetch(
+                job.id, output=output, into=place / "files", **options
+            )
+            return await self._save_all(job, fetched, place / "files", wanted)
+
+    async def _save_all(
+        self, job: Job, fetched: Fetched, place: Path, wanted: Mapping[str, str]
+    ) -> dict[str, Any]:
+        save, into = self.service.workspace.save, wanted.get("into", "")
+        notebook, files = None, []
+        if fetched.notebook:
+            content = json.loads(Path(fetched.notebook).read_bytes())
+            default = str(PurePosixPath(into, _file_name(job)))
+            model = {"type": "notebook", "format": "json", "content": content}
+            notebook = await save(wanted.get("output", default), model)
+        for file in fetched.files:
+            data = base64.b64encode(Path(file).read_bytes()).decode("ascii")
+            path = PurePosixPath(into, Path(file).relative_to(place).as_posix())
+            model = {"type": "file", "format": "base64", "content": data}
+            files.append(await save(str(path), model))
+        return {
+            **fetched.to_json(),
+            "notebook": notebook,
+            "path": notebook,
+            "files": files,
+            "paths": files,
+        }
+
+
+def _file_name(job: Job) -> str:
+    stem = job.spec.name.replace("/", "-").strip(". ")[:100] or "notebook"
+    return f"{stem}.{job.id[-SHORT_ID:]}.ipynb"

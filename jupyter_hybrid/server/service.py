@@ -1,0 +1,66 @@
+"""What the handlers share: made once, when the server starts."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..job import Job
+from ..manager import Manager
+from ..store import Preferences
+from .news import News
+from .once import Once
+from .reading import Reader
+from .workspace import Workspace
+
+
+class Service:
+    """The manager of this server's user, and what is kept between requests."""
+
+    def __init__(self, contents: Any, announce: Callable[[str, Any], None]) -> None:
+        self.workspace = Workspace(contents)
+        self.news = News(lambda: self.manager, announce)
+        self.reader = Reader()
+        #: Submits by their ``Idempotency-Key``.
+        self.submits: Once[Job] = Once()
+        self._manager: Manager | None = None
+        self._empty: Path | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def manager(self) -> Manager:
+        """Made at its first use: a broken configuration is told to whoever asks for jobs.
+
+        Raises ``ConfigError``.
+        """
+        if self._manager is None:
+            self._manager = Manager.default()
+        return self._manager
+
+    @property
+    def preferences(self) -> Preferences:
+        """What was chosen last."""
+        return Preferences(self.manager.config.home)
+
+    def empty(self) -> Path:
+        """A directory without files: the folder of notebooks whose contents are no files."""
+        if self._empty is None:
+            self._empty = Path(tempfile.mkdtemp(prefix="jupyter-hybrid-"))
+        return self._empty
+
+    def begin(self) -> None:
+        """Look after the jobs from now on."""
+        if self._looking is None:
+            self._looking = asyncio.create_task(self.news.run())
+
+    async def close(self) -> None:
+        """End what runs for as long as the server does, and remove what was made for it."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
+        if self._empty is not None:
+            shutil.rmtree(self._empty, ignore_errors=True)

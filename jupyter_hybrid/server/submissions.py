@@ -1,0 +1,106 @@
+"""From the body of a request to what the manager is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ..errors import (
+    BundleError,
+    HybridError,
+    ImageError,
+    NotebookError,
+    ParameterError,
+    UnknownTarget,
+    UsageError,
+)
+from ..notebook_request import request_for
+from ..parameters import parse_value
+from ..spec import Resources
+from ..units import parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from ..notebooks import Notebook
+    from ..request import Request
+    from .service import Service
+
+#: Which field of a form an error belongs to.
+_FIELDS: tuple[tuple[type[HybridError], str], ...] = (
+    (NotebookError, "notebook"),
+    (ParameterError, "parameters"),
+    (BundleError, "files"),
+    (UnknownTarget, "target"),
+    (ImageError, "image"),
+)
+
+
+async def notebook_of(service: Service, body: Mapping[str, Any]) -> tuple[Notebook, bool, bool]:
+    """The notebook that is meant, whether it is the one on screen, and whether that is unsaved."""
+    path = await service.workspace.clean(body["path"])
+    return await service.workspace.notebook(path, body.get("content"))
+
+
+def request_of(service: Service, notebook: Notebook, body: Mapping[str, Any]) -> Request:
+    """The request that a body describes; raises ``UsageError``."""
+    target = service.manager.config.target(body.get("target"))
+    stem = PurePosixPath(body["path"]).stem
+    request = request_for(
+        notebook,
+        parameters=parameters_of(body),
+        kernel=body.get("kernel"),
+        unchecked=body.get("unchecked", False),
+        here=target.executor == "local",
+        directory=None if notebook.path else service.empty(),
+        name=body.get("name") or stem or None,
+        target=target.name,
+        resources=resources_of(body.get("resources") or {}),
+        image=body.get("image"),
+        env=body.get("env") or {},
+        files=tuple(map(_glob, body.get("files") or ())),
+        exclude=tuple(body.get("exclude") or ()),
+    )
+    if not service.workspace.files:
+        note = "the server's contents are no files: nothing but the notebook travels"
+        request = replace(request, notes=(*request.notes, note))
+    return request
+
+
+def parameters_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters; what somebody typed is read as the command line's ``-p`` reads it."""
+    typed = body.get("parameter_texts") or {}
+    return {
+        **(body.get("parameters") or {}),
+        **{name: parse_value(text) for name, text in typed.items()},
+    }
+
+
+def resources_of(body: Mapping[str, Any], old: Resources | None = None) -> Resources:
+    """Hardware and time, where a size or a duration may be in words; raises ``UsageError``."""
+    given = {name: value for name, value in body.items() if value not in (None, "")}
+    if isinstance(given.get("mem"), str):
+        given["mem"] = parse_size(given["mem"])
+    if isinstance(given.get("time"), str):
+        given["time"] = parse_duration(given["time"])
+    for name in ("mem", "time"):
+        if name in given and not given[name] > 0:
+            raise UsageError(
+                f"{name}: {given[name]} is not enough; leave it empty, or ask for more"
+            )
+    return replace(old or Resources(), **given)
+
+
+def field_of(error: HybridError) -> str:
+    """The field of the form that an error belongs to; empty where it is none's."""
+    return next((field for kind, field in _FIELDS if isinstance(error, kind)), "")
+
+
+def _glob(text: str) -> str:
+    """A glob that stays in the notebook's folder or below it."""
+    path = PurePosixPath(text)
+    if not text.strip() or path.is_absolute() or ".." in path.parts or text.startswith("~"):
+        raise BundleError(
+            f"{text!r} does not stay in the notebook's folder; name files in it or below it"
+        )
+    return text
