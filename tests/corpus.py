@@ -26,17 +26,13 @@ from typing import Any
 
 from uv import find_uv_bin
 
-from jupyter_hybrid.capture.modules import own_modules
+from jupyter_hybrid.capture.packages import job_environment
 from jupyter_hybrid.containers.environments import PackageLayers
 from jupyter_hybrid.containers.indexes import uv_environment
-from jupyter_hybrid.environment import imports_of
-from jupyter_hybrid.environment.declared import declared_beside
 from jupyter_hybrid.environment.diff import KEEP, MISSING, Difference, diff
 from jupyter_hybrid.environment.facts import ImageFacts
-from jupyter_hybrid.environment.implicit import uses_of
-from jupyter_hybrid.environment.needs import Environment, Imports, capture
+from jupyter_hybrid.environment.needs import Environment
 from jupyter_hybrid.errors import HybridError
-from jupyter_hybrid.sources import parse_source
 
 CASES = Path(__file__).parent / "environments"
 BUILD = Path(__file__).resolve().parents[1] / "build"
@@ -119,12 +115,7 @@ def run(name: str, layers: Path, *sites: Path) -> Outcome:
     facts, outcome = image(case["image"]), Outcome()
     try:
         with installed_here(*sites):
-            own = own_modules([parse_source(cell) for cell in cells], folder)
-            code = [*cells, *(Path(file).read_text() for module in own for file in module.sources)]
-            names = [name for text in code for name in imports_of(text, deep=True)]
-            uses = [name for text in code for name in uses_of(text)]
-            imports = Imports(tuple(names), folder, uses=tuple(uses))
-            found = capture(imports, declared_beside(folder))
+            found = job_environment(cells, folder)
             outcome.environment = found
             outcome.difference = diff(found, facts, kernel=case.get("kernel", False))
             outcome.notes = outcome.difference.notes
