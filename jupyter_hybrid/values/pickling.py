@@ -112,6 +112,8 @@ class _Reading:
         super().__init__(file, buffers=buffers)  # type: ignore[call-arg]
         self._globals = globals_dict
         self._existing: Dict[int, Any] = {}
+        #: True where another Python wrote it: its functions' code would crash this one.
+        self.foreign = False
 
     def find_class(self, module: str, name: str) -> Any:
         """Resolve a global; the three of this module mean this unpickler's own."""
@@ -121,6 +123,8 @@ class _Reading:
                 "define": self._define,
                 "complete": self._complete,
             }[name]
+        if self.foreign and name == "_make_function" and module.startswith("cloudpickle"):
+            return _refuse_code
         return super().find_class(module, name)  # type: ignore[misc]
 
     def _define(self, token: Optional[str], make: Callable[..., Any], args: Any) -> Any:
@@ -143,6 +147,10 @@ class _Reading:
         fill(made, full)
         if token:
             _arrived[made] = _look(made)
+
+
+def _refuse_code(*arguments: Any) -> Any:
+    raise pickle.UnpicklingError("the code is another Python's")
 
 
 class Unpickler(_Reading, pickle.Unpickler):

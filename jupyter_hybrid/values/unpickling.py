@@ -21,6 +21,7 @@ def load_names(
     _restore_sources(manifest.get("sources") or {})
     pickled = [record for record in manifest["names"] if not record.get("module")]
     reader = _Reader(stream, [record["offset"] for record in pickled], buffers, namespace)
+    reader.foreign = tuple(manifest.get("python") or sys.version_info[:2]) != sys.version_info[:2]
     numbers = iter(range(len(pickled)))
     came, refused = [], [_variable(record) for record in manifest["refused"]]
     for record in manifest["names"]:
@@ -66,7 +67,10 @@ def _restore_sources(sources: Mapping[str, str]) -> None:
 def _reason(error: BaseException, manifest: Mapping[str, Any]) -> str:
     there, here = tuple(manifest.get("python") or ()), sys.version_info[:2]
     if manifest.get("code") and there and there != here:
-        return "functions of Python {}.{} cannot be read by Python {}.{}".format(*there, *here)
+        return (
+            "functions of Python {}.{} cannot be read by Python {}.{}; --replay executes the cells "
+            "that define them there instead".format(*there, *here)
+        )
     if isinstance(error, ModuleNotFoundError):
         return f"the module {error.name} is not installed here"
     return f"it cannot be read here: {type(error).__name__}: {error}"
@@ -117,11 +121,13 @@ class _Reader:
         self._segments: List[_Segment] = []
         self._memo: Dict[int, Any] = {}
         self._lost: Set[int] = set()
+        self.foreign = False
 
     def read(self, number: int) -> Any:
         """The value of the stream's pickle with this number; numbers must ascend."""
         if self._segments:
             return self._read_carefully(self._segments[number])
+        self._unpickler.foreign = self.foreign
         try:
             return self._unpickler.load()
         except BaseException:
@@ -139,7 +145,7 @@ class _Reader:
         unpickler = SlowUnpickler(
             self._stream, self._namespace, buffers=iter(self._buffers[segment.buffers :])
         )
-        unpickler.memo = self._memo
+        unpickler.memo, unpickler.foreign = self._memo, self.foreign
         try:
             return unpickler.load()
         except BaseException:
