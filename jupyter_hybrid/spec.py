@@ -103,6 +103,7 @@ class Cause:
     CANCELLED = "cancelled"
     SUBMIT_INTERRUPTED = "submit-interrupted"
     REFUSED = "refused"
+    IMAGE_NOT_PULLED = "image-not-pulled"
     LOST = "lost"
     INTERNAL = "internal"
 

@@ -17,6 +17,7 @@ GROUP = "jupyter_hybrid.executors"
 OWN = {
     "local": "jupyter_hybrid.executors.local:LocalExecutor",
     "slurm": "jupyter_hybrid.executors.slurm:SlurmExecutor",
+    "kubernetes": "jupyter_hybrid.executors.kubernetes.executor:KubernetesExecutor",
 }
 
 

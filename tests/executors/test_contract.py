@@ -10,9 +10,12 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import hpc
+import kube
 import pytest
-from hpc import NEEDS, Cluster
+from hpc import Cluster
 from jobs import a_job, until
 
 from jupyter_hybrid.bundle import Bundle
@@ -27,12 +30,18 @@ from jupyter_hybrid.spec import Cause, Resources
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.needs(*NEEDS))])
+def _place(name: str, needs: tuple[str, ...]) -> Any:
+    return pytest.param(name, marks=pytest.mark.needs(*needs))
+
+
+@pytest.fixture(params=["local", _place("slurm", hpc.NEEDS), _place("kubernetes", kube.NEEDS)])
 async def executor(request: pytest.FixtureRequest, environment: Path) -> AsyncIterator[Executor]:
     name, root, options = request.param, environment, {}
     if name == "slurm":
         cluster: Cluster = request.getfixturevalue("cluster")
         root, options = Path("~/contract"), cluster.options()
+    if name == "kubernetes":
+        options = request.getfixturevalue("kubernetes").target()
     target = TargetConfig(name=name, executor=name, root=root, home=environment, options=options)
     executor = load_executor(target)
     yield executor

@@ -1,0 +1,253 @@
+"""A job as the objects that Kubernetes runs: plain dicts, made by pure functions."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...job import Job
+from ...spec import JobSpec, Resources
+from .settings import Settings
+
+#: Label that names the job; everything of ours has it.
+JOB = "jupyter-hybrid/job"
+MANAGED = {"app.kubernetes.io/managed-by": "jupyter-hybrid"}
+#: Where the job's things are in its pod.
+BASE = "/jupyter-hybrid"
+#: Where a small bundle comes as a Secret.
+SMALL = "/jupyter-hybrid-bundle"
+#: Bytes that the runner itself may need besides what the job asked for.
+HEADROOM = 128 << 20
+#: Seconds that saving and taking results may need when a pod is being ended.
+SAVING = 30
+#: Seconds that a pod may take to begin, for its node's deadline.
+STARTING = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is decided for one job before its objects are made."""
+
+    image: str
+    #: Acceptable values of the nodes' label for GPUs, the best first; empty: any.
+    gpu_models: Sequence[str] = ()
+    #: The program that waits for the job's things and runs it (``receive.py``).
+    receiver: str
+    #: The bundle comes as the Secret of the job's name.
+    small: bool = False
+    #: With a shared volume: the job's directory and the blobs there.
+    directory: str = ""
+    blobs: str = ""
+    code: str = ""
+
+
+def job_name(job_id: str) -> str:
+    """The name of everything of a job: the same for each attempt, so that none comes twice."""
+    return f"jh-{job_id}"
+
+
+def make_job(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
+    """The batch/v1 Job: at most one pod, never started again, removed some time after its end."""
+    labels = {**settings.labels, **MANAGED, JOB: job.id}
+    notes = {**settings.annotations, "jupyter-hybrid/name": job.spec.name}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": job_name(job.id), "labels": labels, "annotations": notes},
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "ttlSecondsAfterFinished": settings.keep,
+            "template": {
+                "metadata": {"labels": labels, "annotations": notes},
+                "spec": _pod(job, settings, plan),
+            },
+        },
+    }
+
+
+def make_secret(job_id: str, bundle: bytes, settings: Settings) -> dict[str, Any]:
+    """The Secret that brings a small bundle; owned by the Job once that is there."""
+    labels = {**settings.labels, **MANAGED, JOB: job_id}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": job_name(job_id), "labels": labels},
+        "data": {"bundle.tar": base64.b64encode(bundle).decode("ascii")},
+    }
+
+
+def owned_by(job: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch that makes an object go when this Job (as the server has it) goes."""
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": job["metadata"]["name"],
+        "uid": job["metadata"]["uid"],
+    }
+    return {"metadata": {"ownerReferences": [owner]}}
+
+
+def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
+    volumes, mounts = _volumes(job, settings, plan)
+    container: dict[str, Any] = {
+        "name": "job",
+        "image": plan.image,
+        # the image's own entry point (a banner, in NGC's) is passed over
+        "command": _command(job.spec, settings, plan),
+        "env": _environment(settings),
+        "resources": resources(job.spec.resources, settings),
+        "volumeMounts": mounts,
+        # what an image or node lacks is said by the runner; a lost log would hide it
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if settings.image_pull_policy:
+        container["imagePullPolicy"] = settings.image_pull_policy
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": settings.service_account_token,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": int(job.spec.grace) + SAVING,
+        "containers": [container],
+        "volumes": volumes,
+    }
+    if job.spec.resources.time is not None:
+        # the runner ends the job in time; this is for a runner that cannot
+        limit = job.spec.resources.time + job.spec.grace + STARTING + settings.linger
+        pod["activeDeadlineSeconds"] = int(limit)
+    chosen = {
+        "serviceAccountName": settings.service_account,
+        "runtimeClassName": settings.runtime_class,
+        "priorityClassName": settings.priority_class,
+        "nodeSelector": dict(settings.node_selector),
+        "tolerations": [dict(t) for t in settings.tolerations],
+        "securityContext": dict(settings.security_context),
+        "imagePullSecrets": [{"name": name} for name in settings.pull_secrets],
+        "affinity": affinity(settings, plan.gpu_models),
+    }
+    return {**pod, **{name: value for name, value in chosen.items() if value}}
+
+
+def _command(spec: JobSpec, settings: Settings, plan: Plan) -> list[str]:
+    words = [settings.python, "-c", plan.receiver, "wait", BASE]
+    # what is on a shared volume need not be taken out of the pod
+    linger = 0.0 if plan.directory else settings.linger
+    words += ["--patience", f"{settings.patience:g}", "--linger", f"{linger:g}"]
+    if plan.small:
+        words += ["--bundle", f"{SMALL}/bundle.tar"]
+    if plan.directory:
+        words += ["--job", plan.directory, "--blobs", plan.blobs, "--code", plan.code]
+    if spec.resources.time is not None:
+        words += ["--time", str(spec.resources.time)]
+    if spec.resources.mem is not None:
+        words += ["--mem", str(spec.resources.mem)]
+    # "$(NAME)" would be replaced by the kubelet
+    return [word.replace("$(", "$$(") for word in words]
+
+
+def _environment(settings: Settings) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{"name": n, "value": v} for n, v in settings.env.items()]
+    for name, place in settings.secret_env.items():
+        secret, _, key = place.partition("/")
+        source = {"secretKeyRef": {"name": secret, "key": key or name}}
+        found.append({"name": name, "valueFrom": source})
+    return found
+
+
+def resources(asked: Resources, settings: Settings) -> dict[str, Any]:
+    """Requests and limits of the container: memory and GPUs as limits, cores as a request."""
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+    cpus = str(asked.cpus) if asked.cpus is not None else settings.cpus
+    if cpus:
+        requests["cpu"] = limits["cpu"] = cpus
+    if asked.mem is not None:
+        requests["memory"] = limits["memory"] = str(asked.mem + HEADROOM)
+    elif settings.memory:
+        requests["memory"] = limits["memory"] = settings.memory
+    if asked.gpus:
+        limits[gpu_resource(asked.gpu_type, settings)] = str(asked.gpus)
+    return {"requests": requests, "limits": limits}
+
+
+def gpu_resource(gpu_type: str | None, settings: Settings) -> str:
+    """The extended resource: a part of a GPU (``mig-1g.5gb``) is one of its own."""
+    if gpu_type and re.fullmatch(r"mig-\d+g\.\d+gb(\.me)?", gpu_type):
+        return f"{settings.gpu_resource.split('/')[0]}/{gpu_type}"
+    return settings.gpu_resource
+
+
+def affinity(settings: Settings, models: Sequence[str]) -> dict[str, Any]:
+    """The site's affinity, with only nodes that have one of these models, the first liked best."""
+    merged = {key: dict(value) for key, value in settings.affinity.items()}
+    if not models:
+        return merged
+    node = merged.setdefault("nodeAffinity", {})
+
+    def matches(values: Sequence[str]) -> dict[str, Any]:
+        return {"key": settings.gpu_label, "operator": "In", "values": list(values)}
+
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    terms = [dict(t) for t in node.get(required, {}).get("nodeSelectorTerms", [{}])]
+    for term in terms:
+        term["matchExpressions"] = [*term.get("matchExpressions", []), matches(models)]
+    node[required] = {"nodeSelectorTerms": terms}
+    if len(models) > 1:
+        preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+        node[preferred] = [
+            *node.get(preferred, []),
+            *(
+                {"weight": max(1, 100 - 20 * n), "preference": {"matchExpressions": [matches([m])]}}
+                for n, m in enumerate(models)
+            ),
+        ]
+    return merged
+
+
+def _volumes(
+    job: Job, settings: Settings, plan: Plan
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    volumes: list[dict[str, Any]] = [
+        {"name": "jupyter-hybrid", "emptyDir": {}},
+        # the runtime's own 64 MB are too little for PyTorch's data loaders
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": settings.shm_size}},
+    ]
+    mounts: list[dict[str, Any]] = [
+        {"name": "jupyter-hybrid", "mountPath": BASE},
+        {"name": "shm", "mountPath": "/dev/shm"},
+    ]
+    if plan.small:
+        source = {"secretName": job_name(job.id), "defaultMode": 0o400}
+        volumes.append({"name": "bundle", "secret": source})
+        mounts.append({"name": "bundle", "mountPath": SMALL, "readOnly": True})
+    named = [*settings.volumes, *([settings.root_volume] if settings.root_volume else [])]
+    for number, volume in enumerate(named):
+        name = f"volume-{number}"
+        volumes.append({"name": name, **_source(volume)})
+        mount = {"name": name, "mountPath": volume["mount"]}
+        if volume.get("read_only"):
+            mount["readOnly"] = True
+        if volume.get("sub_path"):
+            mount["subPath"] = volume["sub_path"]
+        mounts.append(mount)
+    return volumes, mounts
+
+
+def _source(volume: Mapping[str, Any]) -> dict[str, Any]:
+    if "claim" in volume:
+        return {"persistentVolumeClaim": {"claimName": volume["claim"]}}
+    if "nfs" in volume:
+        server, _, path = str(volume["nfs"]).partition(":")
+        return {"nfs": {"server": server, "path": path}}
+    if "host_path" in volume:
+        return {"hostPath": {"path": volume["host_path"]}}
+    if "config_map" in volume:
+        return {"configMap": {"name": volume["config_map"]}}
+    if "secret" in volume:
+        return {"secret": {"secretName": volume["secret"]}}
+    return {"emptyDir": dict(volume["empty_dir"] or {})}

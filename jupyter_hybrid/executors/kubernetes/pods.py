@@ -1,0 +1,128 @@
+"""The pods of one namespace's jobs, by one watch: listed once, then told of each change.
+
+A watch goes on from the last ``resourceVersion``; where the server has forgotten that (410 Gone)
+all is listed again. A server that does not answer is asked less and less often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import PlaceError
+from .api import Api, ApiError
+from .manifest import JOB
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which the server ends a watch that is begun again at once.
+WATCH = 290
+#: Seconds between attempts: the first, and at most.
+RETRY, RETRY_AT_MOST = 0.1, 5.0
+
+
+class Pods:
+    """Pods by job id, as of the last news."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._pods: dict[str, Mapping[str, Any]] = {}
+        self._version = ""
+        self._task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        #: True while the server tells of changes.
+        self.live = False
+
+    async def sync(self) -> None:
+        """Make sure of the news: nothing to do while the watch lives. Raises ``PlaceError``."""
+        if self._task is not None and not self._task.done() and self.live:
+            return
+        await self._list()
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    def get(self, job_id: str) -> Mapping[str, Any] | None:
+        """The job's pod."""
+        return self._pods.get(job_id)
+
+    async def change(self, timeout: float) -> None:
+        """Return at the next change, or after so many seconds."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout)
+        except asyncio.TimeoutError:
+            pass
+
+    async def _list(self) -> None:
+        found = await self._api.get(self._path, labelSelector=JOB)
+        self._version = found["metadata"]["resourceVersion"]
+        pods: dict[str, Mapping[str, Any]] = {}
+        for pod in found["items"]:
+            self._keep(pods, pod)
+        self._pods = pods
+        self._tell()
+
+    @property
+    def _path(self) -> str:
+        return f"/api/v1/namespaces/{self._api.namespace}/pods"
+
+    async def _watch(self) -> None:
+        pause = RETRY
+        while True:
+            try:
+                await self._listen()
+                pause = RETRY
+            except ApiError as error:
+                self.live = False
+                if error.code == 410:
+                    log.debug("pods are listed again: %s", error)
+                    self._version = ""
+                else:
+                    log.info("%s", error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RETRY_AT_MOST)
+            except PlaceError as error:
+                self.live = False
+                log.info("%s", error)
+                await asyncio.sleep(RETRY_AT_MOST)
+
+    async def _listen(self) -> None:
+        """One watch to its end."""
+        if not self._version:
+            await self._list()
+        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": WATCH}
+        opened = self._api.stream(
+            self._path, labelSelector=JOB, resourceVersion=self._version, **query
+        )
+        async with opened as response:
+            self.live = True
+            async for line in response.content:
+                self._take(json.loads(line))
+        self.live = False
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        found = event["object"]
+        if event["type"] == "ERROR":
+            raise ApiError(str(found.get("message")), code=int(found.get("code") or 0))
+        self._version = found["metadata"]["resourceVersion"]
+        if event["type"] == "DELETED":
+            known = self._pods.get(found["metadata"]["labels"][JOB])
+            if known and known["metadata"]["uid"] == found["metadata"]["uid"]:
+                del self._pods[found["metadata"]["labels"][JOB]]
+        elif event["type"] != "BOOKMARK":
+            self._keep(self._pods, found)
+        self._tell()
+
+    @staticmethod
+    def _keep(pods: dict[str, Mapping[str, Any]], pod: Mapping[str, Any]) -> None:
+        job_id = pod["metadata"]["labels"][JOB]
+        known = pods.get(job_id)
+        if known and known["metadata"]["creationTimestamp"] > pod["metadata"]["creationTimestamp"]:
+            return
+        pods[job_id] = pod
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,127 @@
+"""Options of a Kubernetes target, checked when the target is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ...errors import ConfigError
+from ..base import TargetConfig
+
+#: How a job's files get into its pod, and its results out of it.
+DELIVERIES = ("stream", "volume")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an administrator decides of a target. Names are those of the configuration."""
+
+    #: Kubeconfig file and its context; without them what kubectl takes, or the pod's own account.
+    kubeconfig: str | None = None
+    context: str | None = None
+    #: None: the context's, or the one that this pod runs in.
+    namespace: str | None = None
+    #: Image of jobs that name none, and the interpreter in it.
+    image: str | None = None
+    python: str = "python3"
+    image_pull_policy: str | None = None
+    pull_secrets: Sequence[str] = ()
+    service_account: str | None = None
+    #: True where jobs speak with the API server themselves.
+    service_account_token: bool = False
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    affinity: Mapping[str, Any] = field(default_factory=dict)
+    runtime_class: str | None = None
+    priority_class: str | None = None
+    #: Each {'mount': path} with one of 'claim', 'nfs' ('server:/path'), 'host_path', 'config_map',
+    #: 'secret' or 'empty_dir', and perhaps 'read_only' and 'sub_path'.
+    volumes: Sequence[Mapping[str, Any]] = ()
+    #: Whether 'host_path' may be used.
+    allow_host_path: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    #: Environment variables of the container, and those whose values are in Secrets of the
+    #: namespace: {'HF_TOKEN': 'secret-name/key'}.
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Mapping[str, str] = field(default_factory=dict)
+    security_context: Mapping[str, Any] = field(default_factory=dict)
+    #: Limits of jobs that ask for nothing, as Kubernetes writes them.
+    cpus: str | None = None
+    memory: str | None = None
+    #: Size of /dev/shm, which data loaders need.
+    shm_size: str = "1Gi"
+    gpu_resource: str = "nvidia.com/gpu"
+    #: Label of nodes that names their model of GPU, and short names for its values.
+    gpu_label: str = "nvidia.com/gpu.product"
+    gpu_models: Mapping[str, str] = field(default_factory=dict)
+    #: Label of nodes that tells where they are; shown in offers.
+    location_label: str | None = None
+    delivery: str = "stream"
+    #: Seconds that a pod waits for its files, and with its results for somebody to take them.
+    patience: float = 900.0
+    linger: float = 3600.0
+    #: Seconds that an ended job stays in the cluster.
+    keep: int = 3600
+    #: With 'volume': where the target's root is in pods, and the volume that holds it.
+    root_volume: Mapping[str, Any] = field(default_factory=dict)
+    price: float | None = None
+
+
+def read_settings(target: TargetConfig) -> Settings:
+    """The target's options; raises ``ConfigError`` with the one that is wrong."""
+    known = {f.name: f for f in fields(Settings)}
+    unknown = sorted(set(target.options) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"the target {target.name!r} has the unknown option {unknown[0]!r}; "
+            f"one on Kubernetes has: {', '.join(sorted(known))}"
+        )
+    settings = Settings(**target.options)
+    where = f"c.Hybrid.targets[{target.name!r}]"
+    for name, value in target.options.items():
+        expected = _kind(getattr(Settings(), name))
+        if expected and not isinstance(value, expected):
+            raise ConfigError(f"{where}[{name!r}] is {value!r}, which is no {expected[0].__name__}")
+    if settings.delivery not in DELIVERIES:
+        raise ConfigError(
+            f"{where}['delivery'] is {settings.delivery!r}; write one of {', '.join(DELIVERIES)}"
+        )
+    if settings.delivery == "volume" and not settings.root_volume:
+        raise ConfigError(f"{where} delivers by a volume and names none; add 'root_volume'")
+    for volume in (*settings.volumes, *([settings.root_volume] if settings.root_volume else [])):
+        check_volume(volume, where, allow_host_path=settings.allow_host_path)
+    return settings
+
+
+#: What a volume may be made of.
+SOURCES = ("claim", "nfs", "host_path", "config_map", "secret", "empty_dir")
+
+
+def check_volume(volume: Mapping[str, Any], where: str, *, allow_host_path: bool) -> None:
+    """Raise ``ConfigError`` where a volume is not written as ``Settings.volumes`` says."""
+    found = [name for name in SOURCES if name in volume]
+    if len(found) != 1 or "mount" not in volume:
+        raise ConfigError(
+            f"{where}: the volume {dict(volume)!r} needs 'mount' and one of {', '.join(SOURCES)}"
+        )
+    if found == ["host_path"] and not allow_host_path:
+        raise ConfigError(
+            f"{where}: the volume at {volume['mount']} is a directory of the node; "
+            "set 'allow_host_path' to True if jobs may have it"
+        )
+    if found == ["nfs"] and ":/" not in str(volume["nfs"]):
+        raise ConfigError(f"{where}: write 'nfs' as 'server:/path', not {volume['nfs']!r}")
+
+
+def _kind(default: Any) -> tuple[type, ...]:
+    if isinstance(default, bool):
+        return (bool,)
+    if isinstance(default, (int, float)):
+        return (float, int)
+    if isinstance(default, str):
+        return (str,)
+    if isinstance(default, tuple):
+        return (list, tuple)
+    return (dict,) if isinstance(default, dict) else ()
