@@ -1,0 +1,151 @@
+"""What happens is announced, whoever made it happen; and the records are kept true meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jobs import a_manager, a_request
+
+from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.job import Job, State
+from jupyter_hybrid.manager import Manager
+from jupyter_hybrid.server import news
+from jupyter_hybrid.server.news import JOB, PROGRESS, News
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Api
+
+Heard = Callable[..., Any]
+
+
+@pytest.fixture
+async def hear(jp_ws_fetch: Callable[..., Any]) -> Heard:
+    """Subscribes to the event bus; gives a function that waits for one of our events."""
+    socket = await jp_ws_fetch("api/events/subscribe")
+
+    async def hear(schema: str, **wanted: Any) -> dict[str, Any]:
+        while True:
+            message = await asyncio.wait_for(socket.read_message(), 30)
+            event: dict[str, Any] = json.loads(message)
+            matches = all(event.get(name) == value for name, value in wanted.items())
+            if event["schema_id"] == schema and matches:
+                return event
+
+    return hear
+
+
+async def test_a_job_is_announced_from_its_beginning_to_its_end(api: Api, hear: Heard) -> None:
+    code = "import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(0.5)"
+    job = await api.submit(code)
+    new = await hear(JOB, job=job["id"], change="new")
+    assert State(new["state"]) and new["revision"] >= 0
+    await hear(JOB, job=job["id"], state="RUNNING")
+    read = 0
+    while read < 3:
+        event = await hear(PROGRESS, job=job["id"])
+        page = await api.get(f"/jobs/{job['id']}/events", after=event["last"] - 1)
+        assert page["events"][0]["seq"] == event["last"]
+        read += 1
+    done = await hear(JOB, job=job["id"], state="COMPLETED")
+    assert (await api.get(f"/jobs/{job['id']}"))["revision"] >= done["revision"]
+    await api.ask("DELETE", f"/jobs/{job['id']}", status=204)
+    gone = await hear(JOB, job=job["id"], change="deleted")
+    assert set(gone) >= {"job", "change"} and "state" not in gone
+
+
+async def test_what_others_do_is_announced_too(api: Api, hear: Heard, tmp_path: Path) -> None:
+    await api.get("/jobs")
+    other = a_manager()
+    job = await other.submit(a_request(tmp_path, "print(1)"))
+    await hear(JOB, job=job.id, change="new")
+    # nobody else looks after it from here on
+    await hear(JOB, job=job.id, state="COMPLETED")
+    assert (await api.get(f"/jobs/{job.id}"))["cells"]["done"] == 1
+
+
+async def test_events_carry_no_content(api: Api, hear: Heard, jp_serverapp: Any) -> None:
+    """What is printed must not end in an administrator's log of events."""
+    job = await api.submit("print('secret text')", name="secret name.ipynb")
+    seen = [await hear(JOB, job=job["id"]), await hear(PROGRESS, job=job["id"])]
+    await api.ended(job["id"])
+    assert "secret" not in json.dumps(seen)
+
+
+async def test_a_slow_place_delays_no_other(tmp_path: Path, monkeypatch: Any) -> None:
+    manager = a_manager(targets={"slow": {"executor": "local"}})
+    stuck = manager.executor("slow")
+
+    async def never(*_: Any) -> Any:
+        await asyncio.sleep(3600)
+
+    slow = await manager.submit(a_request(tmp_path, "print(1)", target="slow"))
+    monkeypatch.setattr(stuck, "poll", never)
+    announced: list[tuple[str, Any]] = []
+    looking = News(lambda: manager, lambda schema, data: announced.append((schema, data)))
+    looking.somebody_looks()
+    task = asyncio.create_task(looking.run())
+    job = await manager.submit(a_request(tmp_path, "print(2)"))
+    await state_of(manager, job, State.COMPLETED)
+    assert manager.get(slow.id).state is State.PENDING
+    task.cancel()
+    await asyncio.wait([task])
+    monkeypatch.undo()
+    await finished(manager, slow)
+
+
+async def test_a_place_that_is_down_is_asked_again(tmp_path: Path, monkeypatch: Any) -> None:
+    manager = a_manager()
+    executor, poll, failures = manager.executor("local"), manager.executor("local").poll, [0]
+
+    async def failing(jobs: Any) -> Any:
+        failures[0] += 1
+        if failures[0] < 4:
+            raise PlaceError("down") if failures[0] % 2 else RuntimeError("a mistake of theirs")
+        return await poll(jobs)
+
+    monkeypatch.setattr(executor, "poll", failing)
+    job = await manager.submit(a_request(tmp_path, "print(2)"))
+    looking = News(lambda: manager, lambda *_: None)
+    looking.somebody_looks()
+    task = asyncio.create_task(looking.run())
+    await state_of(manager, job, State.COMPLETED)
+    assert failures[0] >= 4
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_who_does_not_look_costs_little(monkeypatch: Any) -> None:
+    manager = a_manager()
+    looks = [0]
+    monkeypatch.setattr(News, "_read_store", lambda self, m: looks.__setitem__(0, looks[0] + 1))
+    monkeypatch.setattr(news, "SELDOM", 3600.0)
+    looking = News(lambda: manager, lambda *_: None)
+    task = asyncio.create_task(looking.run())
+    await asyncio.sleep(3 * news.OFTEN)
+    assert looks == [1]
+    looking.somebody_looks()
+    deadline = time.monotonic() + 30
+    while looks[0] < 3:
+        await asyncio.sleep(0.01)
+        assert time.monotonic() < deadline
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def state_of(manager: Manager, job: Job, state: State) -> None:
+    deadline = time.monotonic() + 30
+    while manager.get(job.id).state is not state:
+        await asyncio.sleep(0.02)
+        assert time.monotonic() < deadline, manager.get(job.id)
+
+
+async def finished(manager: Manager, job: Job) -> None:
+    async for _ in manager.follow(job.id):
+        pass
