@@ -9,10 +9,13 @@ import hashlib
 import io
 import os
 import queue
+import stat
 import tarfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -22,8 +25,8 @@ from .layers import GZIP, TAR, ZSTD, Layer
 
 #: 1980-01-01: the oldest time that zip archives, which people make of installed files, can say.
 TIME = 315532800
-#: Bytes that are handed to the compressor at once.
-_BLOCK = 1 << 20
+#: Bytes that are handed to the compressor at once, and how many such buffers there are.
+_BLOCK, _BUFFERS = 1 << 20, 8
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,10 @@ def write_layer(
     with replacing(path) as file:
         pipe = _Pipe(file, media_type)
         try:
-            with tarfile.open(fileobj=pipe, mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
-                for entry in _with_parents(entries):
-                    _add(tar, entry)
+            for entry in _with_parents(entries):
+                _add(pipe, entry)
+            # POSIX (pax, "ustar Interchange Format"): two blocks of zeros, filled up to a record
+            pipe.write(bytes(tarfile.RECORDSIZE - pipe.position % tarfile.RECORDSIZE))
         finally:
             pipe.close()
         size = file.tell()
@@ -69,18 +73,16 @@ def write_layer(
 
 def tree_entries(root: Path, below: str) -> Iterator[Entry]:
     """All files and links below a directory here, as entries below ``below``."""
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        inside = Path(folder).relative_to(root).as_posix()
-        prefix = below if inside == "." else f"{below}/{inside}"
-        links = [name for name in folders if Path(folder, name).is_symlink()]
-        for name in sorted((*names, *links)):
-            path = Path(folder, name)
-            if path.is_symlink():
-                yield Entry(f"{prefix}/{name}", link=str(path.readlink()))
-            else:
-                executable = bool(path.stat().st_mode & 0o100)
-                yield Entry(f"{prefix}/{name}", path, executable)
+    with os.scandir(root) as found:
+        inside = sorted(found, key=lambda entry: entry.name)
+    for entry in inside:
+        name = f"{below}/{entry.name}"
+        if entry.is_symlink():
+            yield Entry(name, link=str(Path(entry.path).readlink()))
+        elif entry.is_dir():
+            yield from tree_entries(Path(entry.path), name)
+        else:
+            yield Entry(name, Path(entry.path), bool(entry.stat().st_mode & 0o100))
 
 
 def _with_parents(entries: Iterable[Entry]) -> list[Entry]:
@@ -96,84 +98,129 @@ def _with_parents(entries: Iterable[Entry]) -> list[Entry]:
     return [found[name] for name in sorted(found, key=lambda name: name.split("/"))]
 
 
-def _add(tar: tarfile.TarFile, entry: Entry) -> None:
+def _add(pipe: _Pipe, entry: Entry) -> None:
     info = tarfile.TarInfo(entry.name)
     info.mtime = TIME
     info.mode = 0o755 if entry.executable or entry.source is None else 0o644
     if entry.link:
         info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.link, 0o777
-        tar.addfile(info)
+        pipe.write(_header(info))
     elif entry.source is None:
         info.type = tarfile.DIRTYPE
-        tar.addfile(info)
+        pipe.write(_header(info))
     elif isinstance(entry.source, bytes):
         info.size = len(entry.source)
-        tar.addfile(info, io.BytesIO(entry.source))
+        pipe.write(_header(info) + entry.source)
     else:
-        if not entry.source.is_file():
-            raise ImageError(f"{entry.source} is neither a file nor a link, or it is gone")
-        with entry.source.open("rb", buffering=0) as file:
-            info.size = os.fstat(file.fileno()).st_size
-            tar.addfile(info, file)
+        # a pipe would not let go of whoever opens it
+        with open(entry.source, "rb", buffering=0, opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError(f"{entry.source} is neither a file nor a link")
+            info.size = status.st_size
+            pipe.write(_header(info))
+            if pipe.fill(file, info.size) != info.size:
+                raise ImageError(f"{entry.source} became shorter while it was read; try again")
+    pipe.write(bytes(-pipe.position % tarfile.BLOCKSIZE))
+
+
+def _header(info: tarfile.TarInfo) -> bytes:
+    # the same bytes, at a third of the time
+    short = len(info.name) < 100 and len(info.linkname) < 100 and info.size < 8**11
+    plain = short and info.name.isascii() and info.linkname.isascii()
+    if plain:
+        return info.tobuf(tarfile.USTAR_FORMAT)
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 class _Pipe:
-    """What is written to it is hashed here, and compressed and hashed in another thread."""
+    """What is written to it is hashed here, and compressed and hashed in another thread.
+
+    The same few buffers go round: new ones for half a gigabyte take longer than reading it.
+    """
 
     def __init__(self, file: BinaryIO, media_type: str) -> None:
         self.inner, self.whole = hashlib.sha256(), hashlib.sha256()
+        #: Bytes of the tar so far.
+        self.position = 0
         self._file, self._compressor = file, compressor(media_type)
-        self._blocks: queue.Queue[bytes | None] = queue.Queue(maxsize=8)
-        self._held = bytearray()
-        self._failed: BaseException | None = None
+        self._free: queue.Queue[memoryview] = queue.Queue()
+        self._full: queue.Queue[memoryview | None] = queue.Queue()
+        for _ in range(_BUFFERS):
+            self._free.put(memoryview(bytearray(_BLOCK)))
+        self._buffer, self._used = self._free.get(), 0
+        self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
-    def write(self, data: bytes) -> int:
-        self._held += data
-        if len(self._held) >= _BLOCK:
+    def write(self, data: bytes) -> None:
+        """Take the bytes."""
+        rest = memoryview(data)
+        while rest:
+            count = min(len(rest), _BLOCK - self._used)
+            self._buffer[self._used : self._used + count] = rest[:count]
+            rest = rest[count:]
+            self._took(count)
+
+    def fill(self, file: FileIO, size: int) -> int:
+        """Take so many bytes of the file; returns how many there were."""
+        left = size
+        while left:
+            count = file.readinto(self._buffer[self._used : min(_BLOCK, self._used + left)])
+            if not count:
+                break
+            left -= count
+            self._took(count)
+        return size - left
+
+    def _took(self, count: int) -> None:
+        self._used += count
+        self.position += count
+        if self._used == _BLOCK:
             self._hand_over()
-        return len(data)
 
     def _hand_over(self) -> None:
-        block = bytes(self._held)
-        self._held.clear()
+        block = self._buffer[: self._used]
         self.inner.update(block)
-        if self._failed is None:
-            self._blocks.put(block)
+        self._full.put(block)
+        self._buffer, self._used = self._free.get(), 0
 
     def close(self) -> None:
+        """All has been written when this returns; raises ``OSError`` where it could not be."""
         self._hand_over()
-        self._blocks.put(None)
+        self._full.put(None)
         self._thread.join()
         if self._failed is not None:
             raise self._failed
 
     def _work(self) -> None:
-        while (block := self._blocks.get()) is not None:
-            try:
-                if self._failed is None:
-                    self._keep(self._compressor.compress(block))
-            except OSError as error:
-                # a full disk; the other thread must not wait for a queue that nobody empties
-                self._failed = error
-        try:
-            if self._failed is None:
-                self._keep(self._compressor.flush())
-        except OSError as error:
-            self._failed = error
+        while (block := self._full.get()) is not None:
+            self._keep(partial(self._compressor.compress, block))
+            self._free.put(memoryview(block.obj))
+        self._keep(self._compressor.flush)
 
-    def _keep(self, data: bytes) -> None:
-        if data:
-            self.whole.update(data)
-            self._file.write(data)
+    def _keep(self, compress: Callable[[], bytes]) -> None:
+        if self._failed is not None:
+            return
+        try:
+            data = compress()
+            if data:
+                self.whole.update(data)
+                self._file.write(data)
+        except OSError as error:
+            # a full disk; the other thread must not wait for a queue that nobody empties
+            self._failed = error
 
 
 class _Plain:
     """Compresses nothing."""
 
-    def compress(self, data: bytes) -> bytes:
-        return data
+    def compress(self, data: memoryview) -> bytes:
+        return bytes(data)
 
     def flush(self) -> bytes:
         return b""
