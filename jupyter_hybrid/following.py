@@ -60,7 +60,7 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
                 new = job
                 questions.later(2.0)
             if new != job:
-                job = new
+                job = tail.job = new
                 # what was printed before comes before the final record
                 if job.state.final:
                     continue

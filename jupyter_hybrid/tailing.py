@@ -29,7 +29,9 @@ class Tail:
     """
 
     def __init__(self, executor: Executor, job: Job, *, after: int = 0, offset: int = 0) -> None:
-        self._executor, self._job = executor, job
+        self._executor = executor
+        #: As it is known: of an ended job, everything is read.
+        self.job = job
         self._seq, self._offset = after, offset
         #: Read, and not yet a whole line.
         self._rest = b""
@@ -49,7 +51,7 @@ class Tail:
                 event, self.position = self._pending.popleft()
                 yield event, self.position
             position = self._offset + len(self._rest)
-            chunk = await self._executor.read(self._job, _EVENTS, position)
+            chunk = await self._executor.read(self.job, _EVENTS, position)
             if not chunk:
                 return
             self._take(chunk)
@@ -89,7 +91,7 @@ class Tail:
         content = b""
         # a name from the place is a path here: nothing but a digest is one
         if _DIGEST.fullmatch(digest):
-            content = await read_all(self._executor, self._job, f"{_BLOBS}/{digest}")
+            content = await read_all(self._executor, self.job, f"{_BLOBS}/{digest}")
         data = {key: value for key, value in event.data.items() if key not in ("blob", "size")}
         value = _parse_blob(content)
         data.update({"output": value} if event.kind == Kind.OUTPUT else value)

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 from ..bundle import Bundle
 from ..job import Job, State
-from ..spec import ExitRecord, Resources
+from ..spec import ExitRecord, JobSpec, Resources
 
 #: What a place calls a job: JSON values.
 Handle = Mapping[str, Any]
@@ -97,6 +97,13 @@ class Executor(ABC):
     async def offers(self, resources: Resources) -> Sequence[Offer]:
         """What this target can give now; raises ``UsageError`` where it never can."""
 
+    async def describe(self, spec: JobSpec) -> str:
+        """What a submit would ask of the place, as that has it written; "" where there is nothing.
+
+        Nothing is asked for. Raises as ``submit`` where it could not be.
+        """
+        return ""
+
     @abstractmethod
     def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Start the job, yielding a handle as soon as something exists that could be cancelled.
@@ -118,8 +125,9 @@ class Executor(ABC):
     async def read(self, job: Job, name: str, offset: int) -> bytes:
         """What is behind ``offset`` in a file of the job (relative to its directory; ``JobPaths``).
 
-        ``b""`` means nothing new, also where the file does not exist yet. May return less than
-        there is; call again.
+        ``b""`` means nothing new, also where the file does not exist yet; of a job that has ended,
+        by its record or by the last ``poll``, it means the end. May return less than there is;
+        call again.
         """
 
     async def idle(self, job: Job, seconds: float) -> None:

@@ -57,6 +57,8 @@ class SlurmExecutor(Executor):
         self.queue = Queue(self.transport)
         self._watches = Watches(self.transport)
         self._statuses = Statuses(self.transport, self.queue)
+        #: Jobs that have ended, by the last poll: what they said last may not have arrived yet.
+        self._over: set[str] = set()
 
     @property
     def home(self) -> Path:
@@ -110,7 +112,9 @@ class SlurmExecutor(Executor):
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
         """Exit records first, then one squeue for all the others."""
-        return await self._statuses.of(jobs)
+        found = await self._statuses.of(jobs)
+        self._over.update(job_id for job_id, status in found.items() if status.exit is not None)
+        return found
 
     async def read(self, job: Job, name: str, offset: int) -> bytes:
         """What is behind the offset; events arrive without being asked for."""
@@ -118,7 +122,8 @@ class SlurmExecutor(Executor):
         if relative.is_absolute() or ".." in relative.parts:
             raise PlaceError(f"{name!r} is not a file of the job's directory")
         path = f"{relative_directory(job)}/{relative}"
-        if name == JobPaths(Path()).events.name:
+        over = job.state.final or job.id in self._over
+        if name == JobPaths(Path()).events.name and not over:
             return await self._watches.read(path, offset)
         return await self.transport.read(path, offset)
 

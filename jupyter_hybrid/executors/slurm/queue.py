@@ -22,6 +22,8 @@ FRESH, SLOWER = 2.0, 10.0
 NODES_FRESH, AHEAD_FRESH = 30.0, 10.0
 #: Seconds that a command may take.
 PATIENCE = 30.0
+#: Seconds for which a connection that broke is made anew before hardware is refused.
+RECONNECT = 10.0
 #: Seconds that a record of accounting may come after the job's end.
 LATE = 60.0
 
@@ -61,10 +63,14 @@ class Queue:
     def _turn(self) -> asyncio.Lock:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
-    async def command(self, *argv: str, timeout: float = PATIENCE) -> Completed:
+    async def command(
+        self, *argv: str, timeout: float = PATIENCE, patience: float = 0.0
+    ) -> Completed:
         """Run one of Slurm's commands; raises ``PlaceError`` where it hangs or is not there."""
         self.commands += 1
-        done = await self._transport.run(argv, timeout=timeout, env=listing.ENVIRONMENT)
+        done = await self._transport.run(
+            argv, timeout=timeout, env=listing.ENVIRONMENT, patience=patience
+        )
         host = self._transport.host
         if done.code is None:
             raise PlaceError(
@@ -77,8 +83,8 @@ class Queue:
             )
         return done
 
-    async def _asked(self, *argv: str) -> str:
-        done = await self.command(*argv)
+    async def _asked(self, *argv: str, patience: float = 0.0) -> str:
+        done = await self.command(*argv, patience=patience)
         if done.code != 0:
             said = (done.stderr.strip().splitlines() or ["without a word"])[-1]
             raise PlaceError(f"{argv[0]} on {self._transport.host}: {said}", transient=True)
@@ -176,8 +182,9 @@ class Queue:
         at, nodes = self._nodes
         if time.monotonic() - at > NODES_FRESH:
             text = await self._asked(
-                "sinfo", "--noheader", "--Node", f"--Format={listing.NODE_FORMAT}"
-            )
+                "sinfo", "--noheader", "--Node", f"--Format={listing.NODE_FORMAT}",
+                patience=RECONNECT,
+            )  # fmt: skip
             nodes = listing.parse_nodes(text)
             self._nodes = (time.monotonic(), nodes)
         return nodes

@@ -76,7 +76,7 @@ def sbatch_options(job: Job, options: SlurmOptions, place: Place) -> list[str]:
         f"--chdir={place.directory}",
         f"--output={directory}/runner.log",
         "--open-mode=append",
-        f"--signal=B:TERM@{WARNING}",
+        f"--signal=B:TERM@{warning(resources.time, place.longest)}",
         "--requeue" if options.requeue else "--no-requeue",
     ]
     named = {**options.asked, "partition": options.partition or place.partition}
@@ -112,6 +112,15 @@ def slurm_time(seconds: float | None, longest: float | None) -> float | None:
         return None
     wanted = math.ceil((seconds + MARGIN) / 60.0) * 60.0
     return wanted if longest is None else min(wanted, max(longest, 60.0))
+
+
+def warning(seconds: float | None, longest: float | None) -> int:
+    """Seconds before the end of its time at which Slurm tells the job; less where there is little.
+
+    Slurm looks once a minute or so, and may tell it up to a minute earlier.
+    """
+    limit = slurm_time(seconds, longest)
+    return WARNING if limit is None else int(min(WARNING, max(limit / 4, 10)))
 
 
 def runner_time(seconds: float | None, longest: float | None) -> float | None:

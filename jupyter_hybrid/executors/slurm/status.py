@@ -16,10 +16,12 @@ from ..shipping import relative_directory
 from .listing import Row
 from .queue import Queue
 from .script import WARNING
-from .words import WAITING, end_words, state_of, waiting_words
+from .words import ENDS, WAITING, end_words, state_of, waiting_words
 
 #: Seconds that an exit record may take to be seen after Slurm has seen the job's end.
 SHARED = 5.0
+#: Causes behind which may be that somebody or something ended the job from outside.
+_FROM_OUTSIDE = frozenset({Cause.PREEMPTED, Cause.KERNEL_DIED, Cause.RUNNER_DIED})
 #: Files of a job that say how it is, in this order.
 _NAMES = ("exit.json", "spec.json", "slurm.id", "runner.json", "cancel", "slurm.id.begun")
 
@@ -42,9 +44,10 @@ class Statuses:
             if record is None:
                 open_jobs.append(job)
                 continue
-            if record.cause == Cause.PREEMPTED:
+            if record.cause in _FROM_OUTSIDE and job.wanted is None:
                 record = await self._why_terminated(job, record)
-            found[job.id] = JobStatus(state=State(record.state), exit=record)
+            if record is not None:
+                found[job.id] = JobStatus(state=State(record.state), exit=record)
         if open_jobs:
             rows = await self._queue.rows(open_jobs)
             for job in open_jobs:
@@ -112,23 +115,32 @@ class Statuses:
         offset = float(hello["time"]) - float(hello.get("here", now))
         return waiting_words(row, asked_words(job), ahead, offset, now)
 
-    async def _why_terminated(self, job: Job, record: ExitRecord) -> ExitRecord:
-        """The runner was sent SIGTERM; the queue tells whether its time was nearly up."""
-        row = (await self._queue.rows([job])).get(job.id)
-        if row is None:
-            return record
-        seconds = record.seconds or 0.0
-        if row.limit and seconds >= row.limit - WARNING - 75:
-            words = (
-                f"The job's time of {format_duration(row.limit)} was nearly up, and it was stopped "
-                "in order to save. Ask for more with --time; what it had printed and written until "
-                "then is kept."
-            )
-            return replace(record, cause=Cause.WALL_TIME, message=words)
+    async def _why_terminated(self, job: Job, record: ExitRecord) -> ExitRecord | None:
+        """A job that was ended from outside knows by what, not by whom: Slurm does.
+
+        None while Slurm has not seen its end.
+        """
+        row = (await self._queue.rows([job], fresh=0.0)).get(job.id)
+        first = self._ended.setdefault(job.id, time.monotonic())
+        if row is None or row.state not in ENDS:
+            return record if time.monotonic() - first > SHARED else None
+        nearly = row.limit is not None and (record.seconds or 0.0) >= row.limit - WARNING - 75
+        if record.cause == Cause.PREEMPTED and row.limit and nearly:
+            return replace(record, cause=Cause.WALL_TIME, message=_out_of_time(row.limit))
         if row.state == "CANCELLED":
             words = "The job was cancelled, and not from here; what it had printed is kept."
             return replace(record, state="CANCELLED", cause=Cause.CANCELLED, message=words)
+        if row.state not in ("COMPLETED", "FAILED"):
+            _, cause, words = end_words(row)
+            return replace(record, cause=cause, message=words)
         return record
+
+
+def _out_of_time(limit: float) -> str:
+    return (
+        f"The job's time of {format_duration(limit)} was nearly up, and it was stopped in order to "
+        "save. Ask for more with --time; what it had printed and written until then is kept."
+    )
 
 
 def _missing(*, started: bool) -> JobStatus:

@@ -87,6 +87,7 @@ def test_the_runner_ends_before_slurm_ends_it() -> None:
         3600.0,
         3570.0,
     )
+    assert (script.warning(60.0, None), script.warning(60.0, 60.0)) == (60, 15)
     assert script.slurm_time(None, 3600.0) is script.runner_time(None, 3600.0) is None
     assert script.format_limit(93784.0) == "1-02:04:00"
 
