@@ -8,14 +8,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,52 +20,20 @@ from ..environment.facts import ImageFacts
 from ..environment.installed import installation
 from ..environment.probe import canonical
 from ..errors import ImageError
-from ..files import replacing
 from .indexes import uv_environment
-from .layers import GZIP, Layer
+from .layer_store import ROOT, LayerStore, PackageLayer, Packed
+from .layers import GZIP
 from .locks import FORMAT, Lock, uv_platform
-from .once import once
 from .packing import differences, environment_entries, look_over
 from .stubs import repack, write_stubs
-from .tars import write_layer
 from .uv import Unresolvable, Uv, Wanted
-
-#: Directories of ours in an image.
-ROOT = "opt/jupyter-hybrid"
-
-
-@dataclass(frozen=True)
-class PackageLayer:
-    """A layer of packages, and what a user should know of it."""
-
-    layer: Layer
-    #: Where the packages are in the image; the kernel looks there last of all.
-    directory: str
-    #: Versions by name.
-    packages: Mapping[str, str]
-    lock: str = ""
-    notes: tuple[str, ...] = field(default_factory=tuple)
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object; ``from_json`` reads it back, beside the layer's file."""
-        data = asdict(self)
-        data["layer"]["path"] = self.layer.path.name
-        return data
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any], directory: Path) -> PackageLayer:
-        """Read ``to_json``'s object."""
-        layer = dict(data["layer"])
-        layer["path"] = directory / layer["path"]
-        values = {**data, "layer": Layer(**layer), "notes": tuple(data["notes"])}
-        return cls(**values)
 
 
 class PackageLayers:
     """Makes layers of packages, and keeps them in a directory."""
 
     def __init__(self, directory: Path, *, media_type: str = GZIP) -> None:
-        self._directory, self._media_type = directory, media_type
+        self._store = LayerStore(directory, media_type)
 
     async def layer(
         self, difference: Difference, facts: ImageFacts, sources: Mapping[str, str] | None = None
@@ -84,17 +48,8 @@ class PackageLayers:
             raise ImageError(" ".join(f"{text}." for text in difference.conflicts))
         if not difference.wanted:
             return None
-        key = _question(difference, facts, sources or {}, self._media_type)
-        known = self._answer(key)
-        if known is not None:
-            return known[0]
-        async with once(self._directory / "locks", f"question {key}"):
-            known = self._answer(key)
-            if known is not None:
-                return known[0]
-            made = await self._make(difference, facts, sources or {})
-            self._keep_answer(key, made)
-            return made
+        key = _question(difference, facts, sources or {})
+        return await self._store.answered(key, lambda: self._make(difference, facts, sources or {}))
 
     async def lock(
         self, difference: Difference, facts: ImageFacts, sources: Mapping[str, str] | None = None
@@ -104,38 +59,35 @@ class PackageLayers:
             raise ImageError(" ".join(f"{text}." for text in difference.conflicts))
         if not difference.wanted:
             return None
-        with self._work() as work:
+        with self._store.work() as work:
             uv = Uv(uv_environment(sources))
             return await self._resolve(uv, difference, facts, work)
-
-    @contextlib.contextmanager
-    def _work(self) -> Iterator[Path]:
-        """A directory on the disk of the layers, for as long as the block lasts."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._directory, prefix=".work-") as name:
-            yield Path(name).absolute()
 
     async def _make(
         self, difference: Difference, facts: ImageFacts, sources: Mapping[str, str]
     ) -> PackageLayer | None:
         uv = Uv(uv_environment(sources))
-        with self._work() as work:
+        with self._store.work() as work:
             lock = await self._resolve(uv, difference, facts, work)
             if not lock.packages:
                 return None
-            async with once(self._directory / "locks", f"lock {lock.digest}"):
-                made = self._made(lock.digest)
-                if made is None:
-                    await uv.unpack(lock, work / "tree", work)
-                    made = await asyncio.to_thread(self._pack, lock, facts, difference, work)
-                return made
+
+            def packed(tree: Path) -> Packed:
+                packages, notes = look_over(tree, lock, facts)
+                notes += differences(packages, difference)
+                directory = f"{ROOT}/environments/{lock.digest[:16]}"
+                entries = environment_entries(tree, directory, facts, lock)
+                return Packed(directory, entries, packages, tuple(notes))
+
+            return await self._store.made(uv, lock, work, packed)
 
     async def _resolve(self, uv: Uv, difference: Difference, facts: ImageFacts, work: Path) -> Lock:
-        constraints = write_stubs(facts, self._directory / "stubs")
+        constraints = write_stubs(facts, self._store.directory / "stubs")
         constraints += [line for line in facts.constraints.splitlines() if line.strip()]
         constraints += difference.constraints
+        wheels = self._store.directory / "wheels"
         wanted = Wanted(
-            requirements=(*_requirements(difference, self._directory / "wheels", bare=False),),
+            requirements=tuple(_requirements(difference, wheels, bare=False)),
             constraints=tuple(_others(constraints, facts)),
             preferences=difference.preferences,
             python=facts.python or "",
@@ -145,7 +97,7 @@ class PackageLayers:
         try:
             lock = await uv.resolve(wanted, work)
         except Unresolvable as error:
-            bare = tuple(_requirements(difference, self._directory / "wheels", bare=True))
+            bare = tuple(_requirements(difference, wheels, bare=True))
             if bare == wanted.requirements:
                 raise _explained(error, facts) from error
             try:
@@ -155,58 +107,13 @@ class PackageLayers:
         place = json.dumps([facts.pth, facts.executable])
         return Lock(lock.python, lock.platform, lock.packages, lock.built, place)
 
-    def _pack(
-        self, lock: Lock, facts: ImageFacts, difference: Difference, work: Path
-    ) -> PackageLayer:
-        tree = work / "tree"
-        packages, notes = look_over(tree, lock, facts)
-        notes += differences(packages, difference)
-        directory = f"{ROOT}/environments/{lock.digest[:16]}"
-        layer = write_layer(
-            environment_entries(tree, directory, facts, lock),
-            self._directory / f"{lock.digest}.tar",
-            media_type=self._media_type,
-            comment=f"{len(packages)} Python packages, lock {lock.digest[:16]}",
-        )
-        made = PackageLayer(layer, f"/{directory}", packages, lock.digest, tuple(notes))
-        _write(self._directory / f"{lock.digest}.json", made.to_json())
-        _write(self._directory / f"{lock.digest}.lock.json", lock.to_json())
-        return made
 
-    def _made(self, digest: str) -> PackageLayer | None:
-        """The layer of the lock, where it is whole."""
-        try:
-            data = json.loads((self._directory / f"{digest}.json").read_bytes())
-            made = PackageLayer.from_json(data, self._directory)
-            whole = made.layer.path.stat().st_size == made.layer.size
-            return made if whole and made.layer.media_type == self._media_type else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def _answer(self, key: str) -> tuple[PackageLayer | None] | None:
-        """What was made for the question, in a tuple; None where it has not been asked yet."""
-        try:
-            data = json.loads((self._directory / "questions" / f"{key}.json").read_bytes())
-        except (OSError, ValueError):
-            return None
-        if data.get("lock") is None:
-            return (None,)
-        made = self._made(str(data["lock"]))
-        return None if made is None else (made,)
-
-    def _keep_answer(self, key: str, made: PackageLayer | None) -> None:
-        (self._directory / "questions").mkdir(exist_ok=True)
-        lock = made.lock if made is not None else None
-        _write(self._directory / "questions" / f"{key}.json", {"lock": lock})
-
-
-def _question(
-    difference: Difference, facts: ImageFacts, sources: Mapping[str, str], media_type: str
-) -> str:
+def _question(difference: Difference, facts: ImageFacts, sources: Mapping[str, str]) -> str:
     rows = [
         (row.requirement, row.bare, row.local and _stamp(row.name)) for row in difference.wanted
     ]
-    data = [FORMAT, media_type, rows, difference.constraints, dict(difference.preferences), facts.to_json(), dict(sources)]
+    preferences = dict(difference.preferences)
+    data = [FORMAT, rows, difference.constraints, preferences, facts.to_json(), dict(sources)]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
@@ -252,8 +159,3 @@ def _explained(error: Unresolvable, facts: ImageFacts) -> ImageError:
         f"the packages that the image lacks cannot be added to it: {text} "
         "Ask for other versions in a requirements.txt beside the notebook, or choose another image"
     )
-
-
-def _write(path: Path, data: Mapping[str, Any]) -> None:
-    with replacing(path) as file:
-        file.write(json.dumps(data).encode())

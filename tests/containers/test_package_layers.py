@@ -14,7 +14,8 @@ import corpus
 import pytest
 from layered import run_on
 
-from jupyter_hybrid.containers.environments import PackageLayer, PackageLayers
+from jupyter_hybrid.containers.environments import PackageLayers
+from jupyter_hybrid.containers.layer_store import PackageLayer
 from jupyter_hybrid.environment.diff import LAYER, Difference, Row, diff
 from jupyter_hybrid.environment.facts import (
     FactsCache,
