@@ -87,6 +87,12 @@ class Manager:
         """What a submit would send; nothing is sent or written."""
         return await asyncio.to_thread(staging.plan, request, self.config)
 
+    async def describe(self, request: Request, plan: Plan) -> str:
+        """What a submit would ask of the place, in the place's own words; nothing is asked for."""
+        executor = self.executor(request.target)
+        spec = staging.make_spec(request, executor.target.name, plan, self.config)
+        return await executor.describe(spec)
+
     async def submit(self, request: Request) -> Job:
         """Start a job. What exists at the place is recorded before the next step can fail.
 

@@ -12,6 +12,7 @@ from ..units import format_size
 from .terminal import Terminal
 
 if TYPE_CHECKING:
+    from ..capture.plan import Plan
     from ..manager import Manager
     from ..request import Request
 
@@ -20,13 +21,14 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
     """List everything with sizes and reasons; nothing is sent or written."""
     from .. import staging
 
-    plan = asyncio.run(manager.preview(request))
+    plan, asked = asyncio.run(_looked_at(manager, request))
     preview = staging.preview(plan, manager.config, request.target)
     if options.json:
         terminal.document(
             {
                 "target": manager.config.target(request.target).name,
                 **preview_document(request, plan, preview),
+                **({"asked": asked} if asked else {}),
             }
         )
         return 0
@@ -37,6 +39,13 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
         f"{len(preview.rows)} files, {format_size(preview.total)}, "
         f"{format_size(preview.new)} of it new; nothing was sent\n"
     )
+    if asked:
+        terminal.write(f"\n{asked}")
     for note in staging.notes(request, plan):
         terminal.say(f"note: {harmless(note)}")
     return 0
+
+
+async def _looked_at(manager: Manager, request: Request) -> tuple[Plan, str]:
+    plan = await manager.preview(request)
+    return plan, await manager.describe(request, plan)

@@ -64,7 +64,8 @@ def run_cell(shell: Any, line: str, source: str) -> None:
             raise not_python(error, shell.displayhook.prompt_count) from None
         if words.dry_run:
             plan = blocking.run(manager.preview(prepared.request))
-            sys.stdout.write(preview_text(prepared, plan))
+            asked = blocking.run(manager.describe(prepared.request, plan))
+            sys.stdout.write(preview_text(prepared, plan) + (asked and f"\n{asked}"))
             return
         # from here on it is the submit's
         staging.pop_all()

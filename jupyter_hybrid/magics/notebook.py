@@ -75,7 +75,9 @@ def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> Non
     if words.dry_run:
         plan = blocking.run(manager.preview(request))
         preview = staging.preview(plan, manager.config, request.target)
-        sys.stdout.write(notebook_preview_text(request, plan, preview))
+        asked = blocking.run(manager.describe(request, plan))
+        text = notebook_preview_text(request, plan, preview)
+        sys.stdout.write(text + (asked and f"\n{asked}"))
         return
     job = submitted(manager, manager.submit(request))
     with let_go_if_interrupted(job):

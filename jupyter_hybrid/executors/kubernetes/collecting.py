@@ -18,6 +18,8 @@ from .manifest import BASE
 
 #: Pieces that wait to be unpacked; then the pod waits.
 AHEAD = 64
+#: The exit record, as long as the pod that made it waits to be released.
+ARRIVED = ".exit.arrived.json"
 #: Where the code of a delivered job is in its pod.
 HANDOUT = "jupyter_hybrid/runner/handout.py"
 
@@ -58,7 +60,7 @@ class _Arriving:
 
 
 async def collect(api: Api, pod: str, python: str, places: tuple[str, str], here: Path) -> None:
-    """Bring what the job made into its directory here; the exit record comes last, by rename.
+    """Bring what the job made into its directory here, and last its exit record (``ARRIVED``).
 
     ``places`` are the job's and the code's directory in the pod. Raises ``PlaceError`` where the
     stream broke: nothing of it counts then, and the next attempt begins anew.
@@ -143,7 +145,7 @@ def _settle(scratch: Path, here: Path) -> None:
         if target.is_dir():
             shutil.rmtree(target)
         path.replace(target)
-    (scratch / exit_name).replace(here / exit_name)
+    (scratch / exit_name).replace(here / ARRIVED)
 
 
 def _is_longer(target: Path, path: Path) -> bool:

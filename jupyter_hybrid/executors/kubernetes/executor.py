@@ -16,12 +16,12 @@ from ...bundle import Bundle, write_job_directory
 from ...errors import ImageError, PlaceError, ResultError, UsageError
 from ...job import Job
 from ...paths import JobPaths, blob_directory
-from ...spec import Cause, ExitRecord, Resources
+from ...spec import Cause, ExitRecord, JobSpec, Resources
 from ..base import Executor, Handle, JobStatus, Offer, TargetConfig
 from ..local_directory import locked, read_behind, remove_directory, unwritable, write_record
 from . import delivery
 from .api import Api, ApiError
-from .manifest import Plan, gpu_resource, job_name, make_job, make_secret, owned_by
+from .manifest import Plan, gpu_resource, job_name, make_job, make_secret, owned_by, to_yaml
 from .offers import make_offers, models, rooms
 from .session import DELIVERED, POD, Session, read_exit
 from .settings import read_settings
@@ -68,6 +68,18 @@ class KubernetesExecutor(Executor):
         found = rooms(nodes["items"], pods["items"], self.settings, resource)
         liked = models(resources.gpu_type, self.settings, [room.model for room in found])
         return make_offers(self.target.name, resources, self.settings, found, liked)
+
+    async def describe(self, spec: JobSpec) -> str:
+        """The Job as YAML, without the program that waits in it for the job's files."""
+        job = Job(id="example", spec=spec, directory="", created_at=0.0)
+        liked: Sequence[str] = ()
+        if spec.resources.gpus and spec.resources.gpu_type:
+            liked = await self._models(spec.resources.gpu_type)
+        receiver = "# jupyter_hybrid/executors/kubernetes/receive.py"
+        plan = Plan(image=self._image(job), gpu_models=liked, receiver=receiver)
+        made = make_job(job, self.settings, plan)
+        made["metadata"]["namespace"] = self._api.namespace
+        return to_yaml(made)
 
     # -- submit ---------------------------------------------------------------------------------
 
@@ -255,6 +267,8 @@ class KubernetesExecutor(Executor):
                 await session.ask_to_end(job, pod)
                 return
             except PlaceError as error:
+                if not await session.runs(pod):
+                    return
                 if "No such file" not in str(error):
                     raise
                 # nothing was delivered yet
@@ -278,6 +292,7 @@ class KubernetesExecutor(Executor):
         """Remove the Job with all that belongs to it, and the job's directory here."""
         session = self._session
         session.forget(job)
+        await session.pods.sync()
         await session.remove(job, force=True)
         await asyncio.to_thread(remove_directory, Path(job.directory))
 

@@ -93,6 +93,22 @@ def owned_by(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"metadata": {"ownerReferences": [owner]}}
 
 
+def to_yaml(made: Mapping[str, Any]) -> str:
+    """Objects as YAML for people and kubectl."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes what YAML 1.1 takes for a truth value (``n``, ``on``), and PyYAML does not."""
+
+    def text(dumper: Any, value: str) -> Any:
+        quoted = '"' if value.lower() in ("y", "n", "yes", "no", "on", "off") else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=quoted)
+
+    Dumper.add_representer(str, text)
+    written: str = yaml.dump(dict(made), Dumper=Dumper, sort_keys=False, allow_unicode=True)
+    return written
+
+
 def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
     volumes, mounts = _volumes(job, settings, plan)
     container: dict[str, Any] = {

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 
-def take(stream: Any, base: str) -> None:
+def take(stream: Any, base: str, mode: Any) -> None:
     """Unpack below BASE/delivered, whole or not at all; of several at once, one."""
     scratch, delivered = Path(base, f"incoming.{os.getpid()}"), Path(base, "delivered")
     options: Dict[str, Any] = {}
     if hasattr(tarfile, "fully_trusted_filter"):
         options["filter"] = "fully_trusted"
-    with tarfile.open(fileobj=stream, mode="r|*") as tar:
+    with tarfile.open(fileobj=stream, mode=mode) as tar:
         tar.extractall(str(scratch), **options)
     try:
         scratch.rename(delivered)
@@ -40,7 +40,7 @@ def wait(base: str, options: Dict[str, str]) -> Tuple[str, str, str]:
         return options["--job"], options["--blobs"], options["--code"]
     if "--bundle" in options:
         with open(options["--bundle"], "rb") as stream:
-            take(stream, base)
+            take(stream, base, "r|gz")
     patience = float(options.get("--patience", 900))
     end = time.monotonic() + patience
     delivered = Path(base, "delivered")
@@ -54,7 +54,8 @@ def wait(base: str, options: Dict[str, str]) -> Tuple[str, str, str]:
 def main(words: List[str]) -> int:
     """The exit status."""
     if words[0] == "take":
-        take(sys.stdin.buffer, words[1])
+        # (a mode that finds out by itself would read beyond the end, for which nobody sends more)
+        take(sys.stdin.buffer, words[1], "r|")
         return 0
     # process 1 has no default way to end
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))

@@ -25,7 +25,7 @@ from ..local_directory import _is_locked as is_locked
 from ..local_directory import write_record
 from . import delivery, reasons
 from .api import Api, ApiError
-from .collecting import collect, release
+from .collecting import ARRIVED, collect, release
 from .following import Follower
 from .manifest import job_name
 from .mirror import Mirror
@@ -139,6 +139,8 @@ class Session:
         if working is not None and not working.done():
             return JobStatus(state=State.RUNNING, reason="its results are on the way")
         # they may have come between two looks
+        with contextlib.suppress(OSError):
+            (paths.directory / ARRIVED).replace(paths.exit)
         record = read_exit(paths)
         if record is not None:
             return JobStatus(state=State(record.state), exit=record)
@@ -209,10 +211,28 @@ class Session:
 
     async def _collect(self, job: Job, pod: Pod) -> None:
         name, python = pod["metadata"]["name"], self._settings.python
-        if not self.places.shared:
-            places = self.places.in_pod(job)
-            await collect(self.api, name, python, places, Path(job.directory))
-        await release(self.api, name, python)
+        paths = JobPaths(Path(job.directory))
+        arrived = paths.directory / ARRIVED
+        if not arrived.exists():
+            await collect(self.api, name, python, self.places.in_pod(job), paths.directory)
+        # released before anybody calls it ended: nobody would come back to do it
+        try:
+            await release(self.api, name, python)
+        except PlaceError:
+            if await self.runs(pod):
+                raise
+        arrived.replace(paths.exit)
+
+    async def runs(self, pod: Pod) -> bool:
+        """Whether the pod still runs, by the server's latest word."""
+        path = f"/api/v1/namespaces/{self.api.namespace}/pods/{pod['metadata']['name']}"
+        try:
+            found = await self.api.get(path)
+        except ApiError as error:
+            if error.code == 404:
+                return False
+            raise
+        return bool(found["status"].get("phase") == "Running")
 
     def follow(self, job: Job, pod: Pod) -> Follower | None:
         """The follower of a running pod; None where its files can be read from here."""
