@@ -246,12 +246,12 @@ def test_jobs_are_counted_and_filtered_by_notebook(store: Store) -> None:
         spec = JobSpec(name="Été", target="local", kind="notebook", notebook_path=path)
         return store.add(a_job(spec=spec, **changes))
 
-    one = of("/home/a/日本.ipynb", state=State.RUNNING)
-    of("/home/a/other.ipynb", state=State.FAILED)
-    of("/home/a/other.ipynb", state=State.FAILED)
-    assert store.jobs(notebook="/home/a/日本.ipynb") == [one]
+    one = of("/home/ada/日本.ipynb", state=State.RUNNING)
+    of("/home/ada/other.ipynb", state=State.FAILED)
+    of("/home/ada/other.ipynb", state=State.FAILED)
+    assert store.jobs(notebook="/home/ada/日本.ipynb") == [one]
     assert store.counts() == {State.RUNNING: 1, State.FAILED: 2}
-    assert store.counts(notebook="/home/a/other.ipynb") == {State.FAILED: 2}
+    assert store.counts(notebook="/home/ada/other.ipynb") == {State.FAILED: 2}
     assert store.counts(text="no such name") == {}
 
 

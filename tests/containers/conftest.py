@@ -11,10 +11,6 @@ from registries import Daemon, Options, start
 from token_service import TokenService
 
 from jupyter_hybrid.containers.endpoints import RegistrySettings
-from jupyter_hybrid.containers.patience import Patience
-
-#: Attempts as users have them, without the waiting.
-QUICK = Patience(first=0.001, longest=0.01)
 
 
 @pytest.fixture(autouse=True)

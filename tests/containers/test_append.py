@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import QUICK
 from images import a_layer, digest, put_image
+from impatience import QUICK
 from registries import Daemon
 
 from jupyter_hybrid.containers.append import Append, Pushed, append

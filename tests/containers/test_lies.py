@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import QUICK
 from images import digest, documents, tar
+from impatience import QUICK
 from liar import Asked, Liar, Reply
 
 from jupyter_hybrid.containers import complaints

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import QUICK
+from impatience import QUICK
 from liar import Asked, Liar, Reply
 from registries import Daemon
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import QUICK
 from images import documents
+from impatience import QUICK
 from liar import Liar, Reply
 
 from jupyter_hybrid.containers.endpoints import RegistrySettings

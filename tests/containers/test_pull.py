@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import QUICK
 from flaky import Flaky
 from images import digest, documents, put_image
+from impatience import QUICK
 from liar import Liar, Reply
 from registries import Daemon
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import QUICK
 from flaky import Flaky
 from images import digest
+from impatience import QUICK
 from liar import Asked, Liar, Reply
 from registries import Daemon
 

@@ -53,6 +53,20 @@ MAKE = "open('data.csv', 'a').write('3'); open('out dir/new 日本.txt', 'w').wr
 MAKE = f"import os; os.mkdir('out dir'); {MAKE}; print('done')"
 
 
+async def _check_ranges(api: Api, name: str) -> None:
+    """Of twelve bytes ``newnewnewnew``."""
+    for part, content, shown in (
+        ("bytes=3-5", b"new", "bytes 3-5/12"),
+        ("bytes=9-", b"new", "bytes 9-11/12"),
+        ("bytes=-4", b"wnew", "bytes 8-11/12"),
+        ("bytes=10-99", b"ew", "bytes 10-11/12"),
+    ):
+        piece = await api.ask("GET", name, headers={"Range": part}, status=206)
+        assert (piece.body, piece.headers["Content-Range"]) == (content, shown)
+    none = await api.ask("GET", name, headers={"Range": "bytes=12-"}, status=416)
+    assert none.headers["Content-Range"] == "bytes */12"
+
+
 async def test_results_are_listed_downloaded_and_fetched(api: Api) -> None:
     (api.root / "lab").mkdir()
     (api.root / "lab" / "data.csv").write_text("12")
@@ -70,16 +84,7 @@ async def test_results_are_listed_downloaded_and_fetched(api: Api) -> None:
     whole = await api.ask("GET", name, status=200)
     assert whole.body == b"new" * 4
     assert whole.headers["Content-Disposition"].startswith("attachment; filename*=UTF-8''new%20")
-    for part, content, shown in (
-        ("bytes=3-5", b"new", "bytes 3-5/12"),
-        ("bytes=9-", b"new", "bytes 9-11/12"),
-        ("bytes=-4", b"wnew", "bytes 8-11/12"),
-        ("bytes=10-99", b"ew", "bytes 10-11/12"),
-    ):
-        piece = await api.ask("GET", name, headers={"Range": part}, status=206)
-        assert (piece.body, piece.headers["Content-Range"]) == (content, shown)
-    none = await api.ask("GET", name, headers={"Range": "bytes=12-"}, status=416)
-    assert none.headers["Content-Range"] == "bytes */12"
+    await _check_ranges(api, name)
     for wrong in ("none.txt", "../spec.json", "out dir"):
         await api.ask("GET", f"{path}/results/{wrong.replace('..', '%2E%2E')}", status=409)
     # what was changed here since is kept

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import QUICK
 from images import a_layer, digest, documents, put_blob, put_image, put_manifest
+from impatience import QUICK
 from registries import PASSWORD, USER, Daemon
 from token_service import TokenService
 
