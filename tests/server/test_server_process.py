@@ -7,18 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from commands import PATIENCE, notebook, until
-from tree import ROOT
+from servers import server
 
-TOKEN = "for-this-test-only"
 #: Prints when it begins, waits for a file, and prints once more.
 WAITING = """
 import pathlib, time
@@ -27,72 +21,6 @@ while not pathlib.Path({go!r}).exists():
     time.sleep(0.01)
 print("went on")
 """
-
-
-class Server:
-    """A ``jupyter server`` process and requests to it."""
-
-    def __init__(self, process: subprocess.Popen[bytes], url: str) -> None:
-        self.process = process
-        self._url = url
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
-        request = urllib.request.Request(
-            f"{self._url}jupyter-hybrid/api{path}", data=data, method=method, headers=headers
-        )
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return json.loads(answer.read() or b"null")
-
-    def answers(self) -> bool:
-        try:
-            return bool(self.ask("GET", "/about"))
-        except urllib.error.URLError:
-            return False
-
-    def text(self, job: str) -> str:
-        return str(self.ask("GET", f"/jobs/{job}/log")["text"])
-
-    def job(self, job: str) -> Any:
-        return self.ask("GET", f"/jobs/{job}")
-
-
-@contextmanager
-def server(work: Path, home: Path) -> Iterator[Server]:
-    """A server that is configured by the file that the wheel installs."""
-    config = home / "config" / "jupyter_server_config.d"
-    config.mkdir(parents=True, exist_ok=True)
-    installed = ROOT / "jupyter-config" / "jupyter_hybrid.json"
-    (config / installed.name).write_bytes(installed.read_bytes())
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("JUPYTER_")},
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "HOME": str(home),
-    }
-    command = [sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser"]
-    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={work}"]
-    command += [f"--IdentityProvider.token={TOKEN}"]
-    with (home / "server.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
-    try:
-        runtime = home / "runtime" / f"jpserver-{process.pid}.json"
-
-        def url() -> str | None:
-            assert process.poll() is None, (home / "server.log").read_text()
-            try:
-                return str(json.loads(runtime.read_text())["url"])
-            except (OSError, ValueError):
-                return None
-
-        started = Server(process, until(url, "the server"))
-        until(started.answers, "the server's first answer")
-        yield started
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture
