@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .errors import PlaceError
@@ -65,8 +66,6 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
                 if job.state.final:
                     continue
                 yield job
-        if tail.ended:
-            await asyncio.sleep(looks.pause)
-        else:
-            await executor.idle(job, looks.pause)
+        pause = asyncio.sleep if tail.ended else partial(executor.idle, job)
+        await pause(looks.pause)
         looks.later(LONGER)

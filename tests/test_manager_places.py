@@ -8,7 +8,7 @@ import pytest
 from fakes import Fake, a_manager_of, ended, lines, missing, running
 from jobs import a_request
 
-from jupyter_hybrid import following, reconcile
+from jupyter_hybrid import reconcile
 from jupyter_hybrid.errors import PlaceError
 from jupyter_hybrid.events import Event
 from jupyter_hybrid.job import State
