@@ -17,6 +17,8 @@ _NO_IMAGE = re.compile(
     r"unauthorized|authorization|denied|forbidden|403|401|insufficient_scope|invalid reference",
     re.IGNORECASE,
 )
+#: Pieces of the scheduler's sentence that say nothing of nodes.
+_NO_REASON = re.compile(r"preemption|that the pod didn't tolerate")
 _DENIED = re.compile(
     r"unauthorized|authorization failed|denied|forbidden|insufficient_scope|\b40[13]\b", re.I
 )
@@ -86,9 +88,11 @@ def _no_image(image: str, message: str) -> str:
             f"the registry does not give {image} to the node (it needs a login); add a pull secret "
             "to the target ('pull_secrets')"
         )
-    if re.search(r"not found|unknown|does not exist", message, re.I):
+    if re.search(r"not found|(manifest|name) unknown|does not exist", message, re.I):
         return f"there is no image {image}; look at its name and tag"
-    return f"the node cannot pull {image}: {_short(message)}"
+    # containerd wraps what it was told three times over
+    said = re.sub(r'^.*failed to (?:resolve reference "[^"]*"|copy|do request): ', "", message)
+    return f"the node cannot pull {image}: {_short(said)}"
 
 
 def _creating(events: Iterable[Object]) -> str:
@@ -114,7 +118,7 @@ def unschedulable(message: str) -> str:
     if total is None:
         return f"waits for a node: {_short(message)}" if message else "waits for a node"
     parts = re.split(r",(?![^{]*})\s*|\.\s", total[2].rstrip("."))
-    said = [_part(part.strip()) for part in parts if part.strip() and "preemption" not in part]
+    said = [_part(part.strip()) for part in parts if part.strip() and not _NO_REASON.search(part)]
     return f"waits for a node (of {total[1]}): {'; '.join(dict.fromkeys(said))}"
 
 
@@ -193,12 +197,21 @@ def _terminated(found: Object, container: Object) -> ExitRecord:
         words = "the job needed more memory than its container may have; ask for more with --mem"
         return ExitRecord("FAILED", Cause.OUT_OF_MEMORY, words, code=code)
     if reason in ("StartError", "ContainerCannotRun") or code in (126, 127, 128):
-        words = f"{container.get('image')} cannot run the job (is its Python named right?): {said}"
+        words = _cannot_start(str(container.get("image")), str(found.get("message", "")))
         return ExitRecord("FAILED", Cause.REFUSED, words, code=code)
     if "did not arrive" in said:
         return ExitRecord("FAILED", Cause.SUBMIT_INTERRUPTED, f"{said}; submit it again", code=code)
     words = f"the job's container ended with status {code} and no word"
     return ExitRecord("FAILED", Cause.RUNNER_DIED, f"{words}: {said}" if said else words, code=code)
+
+
+def _cannot_start(image: str, message: str) -> str:
+    program = re.search(r'exec: "([^"]+)": .*(?:no such file|not found)', message)
+    if program:
+        return f"{image} has no {program[1]}; name its Python in the target ('python')"
+    if "exec format error" in message:
+        return f"{image} is for another kind of processor than the node's"
+    return f"{image} cannot run the job: {_short(message)}"
 
 
 def gone(pod: Object | None, *, wanted: bool) -> ExitRecord:
