@@ -36,6 +36,8 @@ class PackageLayer:
     #: Versions by name.
     packages: Mapping[str, str]
     lock: str = ""
+    #: The file by which the image's Python finds them; empty where there is none, or for a runner.
+    pth: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +64,8 @@ class Packed:
     entries: Iterable[Entry]
     packages: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    #: Absolute, in the image.
+    pth: str = ""
 
 
 class LayerStore:
@@ -111,10 +115,12 @@ class LayerStore:
             packed.entries,
             self.directory / f"{lock.digest}.tar",
             media_type=self._media_type,
-            comment=f"{len(packed.packages)} Python packages, lock {lock.digest[:16]}",
+            comment=f"Python packages: {len(packed.packages)}; lock {lock.digest[:16]}",
         )
         directory = f"/{packed.directory}"
-        made = PackageLayer(layer, directory, packed.packages, lock.digest, packed.notes)
+        made = PackageLayer(
+            layer, directory, packed.packages, lock.digest, packed.pth, packed.notes
+        )
         _write(self.directory / f"{lock.digest}.lock.json", lock.to_json())
         _write(self.directory / f"{lock.digest}.json", made.to_json())
         return made

@@ -78,10 +78,19 @@ def environment_entries(
             continue
         else:
             yield entry
-    if facts.pth is not None:
-        name = f"{facts.pth.lstrip('/')}/zz-jupyter-hybrid-{lock.digest[:16]}.pth"
+    if name := pth_file(facts, lock):
         # behind everything else that Python looks through; their own .pth files are heeded
-        yield Entry(name, f"import site; site.addsitedir({'/' + directory!r})\n".encode())
+        yield Entry(
+            name.lstrip("/"), f"import site; site.addsitedir({'/' + directory!r})\n".encode()
+        )
+
+
+def pth_file(facts: ImageFacts, lock: Lock) -> str:
+    """The file in the image by which its Python finds the layer; empty where it reads none.
+
+    Python looks through these files by their names: this one is the last.
+    """
+    return f"{facts.pth}/zz-jupyter-hybrid-{lock.digest[:16]}.pth" if facts.pth else ""
 
 
 def _program(path: Path, facts: ImageFacts) -> bytes:

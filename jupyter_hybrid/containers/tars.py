@@ -243,9 +243,10 @@ def compressor(media_type: str) -> Any:
 
 
 def opened(stream: BinaryIO) -> IO[bytes]:
-    """The tar in a stream: by gzip, zstd or not compressed, as its first bytes tell."""
-    buffered = io.BufferedReader(stream, _BLOCK) if isinstance(stream, io.RawIOBase) else stream
-    head = buffered.peek(4)[:4] if isinstance(buffered, io.BufferedReader) else b""
+    """The tar in a stream that is compressed by gzip, zstd or not at all; its first bytes tell."""
+    raw: Any = _Raw(stream)
+    buffered = io.BufferedReader(raw, _BLOCK)
+    head = buffered.peek(4)[:4]
     if head[:2] == b"\x1f\x8b":
         from isal import igzip
 
@@ -255,3 +256,20 @@ def opened(stream: BinaryIO) -> IO[bytes]:
 
         return zstandard.ZstdDecompressor().stream_reader(buffered, read_across_frames=True)
     return buffered
+
+
+class _Raw(io.RawIOBase):
+    """Any stream that can be read, as one of which the first bytes can be looked at."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as one read goes."""
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
