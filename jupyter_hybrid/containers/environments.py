@@ -24,7 +24,7 @@ from .indexes import uv_environment
 from .layer_store import ROOT, LayerStore, PackageLayer, Packed
 from .layers import GZIP
 from .locks import FORMAT, Lock, uv_platform
-from .packing import differences, environment_entries, look_over, pth_file
+from .packing import differences, environment_entries, licences, look_over, pth_file
 from .stubs import repack, write_stubs
 from .uv import Unresolvable, Uv, Wanted
 
@@ -77,7 +77,14 @@ class PackageLayers:
                 notes += differences(packages, difference)
                 directory = f"{ROOT}/environments/{lock.digest[:16]}"
                 entries = environment_entries(tree, directory, facts, lock)
-                return Packed(directory, entries, packages, tuple(notes), pth_file(facts, lock))
+                return Packed(
+                    directory,
+                    entries,
+                    packages,
+                    notes=tuple(notes),
+                    pth=pth_file(facts, lock),
+                    licences=licences(tree),
+                )
 
             return await self._store.made(uv, lock, work, packed)
 

@@ -38,7 +38,9 @@ class PackageLayer:
     lock: str = ""
     #: The file by which the image's Python finds them; empty where there is none, or for a runner.
     pth: str = ""
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    #: What each package says of its licence, by name.
+    licences: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; ``from_json`` reads it back, beside the layer's file."""
@@ -66,6 +68,7 @@ class Packed:
     notes: tuple[str, ...] = ()
     #: Absolute, in the image.
     pth: str = ""
+    licences: Mapping[str, str] = field(default_factory=dict)
 
 
 class LayerStore:
@@ -117,9 +120,14 @@ class LayerStore:
             media_type=self._media_type,
             comment=f"Python packages: {len(packed.packages)}; lock {lock.digest[:16]}",
         )
-        directory = f"/{packed.directory}"
         made = PackageLayer(
-            layer, directory, packed.packages, lock.digest, packed.pth, packed.notes
+            layer=layer,
+            directory=f"/{packed.directory}",
+            packages=packed.packages,
+            lock=lock.digest,
+            pth=packed.pth,
+            licences=packed.licences,
+            notes=packed.notes,
         )
         _write(self.directory / f"{lock.digest}.lock.json", lock.to_json())
         _write(self.directory / f"{lock.digest}.json", made.to_json())

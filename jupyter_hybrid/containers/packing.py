@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from email.parser import HeaderParser
 from pathlib import Path
 
 from ..environment.diff import Difference
@@ -83,6 +84,29 @@ def environment_entries(
         yield Entry(
             name.lstrip("/"), f"import site; site.addsitedir({'/' + directory!r})\n".encode()
         )
+
+
+def licences(tree: Path) -> dict[str, str]:
+    """What each package in the tree says of its licence (core metadata), by its name."""
+    found = {}
+    for data in scan(str(tree)):
+        info = Path(data["info"], "METADATA")
+        try:
+            message = HeaderParser().parsestr(info.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            continue
+        named = message.get("License-Expression") or message.get("License") or ""
+        classified = [
+            line.rpartition("::")[2].strip()
+            for line in message.get_all("Classifier") or ()
+            if line.startswith("License ::")
+        ]
+        # some put the licence's whole text there
+        short = str(named).strip().partition("\n")[0][:100]
+        found[canonical(data["name"])] = " / ".join(
+            dict.fromkeys(filter(None, (short, *classified)))
+        )
+    return found
 
 
 def pth_file(facts: ImageFacts, lock: Lock) -> str:
