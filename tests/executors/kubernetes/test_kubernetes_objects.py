@@ -25,7 +25,7 @@ def made(settings: Settings | None = None, models: Any = (), **resources: Any) -
     spec = JobSpec(
         name="n", target="cloud", kind="notebook", resources=Resources(**resources), grace=7.0
     )
-    job = Job(id=ID, spec=spec, directory="/home/x/jobs", created_at=0.0)
+    job = Job(id=ID, spec=spec, directory="/scratch/jobs", created_at=0.0)
     plan = manifest.Plan(image="i:1", gpu_models=models, receiver="pass # $(HOME)")
     return manifest.make_job(job, settings or Settings(), plan)
 
