@@ -11,6 +11,9 @@ from .notebooks import Notebook, read_notebook
 from .parameters import check, to_json
 from .request import Request
 
+#: What is to be had for Python only.
+_NOT_LOOKED_FOR = "in {} code no files are looked for: send what it needs with --files"
+
 
 def notebook_request(path: Path | str, **options: Any) -> Request:
     """A request for the notebook in this file; options as ``request_for``.
@@ -42,7 +45,10 @@ def request_for(
         chosen, language, note = choose_kernel(notebook, kernel)
     else:
         chosen, language, note = kernel or notebook.kernel, notebook.language, ""
-    notes = check(values, notebook, unchecked=unchecked)
+    notes = [note] if note else []
+    notes += check(values, notebook, unchecked=unchecked)
+    if language != "python" and not options.get("files"):
+        notes.append(_NOT_LOOKED_FOR.format(language))
     options["name"] = options.get("name") or _name(notebook)
     return Request(
         kind="notebook",
@@ -53,7 +59,7 @@ def request_for(
         kernel=chosen,
         language=language,
         code=notebook.sources() if language == "python" else (),
-        notes=(*((note,) if note else ()), *notes),
+        notes=tuple(notes),
         **options,
     )
 

@@ -61,7 +61,7 @@ def render(
     ``source`` is a notebook's path or its nbformat 4 JSON (then ``output`` is needed); the default
     output is beside the notebook, with the format's own suffix. Images of formats without inline
     images go to a directory ``STEM_files`` beside it. What is there under that name and is not the
-    same is kept: then the output's name has the job's id in it.
+    same is kept: then the output's name has the job's id in it, or a number.
     Raises ``UsageError`` for an unknown format and ``ResultError`` where it cannot be rendered.
     """
     name = check_format(name)
@@ -70,11 +70,11 @@ def render(
         raise UsageError("name the file to render to")
     if where is not None and output is not None and output.absolute() == where.absolute():
         raise UsageError(f"{output} is the notebook itself; name another file")
-    for stem, own in _names(output or where or Path(), notebook):
+    for stem in _names(output or where or Path(), notebook):
         body, files, suffix = _export(notebook, name, stem, where, no_input=no_input)
         target = output or stem.with_name(stem.name + suffix)
         made = {**{target.parent / file: content for file, content in files.items()}, target: body}
-        if output is not None or own or all(_is_free(*item) for item in made.items()):
+        if output is not None or all(_is_free(*item) for item in made.items()):
             break
     try:
         for path, content in made.items():
@@ -86,19 +86,17 @@ def render(
     return target
 
 
-def _names(path: Path, notebook: Mapping[str, Any]) -> Iterator[tuple[Path, bool]]:
-    """Paths without suffix, and whether what is there under that name is the job's own."""
+def _names(path: Path, notebook: Mapping[str, Any]) -> Iterator[Path]:
+    """Paths without suffix, the best one first: with the job's id in it, then with a number."""
     stem = path.with_suffix("")
+    yield stem
     origin = (notebook.get("metadata") or {}).get("jupyter_hybrid") or {}
     short = str(origin.get("job") or "")[-SHORT_ID:]
-    if short:
-        own = stem.name.endswith(f".{short}")
-        yield stem, own
-        yield stem.with_name(f"{stem.name}.{short}"), True
-        return
-    yield stem, False
+    if short and not stem.name.endswith(f".{short}"):
+        stem = stem.with_name(f"{stem.name}.{short}")
+        yield stem
     for number in count(2):
-        yield stem.with_name(f"{stem.name}-{number}"), False
+        yield stem.with_name(f"{stem.name}-{number}")
 
 
 def _is_free(path: Path, content: bytes) -> bool:

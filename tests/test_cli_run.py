@@ -221,8 +221,19 @@ def test_other_kernels(home: Home) -> None:
     )
     home.environ["JUPYTER_PATH"] = str(home.data / "prefix" / "share" / "jupyter")
     home.write("n.ipynb", notebook("echo hello from $0", name="bash", language="bash"))
+    home.write("data.txt", "found\n")
     done = home.hybrid("run", "n.ipynb")
     assert "hello from" in done.stdout, done.stderr
+    unseen = "note: in bash code no files are looked for: send what it needs with --files\n"
+    assert unseen in done.stderr and unseen in home.hybrid("run", "n.ipynb", "--dry-run").stderr
+    parameters = notebook("cat data.txt\necho $a", parameters="a=1", name="bash", language="bash")
+    home.write("p.ipynb", parameters)
+    done = home.hybrid("run", "p.ipynb", "-p", "a", "2", "--files", "data.txt")
+    assert (done.returncode, done.stdout) == (0, "found\n2\n"), done.stderr
+    assert unseen not in done.stderr
+    assert (
+        "note: parameters of bash notebooks are not checked before they are sent\n" in done.stderr
+    )
     home.write("r.ipynb", notebook("1", name="ir", language="R"))
     refused = home.hybrid("run", "r.ipynb")
     assert refused.returncode == 2

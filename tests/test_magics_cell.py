@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_kernel import Live, live_kernel
+from live_kernel import PATIENCE, Live, live_kernel
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,33 @@ def test_rich_outputs(kernel: Live) -> None:
     assert "\r4" in result.text
 
 
+def test_a_progress_bar_of_widgets_has_a_static_form(kernel: Live) -> None:
+    result = kernel.run(
+        "%%remote\nimport time\nfrom tqdm.notebook import tqdm\n"
+        "for i in tqdm(range(4), desc='epoch'):\n    time.sleep(0.15)"
+    )
+    (bar,) = result.of("display_data")
+    shown = [bar, *result.of("update_display_data")]
+    assert {c["transient"]["display_id"] for c in shown} == {bar["transient"]["display_id"]}
+    # there is no widget in this kernel that a view could show
+    assert all(sorted(c["data"]) == ["text/html", "text/plain"] for c in shown)
+    assert "<progress" in shown[-1]["data"]["text/html"]
+    texts = [c["data"]["text/plain"] for c in shown]
+    assert any("2/4" in text for text in texts[:-1]) and "epoch: 100%" in texts[-1]
+
+
+def test_run_all_stops_at_a_cell_that_failed_there(kernel: Live) -> None:
+    # as notebooks do it: every cell is asked for at once, and the kernel drops those after an error
+    cells = ("%%remote\nreached = 1\n1 / 0", "reached = 2")
+    asked = [kernel.client.execute(cell, stop_on_error=True) for cell in cells]
+    replies = {}
+    while len(replies) < len(asked):
+        reply = kernel.client.get_shell_msg(timeout=PATIENCE)
+        replies[reply["parent_header"]["msg_id"]] = reply["content"]["status"]
+    assert [replies[msg_id] for msg_id in asked] == ["error", "aborted"]
+    assert kernel.value("reached") == 1
+
+
 def test_an_error_there_is_an_error_here(kernel: Live) -> None:
     result = kernel.run(
         "%%remote\nbefore = 1\ndef g(n):\n    return 1 / n  # the culprit\ng(0)\nafter = 2",
@@ -142,6 +169,7 @@ def test_magics_async_and_futures(kernel: Live, directory: Path) -> None:
         "def typed(x: NotDefined): pass\n'last'"
     )
     assert "Wall time" in result.text
+    assert kernel.run("%%remote\n!echo $((40 + 2))").text.startswith("42\r\n")
     assert result.of("execute_result")[0]["data"]["text/plain"] == "'last'"
     assert kernel.value("(y, list(found))") == (1, ["absent-directory"])
     result = kernel.run("%%remote\n%%bash --out listing\necho in bash")

@@ -99,12 +99,15 @@ def test_what_is_there_is_kept_and_the_jobs_has_its_id(result: Path) -> None:
     result.with_suffix(".py").write_text("my own work\n")
     other = render(result, "script")
     assert other.name == "my result.1234.vn3tt33r.py"
-    other.write_text("of an earlier fetch")
-    assert render(result, "script") == other and "compute(1)" in other.read_text()
+    assert render(result, "script") == other
+    other.write_text("my own work on it\n")
+    assert render(result, "script").name == "my result.1234.vn3tt33r-2.py"
+    assert other.read_text() == "my own work on it\n"
     named = result.rename(result.with_name("n.vn3tt33r.ipynb"))
     page = named.with_suffix(".html")
-    page.write_text("of an earlier fetch")
-    assert render(named, "html") == page and "compute" in page.read_text()
+    assert [render(named, "html"), render(named, "html")] == [page, page]
+    without = render(named, "html", no_input=True)
+    assert without.name == "n.vn3tt33r-2.html" and "compute" in page.read_text()
 
 
 def test_json_to_a_named_file(result: Path, tmp_path: Path) -> None:
