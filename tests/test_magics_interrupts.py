@@ -81,6 +81,10 @@ def test_an_interrupt_during_the_submit_waits_for_the_job_and_lets_go_of_it(
     assert "Traceback" not in result.error and "\n" not in result.error.strip()
     job = re.findall(r"%remote attach (\w{26})", result.error)[0]
     assert job.endswith(state_of(kernel, "slow", "RUNNING"))
+    deadline = time.monotonic() + PATIENCE
+    while "begun" not in kernel.run(f"%remote logs {job}").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     kernel.run(f"%remote cancel {job}")
     attached = kernel.run(f"%remote attach {job}", ok=False)
     assert kernel.value("kept") == 1000, attached.text

@@ -118,7 +118,7 @@ def test_a_job_that_is_cancelled_takes_along_the_one_it_began(
     kernel: Live, directory: Path
 ) -> None:
     inner = "%%remote --name inner\nimport time\nprint('inside', flush=True)\ntime.sleep(60)"
-    notebook(directory / "outer.ipynb", inner)
+    notebook(directory / "outer.ipynb", "%load_ext jupyter_hybrid", inner)
     outer = job_of(kernel.run("%remote run outer.ipynb --detach --name outer").text)
     deadline = time.monotonic() + PATIENCE
     while "inside" not in kernel.run(f"%remote logs {outer}").text:
