@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +26,7 @@ Heard = Callable[..., Any]
 
 
 @pytest.fixture
-async def hear(jp_ws_fetch: Callable[..., Any]) -> Heard:
+async def hear(jp_ws_fetch: Callable[..., Any]) -> AsyncIterator[Heard]:
     """Subscribes to the event bus; gives a function that waits for one of our events."""
     socket = await jp_ws_fetch("api/events/subscribe")
 
@@ -38,7 +38,11 @@ async def hear(jp_ws_fetch: Callable[..., Any]) -> Heard:
             if event["schema_id"] == schema and matches:
                 return event
 
-    return hear
+    yield hear
+    socket.close()
+    # until the server has closed it as well, it counts as left open
+    while await asyncio.wait_for(socket.read_message(), 30) is not None:
+        pass
 
 
 async def test_a_job_is_announced_from_its_beginning_to_its_end(api: Api, hear: Heard) -> None:
