@@ -22,7 +22,7 @@ from jupyter_hybrid.store import Store, default_directory
 
 def notebook(*sources: str) -> dict[str, Any]:
     """A notebook of code cells, with ids c0, c1, …"""
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": f"c{number}",

@@ -154,6 +154,9 @@ class _Lines:
                 self._constraints += [line for _, line in _logical(text)]
         elif name in _OPTIONS:
             key, separator = _OPTIONS[name], "," if "find" in name or name == "-f" else " "
+            if key == "UV_FIND_LINKS" and "://" not in value:
+                # relative to the file, as pip has it
+                value = str((path.parent / value).absolute())
             old = self._sources.get(key)
             self._sources[key] = f"{old}{separator}{value}" if old else value
         elif name in ("-e", "--editable"):
