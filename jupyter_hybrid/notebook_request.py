@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .errors import NotebookError
 from .kernels import choose_kernel
 from .notebooks import Notebook, read_notebook
-from .parameters import check, to_json
+from .parameters import check, check_names, to_json
+from .paths import JobPaths
 from .request import Request
+from .staging import sent_directory
+
+if TYPE_CHECKING:
+    from .config import Hybrid
+    from .job import Job
 
 #: What is to be had for Python only.
 _NOT_LOOKED_FOR = "in {} code no files are looked for: send what it needs with --files"
@@ -66,3 +73,18 @@ def request_for(
 
 def _name(notebook: Notebook) -> str:
     return notebook.path.stem if notebook.path else "notebook"
+
+
+def check_rerun(
+    job: Job, parameters: Mapping[str, Any], config: Hybrid, *, unchecked: bool = False
+) -> None:
+    """Refuse parameters as a submit does, where the notebook that was sent can be read here.
+
+    Raises ``ParameterError``.
+    """
+    check_names(parameters, job.spec.language)
+    try:
+        notebook = read_notebook(JobPaths(sent_directory(job, config)).notebook)
+    except NotebookError:
+        return
+    check(parameters, notebook, unchecked=unchecked)

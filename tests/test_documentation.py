@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from tree import ROOT, files
 
 from jupyter_hybrid.bundle import Bundle
 from jupyter_hybrid.executors.base import TargetConfig
+from jupyter_hybrid.executors.kubernetes.settings import Settings
+from jupyter_hybrid.executors.slurm.options import SlurmOptions
 from jupyter_hybrid.job import Job, State, new_job_id
 from jupyter_hybrid.paths import JobPaths
 from jupyter_hybrid.spec import JobSpec, Resources
 
-PAGES = [path for path in files(".md") if path.parent == ROOT]
-NAMES = [path.name for path in PAGES]
+PAGES = [path for path in files(".md") if path.parent in (ROOT, ROOT / "docs")]
+NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 
 
 def read(name: str) -> str:
@@ -47,7 +50,7 @@ def test_links_lead_somewhere(name: str) -> None:
         if re.match(r"[a-z]+:", target):
             continue
         file, _, anchor = target.partition("#")
-        page = ROOT / file if file else ROOT / name
+        page = (ROOT / name).parent / file if file else ROOT / name
         assert page.exists(), f"{name} links to {target}"
         if anchor:
             titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
@@ -189,3 +192,11 @@ async def test_example_runs_and_cancels_jobs(
         assert not Path(first.directory).exists()
     finally:
         await asyncio.to_thread(subprocess.run, ["tsp", "-K"], check=False)
+
+
+@pytest.mark.parametrize(("title", "options"), [("Slurm", SlurmOptions), ("Kubernetes", Settings)])
+def test_every_option_of_a_target_is_explained(title: str, options: type[Any]) -> None:
+    section = read("docs/targets.md").partition(f"## {title}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?) \| .+ \| .+ \|$", section, re.MULTILINE)
+    explained = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(explained) == sorted(field.name for field in fields(options))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..documents import job_document, parameter_document
-from ..errors import HybridError
 from ..job import Job, State
 from ..sentences import harmless, one_line
 from ..units import format_duration
@@ -57,13 +56,14 @@ def attach(options: Namespace, terminal: Terminal) -> int:
 def rerun(options: Namespace, terminal: Terminal) -> int:
     """Submit an earlier job once more, with its files of then and other parameters if given."""
     from ..manager import Manager
+    from ..notebook_request import check_rerun
 
     check_formats(options.to)
     parameters = read_parameters(options)
     manager = Manager.default()
     job = manager.get(options.job)
     check_output(options.output, _notebook_of(job))
-    _check_again(job, parameters, options.unchecked)
+    check_rerun(job, parameters, manager.config, unchecked=options.unchecked)
     return asyncio.run(_rerun(manager, job, parameters, options, terminal))
 
 
@@ -172,20 +172,6 @@ def _help_notebook(options: Namespace, terminal: Terminal) -> int:
     rows = [(p.name, p.type or "any", p.default_source, p.help) for p in known]
     terminal.table(("PARAMETER", "TYPE", "DEFAULT", "HELP"), rows)
     return 0
-
-
-def _check_again(job: Job, parameters: dict[str, Any], unchecked: bool) -> None:
-    """Refuse parameters as ``run`` does, where the notebook that was sent can be read here."""
-    from ..notebooks import read_notebook
-    from ..parameters import check, check_names
-    from ..paths import JobPaths
-
-    check_names(parameters, job.spec.language)
-    try:
-        notebook = read_notebook(JobPaths(Path(job.directory)).notebook)
-    except HybridError:
-        return
-    check(parameters, notebook, unchecked=unchecked)
 
 
 def _notebook_of(job: Job) -> Path | None:

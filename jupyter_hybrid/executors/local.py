@@ -34,8 +34,8 @@ from .local_directory import (
     spawned,
     status_of,
     unwritable,
-    write_record,
 )
+from .records import write_record
 
 #: Options of a local target.
 OPTIONS = frozenset({"python", "price"})

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import os
 import shutil
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ..errors import PlaceError
-from ..files import replacing
 from ..job import Job, State
 from ..paths import JobPaths
 from ..process import ProcessHandle, is_running, marked
 from ..spec import Cause, ExitRecord
 from .base import JobStatus
+from .records import read_exit, read_record
 
 #: Environment variable that marks a job's processes.
 MARK = "JUPYTER_HYBRID_JOB"
@@ -59,7 +58,7 @@ def remove_directory(directory: Path) -> None:
 
 def status_of(job: Job, paths: JobPaths) -> JobStatus | None:
     """What is known of the job; None where that is no news."""
-    ended = _exit(paths)
+    ended = read_exit(paths)
     if ended is not None:
         return JobStatus(state=State(ended.state), exit=ended)
     claim = claimed(paths)
@@ -76,13 +75,13 @@ def status_of(job: Job, paths: JobPaths) -> JobStatus | None:
         # its supervisor was killed; what it has started saves, and ends by itself
         return JobStatus(state=State.RUNNING, reason="its supervisor is gone", handle=handle)
     # it may have written its exit record between our two looks
-    ended = _exit(paths)
+    ended = read_exit(paths)
     cancelled = paths.cancel.exists() or job.wanted is State.CANCELLED
     if ended is None and process is not None and cancelled:
         ended = ExitRecord("CANCELLED", Cause.CANCELLED, "cancelled; it left no other word")
     if ended is not None:
         return JobStatus(state=State(ended.state), exit=ended, handle=handle)
-    if process is None and _is_locked(paths.directory):
+    if process is None and is_locked(paths.directory):
         # a submit that takes its time
         return None
     if process is None:
@@ -103,7 +102,7 @@ def origin() -> dict[str, str]:
 def _elsewhere(paths: JobPaths) -> str | None:
     """The machine that the job runs on, where its processes cannot be seen from here."""
     here = origin()
-    for record in (_read(paths.directory / SPAWNED), _read(paths.claim)):
+    for record in (read_record(paths.directory / SPAWNED), read_record(paths.claim)):
         for key, value in here.items():
             if record and record.get(key) not in (None, value):
                 return str(record.get("host") or "another machine")
@@ -141,45 +140,21 @@ def _last_words(paths: JobPaths) -> str:
     return f"the job's process is gone, by a kill -9 or a reboot of this machine{said}"
 
 
-def _exit(paths: JobPaths) -> ExitRecord | None:
-    record = _read(paths.exit)
-    try:
-        found = ExitRecord.from_json(record) if record else None
-        return found if found is not None and State(found.state).final else None
-    except (TypeError, ValueError):
-        # the job can write there as well; what is no record ends nothing
-        return None
-
-
 def claimed(paths: JobPaths) -> ProcessHandle | None:
     """Who runs the job, by its own word."""
-    record = _read(paths.claim)
+    record = read_record(paths.claim)
     return ProcessHandle.from_json(record) if record and "pid" in record else None
 
 
 def spawned(paths: JobPaths) -> ProcessHandle | None:
     """Who was started to run the job, by its maker's word."""
-    record = _read(paths.directory / SPAWNED)
+    record = read_record(paths.directory / SPAWNED)
     return ProcessHandle.from_json(record) if record else None
 
 
 def handled(job: Job) -> ProcessHandle | None:
     """What the store remembers, for a directory that is gone."""
     return ProcessHandle.from_json(job.handle) if job.handle and "pid" in job.handle else None
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write JSON, private, by rename."""
-    with replacing(path, 0o600) as file:
-        file.write(json.dumps(record).encode("ascii"))
 
 
 def unwritable(directory: Path, error: OSError) -> PlaceError:
@@ -209,7 +184,8 @@ async def locked(directory: Path) -> AsyncIterator[None]:
         yield
 
 
-def _is_locked(directory: Path) -> bool:
+def is_locked(directory: Path) -> bool:
+    """Whether a submit of the job in the directory is under way."""
     try:
         with (directory / _LOCK).open("r+") as file:
             return not _try_lock(file)

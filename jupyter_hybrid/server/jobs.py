@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jupyter_server.utils import url_path_join
 
 from ..commands import commands
-from ..errors import HybridError, UsageError
+from ..errors import UsageError
 from ..job import TRANSITIONS, Job, State
-from ..notebooks import read_notebook
-from ..parameters import check, check_names
-from ..paths import JobPaths
+from ..notebook_request import check_rerun
 from .answers import job_answer
 from .base import Endpoint, endpoint
 from .submissions import notebook_of, parameters_of, request_of, resources_of
@@ -113,7 +110,8 @@ class Rerun(Endpoint):
         """Submit what it executed, perhaps elsewhere and with other parameters."""
         old, body = self.job(job_id), self.body()
         parameters = parameters_of(body)
-        _check_again(old, parameters, unchecked=body.get("unchecked", False))
+        unchecked = body.get("unchecked", False)
+        check_rerun(old, parameters, self.manager.config, unchecked=unchecked)
         changes: dict[str, Any] = {k: body[k] for k in ("name", "target") if body.get(k)}
         if "target" in changes:
             self.manager.config.target(changes["target"])
@@ -130,16 +128,6 @@ async def answer_submit(handler: Endpoint, submit: Callable[[], Awaitable[Job]])
     base = handler.request.path.partition("/jobs")[0]
     handler.set_header("Location", url_path_join(base, "jobs", job.id))
     handler.answer(job_answer(service, job), 201)
-
-
-def _check_again(job: Job, parameters: Mapping[str, Any], *, unchecked: bool) -> None:
-    """Refuse parameters as a submit does, where the notebook that was sent can be read here."""
-    check_names(parameters, job.spec.language)
-    try:
-        notebook = read_notebook(JobPaths(Path(job.directory)).notebook)
-    except HybridError:
-        return
-    check(parameters, notebook, unchecked=unchecked)
 
 
 def _states(text: str) -> list[State]:

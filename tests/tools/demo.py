@@ -24,7 +24,7 @@ def main() -> int:
     began = time.monotonic()
     script = Path(sys.executable).with_name("jupyter-hybrid")
     # the notebook has a %%remote cell, and no line that loads it
-    subprocess.run([str(script), "autoload", "on"], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([str(script), "autoload", "on", "--json"], stdout=subprocess.DEVNULL, check=True)
     status = subprocess.run([str(script), *arguments], cwd=ROOT, check=False).returncode
     if status == 0:
         jupyter = script.with_name("jupyter").relative_to(ROOT)

@@ -18,12 +18,13 @@ from ...job import Job
 from ...paths import JobPaths, blob_directory
 from ...spec import Cause, ExitRecord, JobSpec, Resources
 from ..base import Executor, Handle, JobStatus, Offer, TargetConfig
-from ..local_directory import locked, read_behind, remove_directory, unwritable, write_record
+from ..local_directory import locked, read_behind, remove_directory, unwritable
+from ..records import read_exit, write_record
 from . import delivery
 from .api import Api, ApiError
 from .manifest import Plan, gpu_resource, job_name, make_job, make_secret, owned_by, to_yaml
 from .offers import make_offers, models, rooms
-from .session import DELIVERED, POD, Session, read_exit
+from .session import DELIVERED, POD, Session
 from .settings import read_settings
 
 #: Seconds that a submit waits for a pod that is about to start, to give it its things.

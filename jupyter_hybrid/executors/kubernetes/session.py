@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -21,8 +20,8 @@ from ...job import Job, State
 from ...paths import JobPaths, blob_directory
 from ...spec import Cause, ExitRecord
 from ..base import JobStatus, TargetConfig
-from ..local_directory import _is_locked as is_locked
-from ..local_directory import write_record
+from ..local_directory import is_locked
+from ..records import read_exit, read_record, write_record
 from . import delivery, reasons
 from .api import Api, ApiError
 from .collecting import ARRIVED, collect, release
@@ -67,7 +66,7 @@ class Session:
         if record is not None:
             return JobStatus(state=State(record.state), exit=record)
         pod = self.pods.get(job.id)
-        known = _read(paths.directory / POD)
+        known = read_record(paths.directory / POD)
         if pod is None or (known and known["uid"] != pod["metadata"]["uid"]):
             return await self._without_pod(job, paths, known)
         status = await self._with_pod(job, paths, pod)
@@ -192,7 +191,7 @@ class Session:
     def deliver_if_needed(self, job: Job, pod: Pod) -> asyncio.Task[None] | None:
         """Send the job's things into its pod, where they do not come by themselves."""
         directory = Path(job.directory)
-        record = _read(directory / DELIVERED)
+        record = read_record(directory / DELIVERED)
         if self.places.shared or (record and record["pod"] in ("", pod["metadata"]["uid"])):
             return None
         if not JobPaths(directory).spec.exists():
@@ -324,24 +323,6 @@ class Session:
             follower.stop()
         for key in [key for key in self._work if key[0] == job.id]:
             self._work.pop(key).cancel()
-
-
-def read_exit(paths: JobPaths) -> ExitRecord | None:
-    """The exit record here."""
-    record = _read(paths.exit)
-    try:
-        found = ExitRecord.from_json(record) if record else None
-        return found if found is not None and State(found.state).final else None
-    except (TypeError, ValueError):
-        return None
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
 
 
 def _owner(pod: Pod) -> str:

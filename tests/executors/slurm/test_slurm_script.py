@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from jupyter_hybrid.config import Hybrid, far_root
-from jupyter_hybrid.errors import ConfigError
+from jupyter_hybrid.errors import ConfigError, UsageError
 from jupyter_hybrid.executors.base import TargetConfig
-from jupyter_hybrid.executors.slurm import script
+from jupyter_hybrid.executors.slurm import SlurmExecutor, script
 from jupyter_hybrid.executors.slurm.options import SlurmOptions, read_options
 from jupyter_hybrid.executors.slurm.script import Place, job_id, job_name, render
 from jupyter_hybrid.job import Job
@@ -127,3 +127,9 @@ def test_the_root_of_another_machine_is_its_own_matter() -> None:
     targets = {"dgx": {"executor": "slurm", "host": "dgx", "root": "~/x"}}
     target = Hybrid(directory="/here", targets=targets).target("dgx")
     assert (str(target.root), str(target.home)) == ("~/x", "/here")
+
+
+async def test_nodes_that_would_stand_idle_are_not_asked_for(tmp_path: Path) -> None:
+    target = TargetConfig(name="dgx", executor="slurm", root=tmp_path)
+    with pytest.raises(UsageError, match="run on one node, not 2; leave out --nodes"):
+        await SlurmExecutor(target).offers(Resources(nodes=2))
