@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
+
 from ...bundle import read_job_directory
 from ...errors import PlaceError
 from ...job import Job, State
@@ -313,8 +315,16 @@ class Session:
         """Tell the keeper in the pod that the user wants the job to end."""
         path = f"{self.places.in_pod(job)[0]}/cancel"
         words = [self._settings.python, "-c", f"open({path!r}, 'w').close()"]
-        async with self.api.execute(pod["metadata"]["name"], words) as socket:
-            await delivery.finished(socket)
+        # kubelets refuse commands for moments, for reasons of their own; asking twice asks once
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda e: isinstance(e, PlaceError) and e.transient),
+            stop=stop_after_attempt(4),
+            wait=wait_exponential(0.2),
+            reraise=True,
+        ):
+            with attempt:
+                async with self.api.execute(pod["metadata"]["name"], words) as socket:
+                    await delivery.finished(socket)
 
     def forget(self, job: Job) -> None:
         """Stop what goes on for the job."""
