@@ -10,7 +10,7 @@ from ..job import Job, State
 from ..sentences import one_line
 from ..units import format_duration
 from .screen import Screen
-from .text import without_colour
+from .text import Piece, without_colour
 
 #: Seconds from which the end of a cell is worth a line of its own.
 WORTH_A_LINE = 0.5
@@ -75,7 +75,7 @@ class PlainProgress:
         stream = self._streams[name]
         if stream is None or not lines:
             return
-        text = "\n".join(lines) + "\n"
+        text = "".join(line if isinstance(line, Piece) else line + "\n" for line in lines)
         stream.write(text if self._colour or "\x1b" not in text else without_colour(text))
         stream.flush()
 

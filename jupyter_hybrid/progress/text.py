@@ -11,10 +11,16 @@ from ..sentences import ESCAPE
 #: Control characters that would disturb a terminal; \x80 to \x9f are escape sequences in one.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 _SPECIAL = re.compile(r"[\r\x1b\x00-\x08\x0b-\x1f\x7f-\x9f]")
-#: Characters after which a line is broken: what never ends must not fill the memory.
+#: Characters after which a line is given out in pieces: what never ends must not fill the memory.
 LONGEST = 1 << 20
 #: Lines that a progress bar may move between.
 OPEN_LINES = 30
+
+
+class Piece(str):
+    """A part of a line that goes on."""
+
+    __slots__ = ()
 
 
 class Lines:
@@ -27,6 +33,8 @@ class Lines:
     def __init__(self) -> None:
         self._rows = [""]
         self._row = 0
+        #: Whether what was given out last is a piece of a line.
+        self._goes_on = False
 
     @property
     def tail(self) -> list[str]:
@@ -34,7 +42,13 @@ class Lines:
         return [line for line in map(_overwritten, self._rows) if line.strip()]
 
     def feed(self, text: str) -> list[str]:
-        """The lines that this text completes."""
+        """The lines that this text completes, the last perhaps a ``Piece``."""
+        lines = self._feed(text)
+        if lines:
+            self._goes_on = isinstance(lines[-1], Piece)
+        return lines
+
+    def _feed(self, text: str) -> list[str]:
         if len(self._rows) == 1 and not _SPECIAL.search(text):
             return self._feed_plain(text)
         for piece in re.split(r"(\n|\x1b\[\d*[AB])", text):
@@ -50,15 +64,18 @@ class Lines:
         """The lines that were open: nothing follows."""
         lines = [_overwritten(row) for row in self._rows]
         self._rows, self._row = [""], 0
-        return [line for line in lines if line.strip()]
+        shown = [line for line in lines if line.strip()]
+        goes_on, self._goes_on = self._goes_on, False
+        return shown or ([""] if goes_on else [])
 
     def _feed_plain(self, text: str) -> list[str]:
-        lines = (self._rows[0] + text).split("\n")
-        if len(lines[-1]) > LONGEST:
-            lines.append("")
-        self._rows[0] = lines.pop()
-        if len(lines) > 0:
+        *lines, tail = (self._rows[0] + text).split("\n")
+        if lines:
             lines[0] = _overwritten(lines[0])
+        if len(tail) > LONGEST:
+            lines.append(Piece(_overwritten(tail)))
+            tail = ""
+        self._rows[0] = tail
         return lines
 
     def _down(self) -> None:
