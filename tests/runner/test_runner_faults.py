@@ -122,7 +122,8 @@ def test_wall_time(make: Make) -> None:
     assert (record.state, record.cause) == ("FAILED", "wall-time")
     assert "3 s" in record.message
     assert record.seconds is not None
-    assert 2.9 < record.seconds < 15
+    # the supervisor counts from its own start, the record from that of the runner below it
+    assert 2 < record.seconds < 15
 
 
 def test_a_runner_that_hangs_is_killed_after_the_grace_period(make: Make) -> None:
