@@ -127,7 +127,7 @@ def test_wall_time(make: Make) -> None:
 
 
 def test_a_runner_that_hangs_is_killed_after_the_grace_period(make: Make) -> None:
-    job = make(FOREVER, grace=0.5).start("--time", "4")
+    job = make(FOREVER, grace=0.5).start("--time", "8")
     processes = begun(job)
     os.kill(processes[0], signal.SIGSTOP)
     record = job.wait()
@@ -143,7 +143,7 @@ STAND_STILL = "import os; os.mkfifo(os.environ['JUPYTER_HYBRID_JOB_DIR'] + '/.ch
 def test_wall_time_of_a_runner_that_knew_of_it(make: Make) -> None:
     job = make(STAND_STILL + FOREVER, grace=0.5)
     began = time.time()
-    record = job.run("--time", "4")
+    record = job.run("--time", "8")
     assert (record.state, record.cause) == ("FAILED", "wall-time")
     assert record.started_at is not None
     assert abs(record.started_at - began) < 3
