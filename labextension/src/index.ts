@@ -1,5 +1,8 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-const plugins: JupyterFrontEndPlugin<unknown>[] = [];
+import { managerPlugin } from './plugins/manager';
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [managerPlugin];
 
 export default plugins;
+export { IJobsManager } from './tokens';

@@ -1,0 +1,1 @@
+export { JobsManager } from './manager';

@@ -1,0 +1,157 @@
+/** What the parts of the extension, and other extensions, may ask of one another. */
+import { Token } from '@lumino/coreutils';
+import type { IDisposable, IObservableDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+
+import type {
+  IAbout,
+  IEventPage,
+  IFetched,
+  IFetchWishes,
+  IInspection,
+  IJob,
+  IJobDetail,
+  IJobEvent,
+  IJobFilter,
+  IJobPage,
+  ILogPage,
+  INotebookReference,
+  IOffers,
+  IOutputNotebook,
+  IPreview,
+  IRerun,
+  IResults,
+  ISubmission,
+  ITarget,
+  IWishes
+} from './records';
+import type { PartialJSONObject } from '@lumino/coreutils';
+
+export type Json = PartialJSONObject;
+
+/** How it stands with the server: `missing` where it has no server part of ours. */
+export type Connection = 'connecting' | 'online' | 'offline' | 'missing';
+
+/** A job's record is another one than before. */
+export interface IJobChange {
+  readonly id: string;
+  readonly change: 'new' | 'changed' | 'deleted';
+  /** As it was when last seen here; null where it was not. */
+  readonly before: IJob | null;
+  /** As it is; null where it was deleted. */
+  readonly job: IJob | null;
+}
+
+/** A job printed, showed or finished something. */
+export interface IProgress {
+  readonly id: string;
+  /** The number of its newest event. */
+  readonly last: number;
+}
+
+/** The requests, one method each. All reject with `RequestError` (see `request.ts`). */
+export interface IApi {
+  about(): Promise<IAbout>;
+  targets(): Promise<ITarget[]>;
+  /** What a target can give. One target at a time, so that no slow one delays another. */
+  offers(
+    target: string,
+    wishes?: IWishes,
+    signal?: AbortSignal
+  ): Promise<IOffers>;
+  inspect(notebook: INotebookReference): Promise<IInspection>;
+  preview(submission: ISubmission, signal?: AbortSignal): Promise<IPreview>;
+  /** The same `key` again gives the same job, not another one. */
+  submit(submission: ISubmission, key: string): Promise<IJob>;
+  rerun(id: string, changes: IRerun, key: string): Promise<IJob>;
+  jobs(
+    filter: IJobFilter,
+    page?: { before?: string; limit?: number },
+    signal?: AbortSignal
+  ): Promise<IJobPage>;
+  job(id: string, ask?: boolean): Promise<IJobDetail>;
+  cancel(id: string, force?: boolean): Promise<IJob>;
+  delete(id: string): Promise<void>;
+  fetch(id: string, wishes?: IFetchWishes): Promise<IFetched>;
+  events(id: string, after: number, limit?: number): Promise<IEventPage>;
+  log(id: string, of: 'cells' | 'runner', offset: number): Promise<ILogPage>;
+  notebook(id: string): Promise<IOutputNotebook>;
+  /** Where a browser downloads the executed notebook. */
+  notebookUrl(id: string): string;
+  sent(id: string): Promise<{ path: string; size: number }[]>;
+  results(id: string): Promise<IResults>;
+  /** Where a browser downloads a file of the results. */
+  resultUrl(id: string, path: string): string;
+  preferences(path: string | null): Promise<Json | null>;
+  setPreferences(path: string | null, preferences: Json | null): Promise<void>;
+}
+
+/** Jobs under a filter, newest first, as many pages as were asked for, kept true while it lives. */
+export interface IJobList extends IObservableDisposable {
+  /** Something below is another than before. */
+  readonly changed: ISignal<IJobList, void>;
+  readonly filter: IJobFilter;
+  /** Loaded so far. Another array after each change. */
+  readonly jobs: readonly IJob[];
+  /** By state, under the other filters than `states`. */
+  readonly counts: IJobPage['counts'];
+  /** How many there are under the whole filter, loaded or not. */
+  readonly total: number;
+  /** True until the first page under this filter is there. */
+  readonly loading: boolean;
+  /** Why the last attempt failed; what was loaded before stays. */
+  readonly error: Error | null;
+  readonly complete: boolean;
+  /** Load the next page; at once where one is under way or there is none. */
+  more(): Promise<void>;
+  setFilter(filter: IJobFilter): void;
+  /** Read the loaded part once more. */
+  refresh(): Promise<void>;
+}
+
+/** A job's events from a number on, live, resumed where they stopped. */
+export interface IJobEvents extends IObservableDisposable {
+  /** Events in their order, none twice, none left out. */
+  readonly arrived: ISignal<IJobEvents, readonly IJobEvent[]>;
+  /** `ended` or `error` is another than before. */
+  readonly changed: ISignal<IJobEvents, void>;
+  /** The number of the last event that was told. */
+  readonly last: number;
+  /** No more will come. */
+  readonly ended: boolean;
+  /** Why the last attempt failed; it is tried again. */
+  readonly error: Error | null;
+}
+
+/** The jobs of this user, as the server knows them. */
+export interface IJobsManager extends IDisposable {
+  /** Requests as they are; what they answer about jobs is not told to others. */
+  readonly api: IApi;
+  /** True when `about` has been answered; rejects never. */
+  readonly ready: Promise<boolean>;
+  readonly connection: Connection;
+  readonly connectionChanged: ISignal<IJobsManager, Connection>;
+  /** Every change of every job, whoever made it. */
+  readonly jobChanged: ISignal<IJobsManager, IJobChange>;
+  /** Jobs have new events. */
+  readonly progressed: ISignal<IJobsManager, IProgress>;
+  /** The record of a job as last seen; undefined where it was not seen yet. */
+  known(id: string): IJob | undefined;
+  /** The job as recorded; with `ask` after asking its place. Tells others what it learns. */
+  job(id: string, ask?: boolean): Promise<IJobDetail>;
+  list(filter?: IJobFilter, pageSize?: number): IJobList;
+  events(id: string, after?: number): IJobEvents;
+  /** Targets as configured; asked for once, and again by `refreshTargets`. */
+  targets(): Promise<ITarget[]>;
+  refreshTargets(): Promise<ITarget[]>;
+  submit(submission: ISubmission, key?: string): Promise<IJob>;
+  rerun(id: string, changes?: IRerun, key?: string): Promise<IJob>;
+  cancel(id: string, force?: boolean): Promise<IJob>;
+  delete(id: string): Promise<void>;
+  fetch(id: string, wishes?: IFetchWishes): Promise<IFetched>;
+}
+
+export const IJobsManager = new Token<IJobsManager>(
+  'jupyter-hybrid:IJobsManager',
+  'The jobs of this user on all targets, kept up to date.'
+);

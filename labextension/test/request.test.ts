@@ -1,0 +1,79 @@
+import { ServerConnection } from '@jupyterlab/services';
+import { describe, expect, it } from 'vitest';
+
+import { Api, RequestError } from '../src/request';
+
+interface ISeen {
+  url: string;
+  method: string;
+  body: unknown;
+  key: string | null;
+}
+
+function api(answer: () => Response): { api: Api; seen: ISeen[] } {
+  const seen: ISeen[] = [];
+  const settings = ServerConnection.makeSettings({
+    baseUrl: 'http://here.test/user/a/',
+    fetch: async request => {
+      const { url, method, headers } = request as Request;
+      const text = await (request as Request).text();
+      seen.push({
+        // ServerConnection adds the time, for caches
+        url: url.replace(/[?&]\d+$/, ''),
+        method,
+        body: text ? (JSON.parse(text) as unknown) : null,
+        key: headers.get('Idempotency-Key')
+      });
+      return answer();
+    }
+  });
+  return { api: new Api(settings), seen };
+}
+
+function json(value: unknown, status = 200): Response {
+  return new Response(JSON.stringify(value), { status });
+}
+
+describe('requests', () => {
+  it('go below the base URL, with names of any kind', async () => {
+    const { api: a, seen } = api(() => json({ jobs: [], files: [] }));
+    await a.jobs({ states: ['RUNNING'], text: 'ü&?' }, { limit: 2 });
+    await a.job('a/b', true);
+    expect(seen.map(one => one.url)).toEqual([
+      'http://here.test/user/a/jupyter-hybrid/api/jobs?state=RUNNING&text=%C3%BC%26%3F&limit=2',
+      'http://here.test/user/a/jupyter-hybrid/api/jobs/a%2Fb?ask=true'
+    ]);
+    expect(a.resultUrl('x', 'a b/ü?.csv')).toBe(
+      'http://here.test/user/a/jupyter-hybrid/api/jobs/x/results/a%20b/%C3%BC%3F.csv'
+    );
+  });
+
+  it('carry a key, so that a repeated one does nothing twice', async () => {
+    const { api: a, seen } = api(() => json({}));
+    await a.submit({ path: 'a.ipynb' }, 'key-1');
+    expect(seen[0]).toMatchObject({
+      method: 'POST',
+      key: 'key-1',
+      body: { path: 'a.ipynb' }
+    });
+  });
+
+  it('fail with the sentence of the server', async () => {
+    const body = { message: 'there is no such job', reason: 'UnknownJob' };
+    const { api: a } = api(() => json(body, 404));
+    const error = await a.job('a').catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(RequestError);
+    expect(error).toMatchObject({ ...body, status: 404, away: false });
+  });
+
+  it('know a server that is away, by itself or behind a proxy', async () => {
+    const gateway = api(() => new Response('<html>', { status: 503 })).api;
+    const none = api(() => {
+      throw new TypeError('Failed to fetch');
+    }).api;
+    for (const one of [gateway, none]) {
+      const error = await one.about().catch((e: unknown) => e);
+      expect(error).toMatchObject({ away: true });
+    }
+  });
+});
