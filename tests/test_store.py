@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,21 @@ def test_a_newer_store_is_refused(store: Store) -> None:
 
 def test_every_migration_is_counted() -> None:
     assert len(migrations()) == VERSION
+
+
+def test_a_store_of_the_first_version_keeps_its_jobs(store: Store) -> None:
+    spec = JobSpec(name="demo", target="local", kind="notebook", notebook_path="/home/ada/a.ipynb")
+    job = a_job(spec=spec)
+    store.path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(store.path)
+    for statement in migrations()[0]:
+        connection.execute(statement)
+    row = (job.id, job.state.value, "local", "demo", job.created_at, 4, json.dumps(job.to_json()))
+    connection.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    assert store.jobs(notebook="/home/ada/a.ipynb") == [replace(job, revision=4)]
 
 
 def test_queries_and_statements_are_told_apart() -> None:

@@ -114,7 +114,7 @@ class Store:
             "states": None if states is None else json.dumps([state.value for state in states]),
             "target": target,
             "text": text,
-            "notebook": notebook,
+            "notebook": notebook and _text(notebook),
             "before": before,
             "limit": limit,
         }
@@ -125,7 +125,7 @@ class Store:
         self, *, target: str | None = None, text: str | None = None, notebook: str | None = None
     ) -> dict[State, int]:
         """How many of these jobs there are in each state; filters as ``jobs``."""
-        values = {"target": target, "text": text, "notebook": notebook}
+        values = {"target": target, "text": text, "notebook": notebook and _text(notebook)}
         with self._database.reading() as connection:
             rows = connection.execute(queries()["count_jobs"], values)
             return {State(state): number for state, number in rows}
@@ -137,7 +137,9 @@ class Store:
 
     def unfinished(self) -> list[Job]:
         """Jobs that have not reached a final state."""
-        return self.jobs(states=_UNFINISHED)
+        values = {"states": json.dumps([state.value for state in _UNFINISHED])}
+        with self._database.reading() as connection:
+            return [_job(row) for row in connection.execute(queries()["unfinished_jobs"], values)]
 
     def delete(self, job_id: str) -> None:
         """Forget the job; one that is not known is forgotten already."""
@@ -172,12 +174,18 @@ def _document(job: Job) -> str:
     return json.dumps(job.to_json(), ensure_ascii=True, separators=(",", ":"))
 
 
+def _text(value: str) -> str:
+    """The text as SQLite takes it: half characters of odd file names become question marks."""
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
 def _row(job: Job) -> Mapping[str, Any]:
     return {
         "id": job.id,
         "state": job.state.value,
         "target": job.spec.target,
-        "name": job.spec.name.encode("utf-8", "replace").decode("utf-8"),
+        "name": _text(job.spec.name),
+        "notebook": job.spec.notebook_path and _text(job.spec.notebook_path),
         "created_at": job.created_at,
         "revision": job.revision,
         "record": _document(job),

@@ -1,17 +1,17 @@
 -- insert_job --
 -- A new job; an id that exists is an error.
-INSERT INTO job (id, state, target, name, created_at, revision, record)
-VALUES (:id, :state, :target, :name, :created_at, :revision, :record);
+INSERT INTO job (id, state, target, name, notebook, created_at, revision, record)
+VALUES (:id, :state, :target, :name, :notebook, :created_at, :revision, :record);
 
 -- restore_job --
 -- A job from its record file, unless the store knows it already.
-INSERT OR IGNORE INTO job (id, state, target, name, created_at, revision, record)
-VALUES (:id, :state, :target, :name, :created_at, :revision, :record);
+INSERT OR IGNORE INTO job (id, state, target, name, notebook, created_at, revision, record)
+VALUES (:id, :state, :target, :name, :notebook, :created_at, :revision, :record);
 
 -- save_job --
 -- Compare-and-set: changes nothing where somebody else has saved the job meanwhile.
-UPDATE job SET state = :state, target = :target, name = :name, revision = :revision + 1,
-               record = :record
+UPDATE job SET state = :state, target = :target, name = :name, notebook = :notebook,
+               revision = :revision + 1, record = :record
 WHERE id = :id AND revision = :revision;
 
 -- select_job --
@@ -33,25 +33,33 @@ SELECT id FROM job ORDER BY id DESC LIMIT 1;
 SELECT id FROM job ORDER BY id DESC LIMIT 3;
 
 -- list_jobs --
--- Newest first. NULL turns a filter off; states is a JSON list.
+-- Newest first. NULL turns a filter off; states is a JSON list. Only the page's own records are read.
 SELECT record, revision FROM job
-WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:target IS NULL OR target = :target)
-  AND (:text IS NULL OR instr(lower(name), lower(:text)) > 0)
-  AND (:notebook IS NULL OR json_extract(record, '$.spec.notebook_path') = :notebook)
-  AND (:before IS NULL OR id < :before)
-ORDER BY id DESC LIMIT :limit;
+WHERE id IN (
+  SELECT id FROM job INDEXED BY job_listing
+  WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+    AND (:target IS NULL OR target = :target)
+    AND (:text IS NULL OR instr(lower(name), lower(:text)) > 0)
+    AND (:notebook IS NULL OR notebook = :notebook)
+    AND (:before IS NULL OR id < :before)
+  ORDER BY id DESC LIMIT :limit)
+ORDER BY id DESC;
+
+-- unfinished_jobs --
+-- The same for states alone, by their own index.
+SELECT record, revision FROM job INDEXED BY job_by_state
+WHERE state IN (SELECT value FROM json_each(:states)) ORDER BY id DESC;
 
 -- count_jobs --
 -- How many by state, under list_jobs' filters but for the states and the page.
-SELECT state, count(*) FROM job
+SELECT state, count(*) FROM job INDEXED BY job_listing
 WHERE (:target IS NULL OR target = :target)
   AND (:text IS NULL OR instr(lower(name), lower(:text)) > 0)
-  AND (:notebook IS NULL OR json_extract(record, '$.spec.notebook_path') = :notebook)
+  AND (:notebook IS NULL OR notebook = :notebook)
 GROUP BY state;
 
 -- all_revisions --
-SELECT id, revision FROM job;
+SELECT id, revision FROM job INDEXED BY job_listing;
 
 -- delete_job --
 DELETE FROM job WHERE id = :id;
