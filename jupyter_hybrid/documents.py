@@ -30,6 +30,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "reason": job.reason,
         "notes": list(job.notes),
         "notebook": spec.notebook_path,
+        "cell": spec.source_cell,
         "parameters": dict(spec.parameters),
         "kernel": spec.kernel,
         "image": spec.image,

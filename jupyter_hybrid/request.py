@@ -39,6 +39,8 @@ class Request:
     returns: tuple[str, ...] = ()
     #: Ids of the cells whose outputs are the user's.
     shown_cells: tuple[str, ...] = ()
+    #: Id, in the user's notebook, of the cell that this is.
+    source_cell: str | None = None
     #: Globs of files to send besides those found in the code.
     files: tuple[str, ...] = ()
     #: Paths of files, as the preview shows them, that stay here all the same.

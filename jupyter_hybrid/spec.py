@@ -59,6 +59,8 @@ class JobSpec:
     import_paths: Tuple[str, ...] = ()
     #: Ids of the cells that are the user's own (``cell`` jobs have context cells as well).
     shown_cells: Tuple[str, ...] = ()
+    #: Id, in the user's notebook, of the ``%%remote`` cell that this is; None where nobody told it.
+    source_cell: Optional[str] = None
     #: Names that come back; empty for whole notebooks.
     returns: Tuple[str, ...] = ()
     #: Container image reference; None runs in the target's own environment.

@@ -87,6 +87,7 @@ def make_spec(request: Request, target: str, planned: Plan, config: Hybrid) -> J
         cwd=planned.cwd,
         import_paths=planned.import_paths,
         shown_cells=request.shown_cells,
+        source_cell=request.source_cell,
         returns=request.returns,
         image=request.image,
         env=request.env,

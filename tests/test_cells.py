@@ -51,6 +51,11 @@ def test_what_the_cell_reads_travels(tmp_path: Path) -> None:
         compile(source, "cell", "exec")
 
 
+def test_the_job_knows_which_cell_it_is(tmp_path: Path) -> None:
+    prepared, _ = made(tmp_path, "x = 1", {}, place={"cell_id": "4f1c"})
+    assert prepared.request.source_cell == "4f1c"
+
+
 def test_nothing_to_send_leaves_nothing(tmp_path: Path) -> None:
     prepared, _ = made(tmp_path, "x = 1", {})
     assert prepared.request.inputs is None and not (tmp_path / "staging").exists()

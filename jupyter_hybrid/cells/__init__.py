@@ -71,6 +71,7 @@ def prepare(source: str, options: CellOptions, place: Surroundings, directory: P
             inputs=directory if dumped.names else None,
             returns=options.returns if options.returns is not None else tuple(names.assigned),
             shown_cells=(CELL,),
+            source_cell=place.cell_id,
             files=options.files,
             code=_code(source, dumped, visible, place, options),
         ),

@@ -45,6 +45,8 @@ class Surroundings:
     #: Features of ``__future__`` that are on in the notebook.
     futures: tuple[str, ...] = ()
     notebook_path: Path | None = None
+    #: The cell's id in the notebook.
+    cell_id: str | None = None
     directory: Path = field(default_factory=Path.cwd)
     #: Sources of the cells to replay.
     context: tuple[str, ...] = ()

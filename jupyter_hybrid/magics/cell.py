@@ -83,12 +83,12 @@ def surroundings(
     shell: Any, line: str, source: str, options: CellOptions, manager: Manager
 ) -> Surroundings:
     """Where the cell stands in this kernel."""
-    path = notebook_path(shell)
+    path, identity = notebook_path(shell), cell_id(shell)
     context: tuple[str, ...] = ()
     if options.replay:
         whole = f"%%remote {line}\n{source}"
         history = shell.history_manager.input_hist_raw[1:-1]
-        context = cells_above(path, cell_id(shell), whole, history)
+        context = cells_above(path, identity, whole, history)
     return Surroundings(
         namespace=shell.user_ns,
         hidden=shell.user_ns_hidden,
@@ -97,6 +97,7 @@ def surroundings(
         number=shell.displayhook.prompt_count,
         futures=_futures(shell),
         notebook_path=path,
+        cell_id=identity,
         directory=Path.cwd(),
         context=context,
         limit=manager.config.max_result_size,
