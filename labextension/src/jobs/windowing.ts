@@ -1,0 +1,69 @@
+/** Which rows of a long list are drawn. Pure arithmetic: all rows have the same height. */
+
+/** Rows `first` to `last`, `last` excluded. */
+export interface IRange {
+  first: number;
+  last: number;
+}
+
+/** What of the list is seen. */
+export interface IViewport {
+  /** Pixels above the first visible one. */
+  top: number;
+  /** Visible pixels. */
+  height: number;
+  /** Pixels of a row. */
+  row: number;
+}
+
+/** Rows drawn above and below those that are seen, so that a scroll does not begin blank. */
+const OVERSCAN = 6;
+
+/** The rows to draw. */
+export function drawn(view: IViewport, count: number): IRange {
+  const seen = visible(view, count);
+  return {
+    first: Math.max(0, seen.first - OVERSCAN),
+    last: Math.min(count, seen.last + OVERSCAN)
+  };
+}
+
+/** The rows that are seen, also in part. */
+export function visible(
+  { top, height, row }: IViewport,
+  count: number
+): IRange {
+  const first = Math.min(count, Math.max(0, Math.floor(top / row)));
+  const last = Math.min(count, Math.ceil((Math.max(0, top) + height) / row));
+  return { first, last: Math.max(first, last) };
+}
+
+/** Where to scroll to so that a row is seen whole; where it is seen already, nowhere. */
+export function revealed(view: IViewport, index: number): number {
+  const start = index * view.row;
+  if (start < view.top) {
+    return start;
+  }
+  return Math.max(view.top, start + view.row - view.height);
+}
+
+/** The row that a key goes to from a row (-1: from none); null for a key that goes nowhere. */
+export function moved(
+  key: string,
+  from: number,
+  count: number,
+  page: number
+): number | null {
+  const steps: Record<string, number> = {
+    ArrowDown: from + 1,
+    ArrowUp: from - 1,
+    PageDown: from + page,
+    PageUp: from - page,
+    Home: 0,
+    End: count - 1
+  };
+  const to = steps[key] as number | undefined;
+  return to === undefined || count === 0
+    ? null
+    : Math.min(count - 1, Math.max(0, to));
+}

@@ -1,0 +1,121 @@
+/** What is said of a job in the panel. Pure; sentences come from the server. */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IJob, State } from '../records';
+import { amount, duration, oneLine } from '../words';
+
+/** Characters of others' text that are shown at most; all of it is in the tooltip. */
+const LONGEST = 300;
+
+/** The state, in a word that a user reads. */
+export function stateWord(
+  job: Pick<IJob, 'state' | 'wanted' | 'final'>,
+  trans: TranslationBundle
+): string {
+  if (job.wanted === 'CANCELLED' && !job.final) {
+    return trans.__('cancelling');
+  }
+  return stateName(job.state, trans);
+}
+
+/** The word for a state. */
+export function stateName(state: State, trans: TranslationBundle): string {
+  const names: Record<State, string> = {
+    CREATED: trans.__('sending'),
+    PENDING: trans.__('waiting'),
+    RUNNING: trans.__('running'),
+    COMPLETED: trans.__('done'),
+    FAILED: trans.__('failed'),
+    CANCELLED: trans.__('cancelled'),
+    LOST: trans.__('lost')
+  };
+  return names[state];
+}
+
+/** Cells done of all; null while nobody knows how many there are. */
+export interface IProgress {
+  done: number;
+  total: number;
+}
+
+/** How far it is; null where it has not begun. */
+export function progress(job: Pick<IJob, 'cells'>): IProgress | null {
+  const { done, total } = job.cells;
+  return total === null || total === 0
+    ? null
+    : { done: Math.min(done, total), total };
+}
+
+/** Seconds that it ran until now or, before it runs, that it has waited. */
+export function elapsed(
+  job: Pick<
+    IJob,
+    'seconds' | 'started_at' | 'finished_at' | 'created_at' | 'final'
+  >,
+  now: number
+): number {
+  if (job.seconds !== null) {
+    return job.seconds;
+  }
+  const end = job.finished_at ?? now;
+  return Math.max(0, end - (job.started_at ?? job.created_at));
+}
+
+/** A duration that counts: whole seconds, so that the first minute does not flicker. */
+export function counted(seconds: number): string {
+  return seconds < 60 ? `${Math.floor(seconds)} s` : duration(seconds);
+}
+
+/** What it cost until now; empty where nobody knows. */
+export function costText(cost: number | null): string {
+  return cost === null ? '' : amount(cost);
+}
+
+/** The one line below the name: what it does, why it waits, or how it ended. */
+export function oneLiner(job: IJob): string {
+  if (job.state === 'RUNNING' && job.cells.current !== '') {
+    return shown(job.cells.current);
+  }
+  if (job.exit !== null && job.state !== 'COMPLETED') {
+    return shown(errorLine(job));
+  }
+  return shown(job.state === 'COMPLETED' ? '' : job.reason);
+}
+
+/** The first line of what went wrong. */
+export function errorLine(job: Pick<IJob, 'exit' | 'reason'>): string {
+  const exit = job.exit;
+  if (exit?.ename) {
+    const line = (exit.evalue ?? '').split('\n', 1)[0];
+    return line === '' ? exit.ename : `${exit.ename}: ${line}`;
+  }
+  const message = exit?.message ?? '';
+  return (message === '' ? job.reason : message).split('\n', 1)[0];
+}
+
+/** Others' text on one line and not endless. */
+export function shown(text: string): string {
+  const line = oneLine(
+    text.length > 2 * LONGEST ? text.slice(0, 2 * LONGEST) : text
+  );
+  return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
+}
+
+/** A time of day today, else the date too. */
+export function clock(seconds: number, now: number): string {
+  const when = new Date(seconds * 1000);
+  const today = new Date(now * 1000);
+  if (when.toDateString() === today.toDateString()) {
+    return when.toLocaleTimeString(undefined, {
+      hour: '2-digit',
+      minute: '2-digit'
+    });
+  }
+  const sameYear = when.getFullYear() === today.getFullYear();
+  return when.toLocaleDateString(undefined, {
+    month: 'short',
+    day: 'numeric',
+    ...(sameYear ? {} : { year: 'numeric' })
+  });
+}
