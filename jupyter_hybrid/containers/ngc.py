@@ -79,16 +79,19 @@ class Details:
     release: Release | None = None
 
 
-def check_allowed(reference: Reference, allowed: Sequence[str]) -> None:
+def check_allowed(
+    reference: Reference, allowed: Sequence[str], option: str = "c.Hybrid.allowed_images"
+) -> None:
     """Raise ``ImageError`` unless the image is on the site's list; an empty list allows all.
 
-    An entry is a name, or a pattern for names and tags: ``nvcr.io/nvidia/*``.
+    An entry is a name, or a pattern for names and tags: ``nvcr.io/nvidia/*``. ``option`` is where
+    the site has its list.
     """
     names = {reference.name, f"{reference.name}:{reference.tag}"}
     if allowed and not any(fnmatchcase(name, entry) for name in names for entry in allowed):
         raise ImageError(
             f"{reference.name} is not on this site's list of images "
-            f"(c.Hybrid.allowed_images: {', '.join(allowed)}); ask its administrator for it"
+            f"({option}: {', '.join(allowed)}); ask its administrator for it"
         )
 
 

@@ -7,6 +7,10 @@ docs.nvidia.com/deeplearning/triton-inference-server/release-notes; those marked
 the table ``vllm-python-py3`` of the release compatibility matrix of the same server
 (docs/introduction/compatibility.md in its repository). Compute capabilities are from the notes: the
 last that says 6.0 is 24.10, the first that says 7.5 is 25.03; in between nothing is claimed.
+
+``ngc_frameworks.csv`` has images of a framework by release. PyTorch's versions (pre-releases of
+what is written) are from the table "PyTorch compatibility with NVIDIA containers and JetPack" of
+NVIDIA's notes on PyTorch for Jetson, which is of the same releases; where nobody says: empty.
 """
 
 from __future__ import annotations
@@ -49,6 +53,36 @@ class Release:
     def oldest_driver(self) -> int:
         """The oldest driver that runs it, by CUDA's minor version compatibility; 0: unknown."""
         return OLDEST_DRIVERS.get(int(self.cuda.partition(".")[0] or 0), self.driver)
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One image of the catalogue that is made for a framework."""
+
+    #: ``pytorch``.
+    name: str
+    #: ``nvcr.io/nvidia/pytorch:25.06-py3``.
+    image: str
+    release: Release
+    #: The framework's own version; empty where nobody says.
+    version: str = ""
+
+
+@cache
+def frameworks() -> tuple[Framework, ...]:
+    """Images of frameworks: one framework after the other, each the newest release first."""
+    text = files(__package__).joinpath("ngc_frameworks.csv").read_text(encoding="utf-8")
+    rows = sorted(csv.DictReader(text.splitlines()), key=lambda row: _key(row["release"]))
+    found = [
+        Framework(
+            row["framework"],
+            f"nvcr.io/nvidia/{row['framework']}:{row['tag']}",
+            releases().get(row["release"]) or Release(row["release"]),
+            row["version"],
+        )
+        for row in reversed(rows)
+    ]
+    return tuple(sorted(found, key=lambda framework: framework.name))
 
 
 @cache

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...bundle import Bundle, write_job_directory
+from ...containers.nodes import rooms
 from ...errors import ImageError, PlaceError, ResultError, UsageError
 from ...job import Job
 from ...paths import JobPaths, blob_directory
@@ -23,7 +24,7 @@ from ..records import read_exit, write_record
 from . import delivery
 from .api import Api, ApiError
 from .manifest import Plan, gpu_resource, job_name, make_job, make_secret, owned_by, to_yaml
-from .offers import make_offers, models, rooms
+from .offers import make_offers, models
 from .session import DELIVERED, POD, Session
 from .settings import read_settings
 

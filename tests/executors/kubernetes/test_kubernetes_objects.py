@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from jupyter_hybrid.containers.nodes import parse_quantity, rooms
 from jupyter_hybrid.errors import ConfigError, UsageError
 from jupyter_hybrid.executors.base import TargetConfig
 from jupyter_hybrid.executors.kubernetes import manifest
 from jupyter_hybrid.executors.kubernetes.mirror import Mirror
-from jupyter_hybrid.executors.kubernetes.offers import make_offers, models, parse_quantity, rooms
+from jupyter_hybrid.executors.kubernetes.offers import make_offers, models
 from jupyter_hybrid.executors.kubernetes.settings import Settings, read_settings
 from jupyter_hybrid.job import Job
 from jupyter_hybrid.spec import JobSpec, Resources
