@@ -16,8 +16,8 @@ from jupyter_hybrid.executors.local_directory import MARK
 for _name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(_name, None)
 
-#: ``requirements``: the marker ``needs``, and the list of what could not run; the clusters
-pytest_plugins = ["pytester", "requirements", "hpc", "kube"]
+#: ``requirements``: the marker ``needs``, and the list of what could not run; clusters; spawners
+pytest_plugins = ["pytester", "requirements", "hpc", "kube", "spawners"]
 
 
 @pytest.fixture(autouse=True)

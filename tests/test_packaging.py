@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,16 +56,17 @@ def wheel(built: Path) -> Path:
 
 
 def package_files() -> set[str]:
-    """Everything below jupyter_hybrid that git would track."""
+    """Everything below jupyter_hybrid and spawner that git would track, as it is imported."""
     found = {path.relative_to(ROOT).as_posix() for path in files()}
-    return {name for name in found if name.startswith("jupyter_hybrid/")}
+    named = {re.sub("^spawner/", "jupyter_hybrid_spawner/", name) for name in found}
+    return {n for n in named if n.startswith(("jupyter_hybrid/", "jupyter_hybrid_spawner/"))}
 
 
-def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
+def test_wheel_holds_both_packages_whole_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     below = {name for name in names if ".dist-info/" not in name and ".data/" not in name}
     assert below == package_files()
-    assert "jupyter_hybrid/py.typed" in below
+    assert {"jupyter_hybrid/py.typed", "jupyter_hybrid_spawner/py.typed"} <= below
 
 
 #: What lies beside the package in an environment, below names that are ours alone: a file of
@@ -106,11 +108,12 @@ def test_wheel_describes_itself(wheel: Path) -> None:
     assert metadata["License-Expression"] == "BSD-3-Clause"
     assert metadata["License-File"] == "LICENSE"
     assert metadata["Requires-Python"] == ">=3.10"
-    assert {"demo", "test"} <= set(metadata.get_all("Provides-Extra") or [])
+    assert {"demo", "hub", "test"} <= set(metadata.get_all("Provides-Extra") or [])
     points = configparser.ConfigParser()
     points.read_string(archive.read(f"{info}/entry_points.txt").decode())
     assert points["console_scripts"]["jupyter-hybrid"] == "jupyter_hybrid.cli:main"
     assert "local" in points["jupyter_hybrid.executors"]
+    assert points["jupyterhub.spawners"]["ngc"] == "jupyter_hybrid_spawner:NGCSpawner"
 
 
 def test_source_distribution_holds_what_the_checkout_holds(built: Path) -> None:

@@ -31,9 +31,11 @@ class Asked(Protocol):
     @property
     def gpus(self) -> int:
         """GPUs of a node."""
+
     @property
     def cpus(self) -> float | None:
         """Cores."""
+
     @property
     def mem(self) -> int | None:
         """Bytes of memory."""
@@ -45,12 +47,15 @@ class View(Protocol):
     @property
     def node_selector(self) -> Mapping[str, str]:
         """Labels that a node must have."""
+
     @property
     def tolerations(self) -> Sequence[Object]:
         """Taints that are no hindrance."""
+
     @property
     def gpu_label(self) -> str:
         """The label that names a node's model of GPU."""
+
     @property
     def location_label(self) -> str | None:
         """The label that tells where a node is."""
