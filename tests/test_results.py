@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,25 @@ def test_replacing_leaves_nothing_behind_after_an_error(tmp_path: Path) -> None:
         file.write(b"new")
     assert os.listdir(tmp_path) == [target.name]
     assert target.read_text() == "new"
+
+
+def test_replacing_removes_what_a_killed_writer_left_and_nothing_of_a_living_one(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "x"
+    program = (
+        "import os, pathlib, sys\nfrom jupyter_hybrid.files import replacing\n"
+        "with replacing(pathlib.Path(sys.argv[1])) as file:\n"
+        "    file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program, str(target)], check=False).returncode == -9
+    )
+    assert len(os.listdir(tmp_path)) == 1
+    with replacing(target) as first:
+        first.write(b"first")
+        with replacing(target) as second:
+            second.write(b"second")
+        assert target.read_text() == "second"
+    assert target.read_text() == "first"
+    assert os.listdir(tmp_path) == ["x"]

@@ -9,43 +9,9 @@ from pathlib import Path
 
 import pytest
 from commands import PATIENCE, Home, notebook, until
+from dying import AFTER_THE_START, BEFORE_THE_START, FETCHES, PREAMBLE
 
 pytestmark = pytest.mark.timeout(120)
-
-#: Begins every program below: ``die`` is kill -9, ``dying`` a function that does it at a moment.
-PREAMBLE = """
-import os, signal, sys
-def die(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-def dying(function, when=lambda *args: True, after=False):
-    def patched(*args, **kwargs):
-        if not after and when(*args):
-            die()
-        result = function(*args, **kwargs)
-        if after and when(*args):
-            die()
-        return result
-    return patched
-def named(name):
-    return lambda path, *rest: path.name == name
-from jupyter_hybrid import bundle, files, results
-from jupyter_hybrid.executors import local
-from jupyter_hybrid.store import Store
-"""
-#: What the process dies of, in the order in which a submit does it; before a process exists …
-BEFORE_THE_START = {
-    "the record is stored": "Store.add = dying(Store.add, after=True)",
-    "half of the directory": "bundle._write = dying(bundle._write, named('notebook.ipynb'))",
-    "no spec yet": "bundle._write = dying(bundle._write, named('spec.json'))",
-    "a directory and no process": "local.LocalExecutor._spawn = die",
-}
-#: … and from then on.
-AFTER_THE_START = {
-    "started and not recorded": "local.write_record = die",
-    "recorded at the place only": "local.write_record = dying(local.write_record, after=True)",
-    "half of the handle": "Store.save = dying(Store.save, lambda s, j: 'pid' in (j.handle or {}))",
-    "the handle": "Store.save = dying(Store.save, lambda s, j: 'pid' in (j.handle or {}), True)",
-}
 
 
 def doomed(home: Home, patch: str, *words: str) -> None:
@@ -138,17 +104,6 @@ def test_the_command_line_is_killed(home: Home, phase: str) -> None:
     assert (home.work / "ran").read_text() == "ran\n"
 
 
-FETCHES = {
-    "before the notebook": "results.executed_notebook = die",
-    "half of the notebook": "results._write = die",
-    "half of a file": "import shutil\nreal = shutil.copyfileobj\n"
-    "def half(source, target, *rest):\n    target.write(source.read(1000)); target.flush(); die()\n"
-    "results.shutil.copyfileobj = half",
-    "before it is recorded": "from jupyter_hybrid.manager import Manager\n"
-    "Manager._record_fetch = die",
-}
-
-
 @pytest.mark.parametrize("moment", FETCHES)
 def test_killed_while_fetching(home: Home, moment: str) -> None:
     once(home, "open('big.bin', 'wb').write(b'x' * 3_000_000)\nopen('a.txt', 'w').write('a')")
@@ -161,7 +116,9 @@ def test_killed_while_fetching(home: Home, moment: str) -> None:
     assert big.read_bytes() == b"x" * 3_000_000
     assert (home.work / "a.txt").read_text() == "a"
     assert "first" in (home.work / "out.ipynb").read_text()
-    assert not [path for path in home.work.iterdir() if "." in path.stem and path.name[0] != "."]
+    assert sorted(path.name for path in home.work.iterdir()) == [
+        *("a.txt", "big.bin", "n.ipynb", "out.ipynb", "ran")
+    ]
     assert (home.work / "ran").read_text() == "ran\n"
 
 
