@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 import stat
 import tempfile
-import warnings
 from pathlib import Path
 
 from ..errors import StoreError
+
+log = logging.getLogger(__name__)
 
 #: Names the directory outright, for sites whose homes are small or read-only.
 VARIABLE = "JUPYTER_HYBRID_DIR"
@@ -29,11 +32,14 @@ def default_directory() -> Path:
         return _made(wanted)
     except StoreError as error:
         fallback = Path(tempfile.gettempdir()) / f"jupyter-hybrid-{os.getuid()}"
-        warnings.warn(
-            f"{error}. Jobs are kept in {fallback} until then, which may not outlive a reboot",
-            stacklevel=2,
-        )
+        _say(f"{error}. Jobs are kept in {fallback} until then, which may not outlive a reboot")
         return _made(fallback, shared=True)
+
+
+@functools.cache
+def _say(sentence: str) -> None:
+    """Log the sentence, once in a process: a warning would show the line of ours that it is in."""
+    log.warning("%s", sentence)
 
 
 def _made(directory: Path, *, shared: bool = False) -> Path:
