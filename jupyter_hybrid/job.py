@@ -17,9 +17,15 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 SHORT_ID = 8
 
 
-def new_job_id(now: float | None = None) -> str:
-    """26 characters that sort by time: 48 bits of milliseconds, then 80 random bits (as ULIDs)."""
+def new_job_id(now: float | None = None, *, after: str = "") -> str:
+    """26 characters that sort by time: 48 bits of milliseconds, then 80 random bits (as ULIDs).
+
+    It sorts behind the id ``after`` even where the clock has been set back since that was made.
+    """
     milliseconds = int((time.time() if now is None else now) * 1000)
+    if after:
+        earlier = sum(_ALPHABET.index(letter) << 5 * i for i, letter in enumerate(after[::-1]))
+        milliseconds = max(milliseconds, (earlier >> 80) + 1)
     number = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 

@@ -131,7 +131,7 @@ class Manager:
         base: str,
         notes: tuple[str, ...] = (),
     ) -> Job:
-        job_id = new_job_id()
+        job_id = new_job_id(after=self.store.newest())
         job = Job(
             id=job_id,
             spec=spec,

@@ -40,6 +40,9 @@ def test_ids_sort_by_time_and_differ() -> None:
     assert ids == sorted(ids)
     assert all(len(i) == 26 for i in ids)
     assert len({new_job_id(5.0) for _ in range(1000)}) == 1000
+    # the clock is set back
+    ids += [new_job_id(1e9, after=ids[-1])]
+    assert ids == sorted(ids)
 
 
 @pytest.mark.parametrize("state", [state for state in State if not TRANSITIONS[state]])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 def bury(paths: JobPaths, record: ExitRecord, control: Control) -> None:
     """Write what the runner could not, the record last."""
     remove(paths.directory / ".reserve")
-    now, peak = time.time(), control.peak
-    record = replace(record, started_at=control.began, finished_at=now, peak_memory=peak)
+    record = control.clock.finish(record, control.peak)
     try:
         events = _last_events(paths, record, control)
         if not paths.result.exists():

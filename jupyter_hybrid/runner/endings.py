@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import signal
-import time
 from dataclasses import replace
 from itertools import accumulate
 from typing import Mapping, Optional, Sequence
@@ -164,28 +163,6 @@ def from_os_error(error: OSError, doing: str) -> ExitRecord:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(where)
     return failed(Cause.INTERNAL, f"While {doing}: {where}: {error.strerror or error}.")
-
-
-class Clock:
-    """When the job began, by the clock on the wall and by one that never jumps."""
-
-    def __init__(self) -> None:
-        self.wall, self._monotonic = time.time(), time.monotonic()
-
-    def seconds(self) -> float:
-        """Seconds since the job began, whatever was done to the clock meanwhile."""
-        return time.monotonic() - self._monotonic
-
-    def finish(self, record: ExitRecord, peak_memory: Optional[int] = None) -> ExitRecord:
-        """The record with its times."""
-        seconds = self.seconds()
-        return replace(
-            record,
-            started_at=self.wall,
-            finished_at=self.wall + seconds,
-            seconds=round(seconds, 4),
-            peak_memory=record.peak_memory if peak_memory is None else peak_memory,
-        )
 
 
 def shortened(text: str, limit: int) -> str:

@@ -9,9 +9,9 @@ from typing import Any, Callable, Dict, List, Optional
 from ..events import Kind
 from ..paths import JobPaths
 from ..spec import ExitRecord, JobSpec
+from .clock import Clock
 from .emit import DiskFull, Emitter, StreamBuffer
 from .endings import (
-    Clock,
     Ending,
     disk_full,
     kernel_died,

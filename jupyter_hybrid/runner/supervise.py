@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 from ..paths import JobPaths
+from .clock import Clock
 from .journal import make_journal
 from .processes import (
     PR_SET_CHILD_SUBREAPER,
@@ -48,8 +49,7 @@ class Control:
         self._read, self._write = os.pipe()
         for descriptor in (self._read, self._write):
             os.set_blocking(descriptor, False)
-        #: When the job began, by the clock on the wall.
-        self.began = time.time()
+        self.clock = Clock()
         self._said: Dict[str, List[float]] = {}
         self._shared = mmap.mmap(-1, 8)
         #: What the kernel printed last; None where the system has no memory for it.

@@ -67,6 +67,12 @@ class Store:
             raise UnknownJob(f"there is no job {job_id!r}; 'jupyter hybrid jobs' lists them")
         return _job(row)
 
+    def newest(self) -> str:
+        """The id of the newest job, or "" where there is none."""
+        with self._database.reading() as connection:
+            row = connection.execute(queries()["last_job"]).fetchone()
+        return row[0] if row is not None else ""
+
     def find(self, name: str) -> Job:
         """The job whose id begins so or ends so, or the newest for ``last``.
 
