@@ -78,7 +78,9 @@ describe('what is said of a job', () => {
     expect(oneLiner(job({ state: 'FAILED', exit: failed }))).toBe(
       'ValueError: no such'
     );
-    expect(oneLiner(job({ state: 'COMPLETED', reason: 'done' }))).toBe('');
+    expect(oneLiner(job({ state: 'COMPLETED', reason: 'done' }))).toBe(
+      'a.ipynb'
+    );
   });
 
   it('finds the first line of an error, wherever it is written', () => {

@@ -72,7 +72,7 @@ export function costText(cost: number | null): string {
   return cost === null ? '' : amount(cost);
 }
 
-/** The one line below the name: what it does, why it waits, or how it ended. */
+/** The line below: what it does, why it waits, how it ended, or whose notebook it was. */
 export function oneLiner(job: IJob): string {
   if (job.state === 'RUNNING' && job.cells.current !== '') {
     return shown(job.cells.current);
@@ -80,7 +80,7 @@ export function oneLiner(job: IJob): string {
   if (job.exit !== null && job.state !== 'COMPLETED') {
     return shown(errorLine(job));
   }
-  return shown(job.state === 'COMPLETED' ? '' : job.reason);
+  return shown(job.state === 'COMPLETED' ? (job.path ?? '') : job.reason);
 }
 
 /** The first line of what went wrong. */
