@@ -35,8 +35,6 @@ class Request:
     image: str | None = None
     #: Directory made by ``values.dump``; it is moved into the job.
     inputs: Path | None = None
-    #: Names that come back.
-    returns: tuple[str, ...] = ()
     #: Ids of the cells whose outputs are the user's.
     shown_cells: tuple[str, ...] = ()
     #: Id, in the user's notebook, of the cell that this is.

@@ -61,8 +61,6 @@ class JobSpec:
     shown_cells: Tuple[str, ...] = ()
     #: Id, in the user's notebook, of the ``%%remote`` cell that this is; None where nobody told it.
     source_cell: Optional[str] = None
-    #: Names that come back; empty for whole notebooks.
-    returns: Tuple[str, ...] = ()
     #: Container image reference; None runs in the target's own environment.
     image: Optional[str] = None
     #: Extra environment variables for the kernel. Values are not secret.
@@ -80,7 +78,7 @@ class JobSpec:
         """Read ``to_json``'s object, ignoring keys of newer versions."""
         values = dict(data)
         values["resources"] = _from_json(Resources, values.get("resources") or {})
-        for name in ("shown_cells", "returns", "import_paths"):
+        for name in ("shown_cells", "import_paths"):
             values[name] = tuple(values.get(name) or ())
         return _from_json(cls, values)
 

@@ -13,6 +13,7 @@ from .bundle.statcache import StatCache
 from .capture import CaptureRequest, plan_files
 from .capture.plan import check_limit
 from .capture.storing import store_plan
+from .housekeeping import tidy
 from .paths import JobPaths, blob_directory, job_directory
 from .spec import JobSpec
 
@@ -47,6 +48,7 @@ def make_bundle(request: Request, config: Hybrid) -> tuple[Bundle, Plan]:
     """The request as what travels; new file contents are stored by content."""
     planned = plan(request, config)
     root = config.home
+    tidy(root)
     blobs = BlobStore(blob_directory(root))
     entries = store_plan(planned, blobs, StatCache(blob_directory(root)))
     bundle = Bundle(
@@ -88,7 +90,6 @@ def make_spec(request: Request, target: str, planned: Plan, config: Hybrid) -> J
         import_paths=planned.import_paths,
         shown_cells=request.shown_cells,
         source_cell=request.source_cell,
-        returns=request.returns,
         image=request.image,
         env=request.env,
         resources=request.resources,

@@ -43,7 +43,6 @@ def test_what_the_cell_reads_travels(tmp_path: Path) -> None:
     assert "import json as j" in cells["hybrid-inputs"]
     assert "os" not in cells["hybrid-inputs"].split("jupyter_hybrid")[0].replace("json", "")
     assert cells["hybrid-cell"] == "# %%remote\ny = f() + x\nj.dumps(y)"
-    assert prepared.request.returns == ("y",)
     assert prepared.request.shown_cells == ("hybrid-cell",)
     assert prepared.request.inputs == tmp_path / "staging"
     assert prepared.request.name == "cell-7"

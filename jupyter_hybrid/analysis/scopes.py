@@ -23,7 +23,6 @@ class Names:
     mutated: list[str] = field(default_factory=list)
     #: Deleted without having been read or assigned.
     deleted: list[str] = field(default_factory=list)
-    literals: list[str] = field(default_factory=list)
     #: Modules imported, by their dotted names.
     imports: list[str] = field(default_factory=list)
     #: True where the cell holds a star import, so that it may assign any name.

@@ -93,10 +93,6 @@ class CellVisitor(FlowVisitor):
             self.mutate(node)
         self.generic_visit(node)
 
-    def visit_Constant(self, node: ast.Constant) -> None:
-        if isinstance(node.value, str):
-            self.note(self.names.literals, node.value)
-
     # -- scopes ---------------------------------------------------------------------------------
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:

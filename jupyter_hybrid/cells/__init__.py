@@ -69,7 +69,6 @@ def prepare(source: str, options: CellOptions, place: Surroundings, directory: P
             resources=options.resources,
             image=options.image,
             inputs=directory if dumped.names else None,
-            returns=options.returns if options.returns is not None else tuple(names.assigned),
             shown_cells=(CELL,),
             source_cell=place.cell_id,
             files=options.files,

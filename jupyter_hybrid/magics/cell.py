@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import blocking
 from ..api import manager as this_manager
-from ..cells import CELL, Prepared, prepare
+from ..cells import Prepared, prepare
 from ..cells.options import CellOptions, Surroundings
 from ..cells.sources import cells_above
 from ..display import CellDisplay
 from ..errors import ResultError, UsageError
 from ..events import Event
+from ..housekeeping import STAGING
 from ..job import Job, State
 from ..kernels import require_python
 from ..sentences import one_line
@@ -119,7 +120,7 @@ def _futures(shell: Any) -> tuple[str, ...]:
 
 def _staging(manager: Manager) -> Path:
     """A new directory on the disk of the jobs, so that moving it costs nothing."""
-    parent = manager.config.home / "staging"
+    parent = manager.config.home / STAGING
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Path(tempfile.mkdtemp(dir=parent))
 
@@ -140,7 +141,7 @@ def follow_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...] =
     """Show a cell's job from its first output, then set its variables or raise its error."""
     display = CellDisplay(
         shell,
-        cells=frozenset({CELL}),
+        cells=frozenset(job.spec.shown_cells),
         scope=f"{job.id}-{shell.execution_count}",
         where_the_rest_is=f"%remote logs {job.id}",
     )
