@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .hardware import slug
 from .identity import Identity
 
 #: Where the server and the site's files are in a user's container.
@@ -101,8 +102,8 @@ def _home_maker(inside: str, identity: Identity, image: str) -> Mapping[str, Any
 
 def folder(name: str, settings: Mapping[str, Any]) -> Parts:
     """A folder that users share."""
-    volume = {"name": f"jh-folder-{name}", **settings["volume"]}
-    mount = {"name": f"jh-folder-{name}", "mountPath": settings["mount"]}
+    volume = {"name": f"jh-folder-{slug(name)}", **settings["volume"]}
+    mount = {"name": f"jh-folder-{slug(name)}", "mountPath": settings["mount"]}
     if settings.get("sub_path"):
         mount["subPath"] = settings["sub_path"]
     if settings.get("read_only"):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import inspect
+import weakref
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlparse
 
 from kubespawner import KubeSpawner
+from traitlets import default
 
-from . import parts, pods
+from . import form, images, parts, pods, profiles, wishes
+from .hardware import Cluster, View
 from .identity import Identity, identify
 from .options import Options
 from .overrides import Overrides
@@ -18,6 +24,12 @@ NOBODY = Identity(1000, 100)
 
 class NGCSpawner(Options, KubeSpawner):
     """Starts servers in NVIDIA's images as they are, as the user, on the GPUs that are free."""
+
+    user_options: dict[str, Any]
+    #: What is known of the cluster, for all users of one hub.
+    clusters: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Cluster]] = (
+        weakref.WeakKeyDictionary()
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._overrides = Overrides()
@@ -40,6 +52,55 @@ class NGCSpawner(Options, KubeSpawner):
         return NOBODY if found.uid is None and self.images else found
 
     # -- choices
+
+    @default("profile_list")
+    def _profile_list_default(self) -> Any:
+        return self.ngc_profiles if self.images else []
+
+    async def ngc_profiles(self, spawner: Any = None) -> list[dict[str, Any]]:
+        """The one profile of our form; a site may add others in a ``profile_list`` of its own."""
+        if self.images == "ngc":
+            found = images.nvidias(self.image_count)
+        else:
+            listed = self.images(self) if callable(self.images) else self.images
+            found = images.listed(await listed if inspect.isawaitable(listed) else listed)
+        cluster = self.clusters.setdefault(asyncio.get_running_loop(), Cluster())
+        known = [*self._sorted_dict_values(self.tolerations), *self.gpu_tolerations]
+        tolerations = [t for t in known if isinstance(t, dict)]
+        view = View(
+            self.gpu_label, self.gpu_resource, self.location_label, self.node_selector, tolerations
+        )
+        hardware = await cluster.hardware(self.api, view, self.nodes_seconds)
+        return [profiles.profile(found, hardware, self)]
+
+    def _render_options_form(self, profile_list: list[dict[str, Any]]) -> str:
+        site = self.profile_form_template or self.additional_profile_form_template_paths
+        if site or not _ours(profile_list):
+            return str(super()._render_options_form(profile_list))
+        profile_list = self._get_initialized_profile_list(profile_list)
+        wish = self.user_options or {}
+        if wish.get("profile", profiles.SLUG) == profiles.SLUG:
+            wish = wishes.whole(wish, _ours(profile_list))
+        return form.render(profile_list, wish)
+
+    def _options_from_form(self, formdata: dict[str, list[str]]) -> dict[str, Any]:
+        fields = {name: values for name, values in formdata.items() if name not in wishes.SHORT}
+        found = super()._options_from_form(fields)
+        # a field for another image that nobody filled in
+        found = {n: v for n, v in found.items() if v or not n.endswith(wishes.UNLISTED)}
+        return {**found, **wishes.from_fields(formdata)}
+
+    def _validate_user_options(self, profile_list: list[dict[str, Any]]) -> None:
+        ours, wish = _ours(profile_list), self.user_options or {}
+        named = wish.get("profile") or (profiles.SLUG if set(wish) & set(wishes.SHORT) else "")
+        if not ours or named != profiles.SLUG:
+            super()._validate_user_options(profile_list)
+            return
+        self.user_options = wish = wishes.whole(wish, ours)
+        super()._validate_user_options(profile_list)
+        wishes.check(wish, ours)
+        if other := wish.get(f"image{wishes.UNLISTED}"):
+            wishes.check_image(other, self.allowed_images)
 
     def _apply_overrides(self, spawner_override: dict[str, Any]) -> None:
         self._overrides.about_to(self, spawner_override)
@@ -108,3 +169,8 @@ class NGCSpawner(Options, KubeSpawner):
         pods.run(
             pod, words, entrypoint=not (nvidias or self.server_image) if keep is None else keep
         )
+
+
+def _ours(profile_list: list[dict[str, Any]]) -> Mapping[str, Any]:
+    """Our profile among them; empty where there is none."""
+    return next((profile for profile in profile_list if "hardware" in profile), {})

@@ -1,0 +1,113 @@
+"""What users ask for, by form, web address or REST: one set of words for all three.
+
+::
+
+    {"image": "pytorch-25.06-py3", "gpu": "v100:2", "place": "cloud", "size": "large",
+     "folders": ["data"]}
+
+An image may be named in full, a model of GPU by a part of its name, and ``"gpus": 2`` is the number
+alone. ``?image=…&gpu=v100&gpus=2`` at ``/hub/spawn`` means the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_hybrid.containers.ngc import check_allowed
+from jupyter_hybrid.containers.references import parse_reference
+from jupyter_hybrid.errors import ImageError
+
+from .hardware import slug
+from .profiles import ANY, NO_GPU, SLUG
+
+#: Words that mean our profile where no profile is named.
+SHORT = ("image", "gpu", "gpus", "place", "size", "folders")
+UNLISTED = "--unlisted-choice"
+
+
+def from_fields(fields: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Short words among the fields of a form or a web address."""
+    found: dict[str, Any] = {}
+    for name in SHORT:
+        values = [value for value in fields.get(name, ()) if value]
+        if values:
+            found[name] = values if name == "folders" else values[-1]
+    return found
+
+
+def whole(wish: Mapping[str, Any], profile: Mapping[str, Any]) -> dict[str, Any]:
+    """The wish in the words of the profile's options; what is not understood stays as it is."""
+    wish = dict(wish)
+    options = profile["profile_options"]
+    if isinstance(wish.get("image"), str):
+        wish |= _image(wish.pop("image"), options["image"])
+    gpu, count = wish.get("gpu"), wish.pop("gpus", None)
+    if gpu or count:
+        wish["gpu"] = _gpu(str(gpu or ANY), count, options["gpu"]["choices"])
+    for name in ("place", "size"):
+        if isinstance(wish.get(name), str):
+            wish[name] = slug(wish[name])
+    folders = wish.pop("folders", None)
+    if folders is not None:
+        ticked = {f"folder-{slug(str(name))}" for name in _words(folders)}
+        for option in options:
+            if option.startswith("folder-"):
+                wish[option] = "yes" if option in ticked else "no"
+        # one that is not there is refused by its name, below
+        wish |= dict.fromkeys(ticked - set(options), "yes")
+    return {**wish, "profile": SLUG}
+
+
+def _image(text: str, option: Mapping[str, Any]) -> dict[str, str]:
+    choices = option["choices"]
+    if text in choices:
+        return {"image": text}
+    for key, choice in choices.items():
+        if choice["kubespawner_override"]["image"] == text:
+            return {"image": key}
+    if option.get("unlisted_choice", {}).get("enabled"):
+        return {f"image{UNLISTED}": text}
+    return {"image": text}
+
+
+def _gpu(text: str, count: Any, choices: Mapping[str, Any]) -> str:
+    model, _, number = text.partition(":")
+    number = str(count or number or 1)
+    if model == NO_GPU or number == "0":
+        return NO_GPU
+    word = slug(model)
+    known = list(dict.fromkeys(key.partition(":")[0] for key in choices if key != NO_GPU))
+    # any model where there is one only is that one
+    matching = [name for name in known if word == name or (word in name and word)]
+    if word == ANY and ANY not in known:
+        matching = known[:1]
+    exact = [name for name in matching if name == word]
+    return f"{(exact or matching or [model])[0]}:{number}"
+
+
+def _words(value: Any) -> list[Any]:
+    return value.split(",") if isinstance(value, str) else list(value)
+
+
+def check(wish: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` with what may be chosen, where something else was."""
+    options = profile["profile_options"]
+    for name, value in wish.items():
+        option = options.get(name)
+        if option is None and name.startswith("folder-"):
+            raise ValueError(f"there is no shared folder {name.removeprefix('folder-')!r}")
+        if option is None or not value:
+            continue
+        choices = option.get("choices") or {}
+        if not isinstance(value, str) or value not in choices:
+            what = str(option.get("display_name") or name).lower()
+            raise ValueError(f"{what}: {value!r} is none of {', '.join(choices)}")
+
+
+def check_image(text: str, allowed: list[str]) -> None:
+    """Raise ``ValueError`` where the text is no image, or none that the site allows."""
+    try:
+        check_allowed(parse_reference(text), allowed, "c.NGCSpawner.allowed_images")
+    except ImageError as error:
+        raise ValueError(str(error)) from None
