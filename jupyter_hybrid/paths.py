@@ -32,6 +32,11 @@ class JobPaths:
         return self.directory / "notebook.ipynb"
 
     @property
+    def environment(self) -> Path:
+        """What the notebook needs of other people's packages, where it runs in an image."""
+        return self.directory / "environment.json"
+
+    @property
     def inputs(self) -> Path:
         """Directory of the variables that travel in."""
         return self.directory / "inputs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,12 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 """
+STORAGE = """
+[storage]
+driver = "overlay"
+graphroot = "{root}"
+runroot = "{run}"
+"""
 
 
 @contextmanager
@@ -27,11 +34,20 @@ def storage() -> Iterator[tuple[list[str], dict[str, str]]]:
     # podman takes no path of more than 50 characters for what it keeps while it runs
     folder = Path(tempfile.mkdtemp(prefix="pm-", dir="/tmp"))
     (folder / "containers.conf").write_text(CONFIG)
-    words = ["podman", "--root", str(folder / "root"), "--runroot", str(folder / "run")]
-    environment = {"CONTAINERS_CONF": str(folder / "containers.conf")}
+    root, run = folder / "root", folder / "run"
+    (folder / "storage.conf").write_text(STORAGE.format(root=root, run=run))
+    words = ["podman", "--root", str(root), "--runroot", str(run)]
+    # by its words, or by its environment for what starts it without them
+    environment = {
+        "CONTAINERS_CONF": str(folder / "containers.conf"),
+        "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+    }
     try:
         yield [*words, "--storage-driver", "overlay"], environment
     finally:
+        # what still ends is ended: it would write into what is removed
+        removal = [*words, "--storage-driver", "overlay", "rm", "--all", "--force", "--time=0"]
+        subprocess.run(removal, env={**os.environ, **environment}, capture_output=True, check=False)
         # its storage is a mount of its own
         subprocess.run(["umount", "-R", folder / "root/overlay"], capture_output=True, check=False)
         shutil.rmtree(folder)

@@ -19,12 +19,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import BundleError
 from ..paths import JobPaths
 from ..spec import JobSpec
 from ..units import format_size
+
+if TYPE_CHECKING:
+    from ..environment.needs import Environment
 
 
 class FileEntry(NamedTuple):
@@ -61,6 +64,8 @@ class Bundle:
     inputs: Path | None = None
     #: False where ``inputs`` is moved into the job's directory; True where it stays (a rerun's).
     keep_inputs: bool = False
+    #: What the notebook needs of other people's packages; None where it runs in no image.
+    environment: Environment | None = None
     #: The job's key, with which its results are vouched for.
     key: bytes = field(default=b"", repr=False)
 
@@ -167,6 +172,8 @@ def write_job_directory(
         _write(paths.key, bundle.key if key is None else key, mode=0o600)
         _write(paths.files, files)
         _write(paths.notebook, bundle.notebook)
+        if bundle.environment is not None:
+            _write(paths.environment, json.dumps(bundle.environment.to_json()).encode("ascii"))
         if bundle.inputs is not None:
             _take_inputs(bundle.inputs, paths.inputs, keep=bundle.keep_inputs)
         _write(paths.spec, json.dumps(spec.to_json()).encode("ascii"))
@@ -187,7 +194,21 @@ def read_job_directory(directory: Path) -> Bundle:
             "submit the notebook again"
         ) from error
     inputs = paths.inputs if paths.inputs.is_dir() else None
-    return Bundle(notebook, files, directories, links, inputs, keep_inputs=True)
+    environment = _read_environment(paths.environment)
+    return Bundle(notebook, files, directories, links, inputs, True, environment)
+
+
+def _read_environment(path: Path) -> Environment | None:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    from ..environment.needs import Environment
+
+    try:
+        return Environment.from_json(data)
+    except (TypeError, AttributeError):
+        return None
 
 
 def _write(path: Path, data: bytes, mode: int = 0o644) -> None:

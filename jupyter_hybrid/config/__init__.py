@@ -71,6 +71,10 @@ class Hybrid:
             self.registry_mirrors, tuple(self.insecure_registries), self.registry_certificates
         )
 
+    @property
+    def _knows_registries(self) -> bool:
+        return bool(self.registry_mirrors or self.insecure_registries or self.registry_certificates)
+
     def target(self, name: str | None = None) -> TargetConfig:
         """The named target's configuration; raises ``UnknownTarget``."""
         name = name or self.default_target
@@ -94,7 +98,12 @@ class Hybrid:
             # a directory for several users has one below it for each, private to them
             root = Path(named).expanduser().absolute() / getuser()
         return TargetConfig(
-            name=name, executor=executor, root=root, home=self.home, options=options
+            name=name,
+            executor=executor,
+            root=root,
+            home=self.home,
+            options=options,
+            registries=self.registries if self._knows_registries else None,
         )
 
     def target_options(self) -> dict[str, dict[str, Any]]:

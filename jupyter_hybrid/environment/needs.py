@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,14 +73,34 @@ class Environment:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object."""
+        """A JSON object; ``from_json`` reads it back."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Environment:
+        """Read ``to_json``'s object, ignoring keys of newer versions."""
+        values = _known(cls, data)
+        values["needs"] = tuple(_read_need(need) for need in values.get("needs") or ())
+        return cls(**values)
 
     @property
     def fingerprint(self) -> str:
         """Changes with everything that decides what is installed; 64 hex digits."""
         data = {**asdict(self), "notes": ()}
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The object's values under the record's names; JSON has lists for tuples."""
+    values = {field.name: data[field.name] for field in fields(kind) if field.name in data}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+
+
+def _read_need(data: Mapping[str, Any]) -> Need:
+    values = _known(Need, data)
+    origin = values.get("origin")
+    values["origin"] = Origin(**_known(Origin, origin)) if origin else None
+    return Need(**values)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,15 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..bundle import Bundle
 from ..job import Job, State
 from ..spec import ExitRecord, JobSpec, Resources
+
+if TYPE_CHECKING:
+    from ..containers.endpoints import RegistrySettings
+    from ..environment.needs import Environment
 
 #: What a place calls a job: JSON values.
 Handle = Mapping[str, Any]
@@ -68,6 +72,21 @@ class JobStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """An image that is ready for a job, and what the user and the site should know of it."""
+
+    #: The reference; empty where the job runs in no image.
+    image: str = ""
+    #: The image's own digest, where it is known: what is found out of it is kept by that.
+    digest: str = ""
+    #: Versions, and what is said of their licences, of the packages that are added to it.
+    packages: Mapping[str, str] = field(default_factory=dict)
+    licences: Mapping[str, str] = field(default_factory=dict)
+    #: What the user should know of the packages.
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class TargetConfig:
     """One named place in the configuration."""
 
@@ -80,6 +99,13 @@ class TargetConfig:
     home: Path | None = None
     #: The executor's own options.
     options: Mapping[str, Any] = field(default_factory=dict)
+    #: How registries of images are reached; None: as everybody's.
+    registries: RegistrySettings | None = None
+
+    @property
+    def images(self) -> Path:
+        """Directory here for what is made and learned of images."""
+        return (self.home or self.root) / "images"
 
 
 class Executor(ABC):
@@ -103,6 +129,21 @@ class Executor(ABC):
         Nothing is asked for. Raises as ``submit`` where it could not be.
         """
         return ""
+
+    def image(self, spec: JobSpec) -> str:
+        """The image that the job would run in; "" where it runs in none.
+
+        Where there is one, what the notebook needs of packages is found out for ``prepare``.
+        """
+        return ""
+
+    async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
+        """Have the job's image and what it lacks ready, before there is a job; idempotent.
+
+        A second call for the same costs next to nothing, and ``submit`` makes it where nobody has.
+        Raises ``ImageError`` where the image is not there, or lacks what cannot be added to it.
+        """
+        return Prepared(image=self.image(spec))
 
     @abstractmethod
     def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:

@@ -7,8 +7,12 @@ import shutil
 import subprocess
 from collections import Counter
 
+#: What limits the threads of numerical libraries, and so the cores that a job uses.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 #: nvidia-smi's columns that ``parse_gpus`` reads.
 QUERY = "--query-gpu=name,memory.used,utilization.gpu"
+#: Those that ``idle_first`` reads.
+INDEXED = "--query-gpu=index,name,memory.used"
 #: A GPU with more memory in use than this (MiB) is somebody's.
 IDLE_BELOW = 64
 
@@ -30,18 +34,42 @@ def memory() -> int | None:
 
 def gpus() -> dict[str, tuple[int, int]]:
     """GPUs by model: how many there are and how many are idle; empty without nvidia-smi."""
+    return parse_gpus(_ask(QUERY))
+
+
+def idle_first(model: str, text: str) -> list[str]:
+    """Indexes of the GPUs of this model (a part of its name), idle ones first.
+
+    ``text`` is nvidia-smi's answer to ``INDEXED`` with ``--format=csv,noheader,nounits``.
+    """
+    found = []
+    for line in text.splitlines():
+        index, _, rest = (part.strip() for part in line.partition(","))
+        fields = [field.strip() for field in rest.split(",")]
+        if len(fields) >= 2 and index.isdigit() and model.lower() in fields[0].lower():
+            busy = not (fields[1].isdigit() and int(fields[1]) < IDLE_BELOW)
+            found.append((busy, int(index)))
+    return [str(index) for _, index in sorted(found)]
+
+
+def choose_gpus(model: str | None, count: int) -> tuple[str, ...]:
+    """Indexes of so many GPUs, those first that nobody uses; fewer where there are fewer."""
+    return tuple(idle_first(model or "", _ask(INDEXED)))[:count] if count else ()
+
+
+def _ask(query: str) -> str:
     program = shutil.which("nvidia-smi")
     if program is None:
-        return {}
+        return ""
     try:
         done = subprocess.run(
-            [program, QUERY, "--format=csv,noheader,nounits"],
+            [program, query, "--format=csv,noheader,nounits"],
             capture_output=True, text=True, timeout=10, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         # a driver that does not answer gives no GPUs
-        return {}
-    return parse_gpus(done.stdout)
+        return ""
+    return done.stdout
 
 
 def parse_gpus(text: str) -> dict[str, tuple[int, int]]:

@@ -12,20 +12,25 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from ..bundle import Bundle, write_job_directory
+from ..containers.engines import Command
 from ..errors import ConfigError, PlaceError, ResultError, UsageError
 from ..job import Job
 from ..paths import JobPaths, blob_directory
-from ..process import ProcessHandle, kill_tree, send_signal, spawn_detached
-from ..spec import Cause, ExitRecord, Resources
+from ..process import ProcessHandle, kill_tree, send_signal, spawn_detached, wait_end
+from ..spec import Cause, ExitRecord, JobSpec, Resources
 from ..units import format_size
 from . import hardware
-from .base import Executor, Handle, JobStatus, Offer, TargetConfig
+from .base import Executor, Handle, JobStatus, Offer, Prepared, TargetConfig
+from .images.settings import OPTIONS as IMAGE_OPTIONS
+from .images.settings import image_settings
 from .local_directory import (
     MARK,
     SPAWNED,
     claimed,
+    engine_of,
     handled,
     locked,
     origin,
@@ -37,14 +42,19 @@ from .local_directory import (
 )
 from .records import write_record
 
+if TYPE_CHECKING:
+    from ..environment.needs import Environment
+    from .images.preparing import Images, Ready
+
 #: Options of a local target.
-OPTIONS = frozenset({"python", "price"})
-#: What limits the threads of numerical libraries, and so the cores that a job uses.
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+OPTIONS = frozenset({"python", "price"}) | IMAGE_OPTIONS
 
 
 class LocalExecutor(Executor):
-    """Runs jobs on this machine. Options: ``python`` (the interpreter), ``price`` (per hour)."""
+    """Runs jobs on this machine, in its own Python or in images.
+
+    Options: ``python`` (the interpreter), ``price`` (per hour), and those of ``images.settings``.
+    """
 
     name = "local"
 
@@ -56,6 +66,8 @@ class LocalExecutor(Executor):
                 f"the target {target.name!r} has the unknown option {unknown[0]!r}; "
                 f"a local one has: {', '.join(sorted(OPTIONS))}"
             )
+        self._settings = image_settings(target.name, target.options)
+        self._images: Images | None = None
 
     async def offers(self, resources: Resources) -> Sequence[Offer]:
         """This machine; raises ``UsageError`` where it has less than is asked for."""
@@ -99,34 +111,78 @@ class LocalExecutor(Executor):
             )
         return sum(idle for _, idle in found.values())
 
+    def image(self, spec: JobSpec) -> str:
+        """The job's own, else the target's."""
+        return spec.image or self._settings.image
+
+    async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
+        """Have the image here, its facts, and what it lacks as directories."""
+        image = self.image(spec)
+        if not image:
+            return Prepared()
+        return (await self._prepared_images().prepare(image, spec, environment)).prepared
+
+    def _prepared_images(self) -> Images:
+        if self._images is None:
+            # only for jobs in images: it takes as long to import as the rest of a submit
+            from .images.preparing import Images
+
+            self._images = Images(self.target, self._settings)
+        return self._images
+
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Start the runner, or adopt the one that an earlier submit of this job started."""
-        if job.spec.image:
-            raise UsageError(f"{self._here} runs no images yet; leave out --image {job.spec.image}")
         paths = JobPaths(Path(job.directory))
         try:
             paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(paths.directory, error) from error
         yield {"directory": job.directory}
+        ready: Ready | None = None
+        if image := self.image(job.spec):
+            images = self._prepared_images()
+            ready = await images.ready(image, job.spec, bundle.environment)
         # held until the job has started: others see by it that this submit is under way
         async with locked(paths.directory):
             await asyncio.to_thread(write_job_directory, paths.directory, job.spec, bundle)
-            process = claimed(paths) or spawned(paths) or self._spawn(job, paths)
-        yield {"directory": job.directory, **process.to_json()}
+            process = await asyncio.to_thread(self._started, job, paths, ready)
+        yield {"directory": job.directory, **(process.to_json() if process else {})}
 
-    def _spawn(self, job: Job, paths: JobPaths) -> ProcessHandle:
+    def _started(self, job: Job, paths: JobPaths, ready: Ready | None) -> ProcessHandle | None:
+        """Who runs the job: whoever does already, else whom we start."""
+        if not engine_of(paths):
+            process = claimed(paths) or spawned(paths)
+        else:
+            process = spawned(paths)
+            if process is None and paths.claim.exists():
+                # its maker died before it could note whom it had started; it runs all the same
+                return None
+        return process or self._spawn(job, paths, self._command(job, paths, ready))
+
+    def _command(self, job: Job, paths: JobPaths, ready: Ready | None) -> Command:
+        blobs = blob_directory(self.target.home or self.target.root)
+        if ready is None:
+            return self._bare(job, paths, blobs)
+        from .local_containers import container_command
+
+        return container_command(job, paths, blobs, ready, self._settings)
+
+    def _bare(self, job: Job, paths: JobPaths, blobs: Path) -> Command:
+        """The runner by an interpreter of this machine."""
         resources = job.spec.resources
         argv = [str(self.target.options.get("python") or sys.executable), "-m"]
         argv += ["jupyter_hybrid.runner", str(paths.directory)]
-        argv += ["--blobs", str(blob_directory(self.target.home or self.target.root))]
+        argv += ["--blobs", str(blobs)]
         if resources.time is not None:
             argv += ["--time", str(resources.time)]
         if resources.mem is not None:
             argv += ["--mem", str(resources.mem)]
-        env = {**os.environ, MARK: job.id}
-        if resources.cpus is not None:
-            env.update(dict.fromkeys(THREADS, str(resources.cpus)))
+        env = {} if resources.cpus is None else dict.fromkeys(hardware.THREADS, str(resources.cpus))
+        return Command(tuple(argv), {**env, **self._settings.env})
+
+    def _spawn(self, job: Job, paths: JobPaths, command: Command) -> ProcessHandle:
+        argv = command.argv
+        env = {**os.environ, **command.env, MARK: job.id}
         try:
             process = spawn_detached(argv, cwd=paths.directory, env=env, log=paths.log)
         except OSError as error:
@@ -159,13 +215,20 @@ class LocalExecutor(Executor):
         # a directory that is gone, or full, does not keep the job from being ended
         with contextlib.suppress(OSError):
             paths.cancel.touch()
-        process = claimed(paths) or spawned(paths) or handled(job)
-        if process is None:
+        contained = engine_of(paths)
+        process = (None if contained else claimed(paths)) or spawned(paths) or handled(job)
+        if process is None and not contained:
             return
-        if not force:
+        if process is not None and not force:
             send_signal(process, signal.SIGTERM)
+        if not force:
             return
-        kill_tree(process, f"{MARK}={job.id}")
+        if contained:
+            from .local_containers import remove_container
+
+            await remove_container(contained, job.id)
+        if process is not None:
+            await asyncio.to_thread(kill_tree, process, f"{MARK}={job.id}")
         if not paths.exit.exists():
             message = "cancelled at once; outputs up to that moment are kept"
             with contextlib.suppress(OSError):
@@ -174,7 +237,15 @@ class LocalExecutor(Executor):
                 )
 
     async def cleanup(self, job: Job) -> None:
-        """Remove the job's directory."""
+        """Remove the job's directory, once nothing writes into it any more."""
+        paths = JobPaths(Path(job.directory))
+        client = spawned(paths)
+        if engine_of(paths) and client is not None:
+            from .local_containers import remove_container
+
+            # the record comes before the end: the kernel is shut down and the container removed
+            if not await asyncio.to_thread(wait_end, client, 10.0):
+                await remove_container(engine_of(paths), job.id)
         await asyncio.to_thread(remove_directory, Path(job.directory))
 
     async def fetch(self, job: Job, directory: Path) -> Path:

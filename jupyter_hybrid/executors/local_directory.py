@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import math
 import os
 import shutil
 import socket
@@ -25,10 +26,14 @@ from .records import read_exit, read_record
 MARK = "JUPYTER_HYBRID_JOB"
 #: Seconds without a sign from a job of another machine, after which it is missing.
 SILENT_AFTER = 60.0
+#: The same for a container whose processes cannot be seen; its claim is touched every 5 seconds.
+SILENT_WITHIN = 15.0
 #: Bytes that one ``read`` returns at most.
 CHUNK = 1 << 22
 #: Who was started, as its maker noted it.
 SPAWNED = "spawned.json"
+#: The engine in whose container the job runs, noted before that is started.
+CONTAINER = "container.json"
 _LOCK = "submit.lock"
 
 
@@ -62,7 +67,9 @@ def status_of(job: Job, paths: JobPaths) -> JobStatus | None:
     if ended is not None:
         return JobStatus(state=State(ended.state), exit=ended)
     claim = claimed(paths)
-    process = claim or spawned(paths) or handled(job)
+    contained = engine_of(paths)
+    # inside a container there are other pids: what counts is the engine's client, which is here
+    process = (None if contained else claim) or spawned(paths) or handled(job)
     handle = {"directory": str(paths.directory), **process.to_json()} if process else None
     if (elsewhere := _elsewhere(paths)) is not None:
         return _heard_of(paths, elsewhere)
@@ -74,6 +81,9 @@ def status_of(job: Job, paths: JobPaths) -> JobStatus | None:
     if process is not None and marked(f"{MARK}={job.id}"):
         # its supervisor was killed; what it has started saves, and ends by itself
         return JobStatus(state=State.RUNNING, reason="its supervisor is gone", handle=handle)
+    if contained and claim and _silent_for(paths) < SILENT_WITHIN:
+        reason = f"{contained}'s client is gone, and the job goes on"
+        return JobStatus(state=State.RUNNING, reason=reason, handle=handle)
     # it may have written its exit record between our two looks
     ended = read_exit(paths)
     cancelled = paths.cancel.exists() or job.wanted is State.CANCELLED
@@ -81,6 +91,10 @@ def status_of(job: Job, paths: JobPaths) -> JobStatus | None:
         ended = ExitRecord("CANCELLED", Cause.CANCELLED, "cancelled; it left no other word")
     if ended is not None:
         return JobStatus(state=State(ended.state), exit=ended, handle=handle)
+    if process is not None and contained and not paths.claim.exists():
+        message = f"{contained} started no container: {_log_end(paths) or 'it said nothing'}"
+        ended = ExitRecord("FAILED", Cause.REFUSED, message)
+        return JobStatus(state=State.FAILED, exit=ended, handle=handle)
     if process is None and is_locked(paths.directory):
         # a submit that takes its time
         return None
@@ -102,7 +116,8 @@ def origin() -> dict[str, str]:
 def _elsewhere(paths: JobPaths) -> str | None:
     """The machine that the job runs on, where its processes cannot be seen from here."""
     here = origin()
-    for record in (read_record(paths.directory / SPAWNED), read_record(paths.claim)):
+    claim = None if engine_of(paths) else read_record(paths.claim)
+    for record in (read_record(paths.directory / SPAWNED), claim):
         for key, value in here.items():
             if record and record.get(key) not in (None, value):
                 return str(record.get("host") or "another machine")
@@ -111,17 +126,24 @@ def _elsewhere(paths: JobPaths) -> str | None:
 
 def _heard_of(paths: JobPaths, machine: str) -> JobStatus | None:
     """A job whose directory is shared with another machine: its supervisor touches its claim."""
-    clock = paths.directory / ".clock"
-    try:
-        # the file system's own time: the two machines' clocks need not agree
-        clock.touch()
-        silent = clock.stat().st_mtime - paths.claim.stat().st_mtime
-    except OSError:
+    silent = _silent_for(paths)
+    if silent == math.inf:
         return None
     if silent < SILENT_AFTER:
         return JobStatus(state=State.RUNNING)
     reason = f"nothing was heard for {silent:.0f} seconds of {machine}, where the job runs"
     return JobStatus(state=State.RUNNING, missing=True, reason=reason)
+
+
+def _silent_for(paths: JobPaths) -> float:
+    """Seconds since the supervisor touched its claim; infinite where there is none."""
+    clock = paths.directory / ".clock"
+    try:
+        # the file system's own time: the two machines' clocks need not agree
+        clock.touch()
+        return clock.stat().st_mtime - paths.claim.stat().st_mtime
+    except OSError:
+        return math.inf
 
 
 def _gone(paths: JobPaths) -> str:
@@ -132,12 +154,23 @@ def _last_words(paths: JobPaths) -> str:
     """Why a runner is gone, as far as its log tells."""
     if not paths.directory.is_dir():
         return f"the job ended after {_gone(paths)}"
+    words = _log_end(paths)
+    said = f" (its last words: {words})" if words else ""
+    return f"the job's process is gone, by a kill -9 or a reboot of this machine{said}"
+
+
+def _log_end(paths: JobPaths) -> str:
     try:
         lines = paths.log.read_text("utf-8", "replace").strip().splitlines()
     except OSError:
         lines = []
-    said = f" (its last words: {lines[-1][:200]})" if lines else ""
-    return f"the job's process is gone, by a kill -9 or a reboot of this machine{said}"
+    return lines[-1][:200] if lines else ""
+
+
+def engine_of(paths: JobPaths) -> str:
+    """The engine whose container the job runs in, with pids of its own; "" where it is in none."""
+    record = read_record(paths.directory / CONTAINER)
+    return str(record.get("engine") or "") if record else ""
 
 
 def claimed(paths: JobPaths) -> ProcessHandle | None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import bases
 import hpc
 import kube
 import pytest
@@ -34,9 +35,20 @@ def _place(name: str, needs: tuple[str, ...]) -> Any:
     return pytest.param(name, marks=pytest.mark.needs(*needs))
 
 
-@pytest.fixture(params=["local", _place("slurm", hpc.NEEDS), _place("kubernetes", kube.NEEDS)])
+PLACES = [
+    "local",
+    _place("podman", bases.NEEDS),
+    _place("slurm", hpc.NEEDS),
+    _place("kubernetes", kube.NEEDS),
+]
+
+
+@pytest.fixture(params=PLACES)
 async def executor(request: pytest.FixtureRequest, environment: Path) -> AsyncIterator[Executor]:
     name, root, options = request.param, environment, {}
+    if name == "podman":
+        image = request.getfixturevalue("base_image")("ngc")
+        name, options = "local", {"engine": "podman", "image": image}
     if name == "slurm":
         cluster: Cluster = request.getfixturevalue("cluster")
         root, options = Path("~/contract"), cluster.options()

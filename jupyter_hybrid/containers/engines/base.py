@@ -97,6 +97,21 @@ class Engine(ABC):
     def pull(self, image: str, target: Path) -> Command:
         """Get an image from its registry; ``target`` is for engines that keep images as files."""
 
+    def load(self, layout: Path, name: str) -> Command | None:
+        """Take an image out of an OCI layout; None where the engine pulls by itself.
+
+        It prints the image's id in its last line.
+        """
+        return None
+
+    def tag(self, image: str, name: str) -> Command | None:
+        """Give an image on the disk a name; None where images are files."""
+        return None
+
+    def storage(self) -> Command | None:
+        """Print the directory in which the engine keeps images; None where they are files."""
+        return None
+
     @abstractmethod
     def remove(self, name: str) -> Command | None:
         """End the container and remove it; None where its processes are all it is."""

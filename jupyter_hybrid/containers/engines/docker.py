@@ -14,7 +14,7 @@ LABEL = "jupyter-hybrid"
 CLIENTS = ("DOCKER_", "CONTAINER", "BUILDAH_", "XDG_", "HOME", "PATH", "TMPDIR", "LD_", "REGISTRY_")
 #: One JSON object, the same from both.
 FORMAT = (
-    '{"Id":{{json .Id}},"Size":{{json .Size}},"RepoDigests":{{json .RepoDigests}},'
+    '{"Id":{{json .ID}},"Size":{{json .Size}},"RepoDigests":{{json .RepoDigests}},'
     '"Labels":{{json .Config.Labels}}}'
 )
 
@@ -76,6 +76,14 @@ class Docker(Engine):
         """``docker pull``; the image is kept by the engine."""
         return Command((self.program, "pull", "--quiet", image))
 
+    def tag(self, image: str, name: str) -> Command:
+        """``docker tag``."""
+        return Command((self.program, "tag", image, name))
+
+    def storage(self) -> Command:
+        """``docker info``."""
+        return Command((self.program, "info", "--format={{.DockerRootDir}}"))
+
     def remove(self, name: str) -> Command:
         """``docker rm --force``; one that is not there is no error."""
         return Command((self.program, "rm", "--force", name))
@@ -94,6 +102,14 @@ class Podman(Docker):
     def _gpus(self, container: Container) -> list[str]:
         # by the container device interface, whose description nvidia-ctk writes
         return [f"--device=nvidia.com/gpu={gpu}" for gpu in container.gpus]
+
+    def load(self, layout: Path, name: str) -> Command:
+        """``podman pull`` out of the layout."""
+        return Command((self.program, "pull", "--quiet", f"oci:{layout}:{name}"))
+
+    def storage(self) -> Command:
+        """``podman info``."""
+        return Command((self.program, "info", "--format={{.Store.GraphRoot}}"))
 
     def remove(self, name: str) -> Command:
         """``podman rm``, without its ten seconds of patience."""

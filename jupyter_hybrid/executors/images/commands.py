@@ -1,0 +1,52 @@
+"""An engine's commands, run on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+from ...containers.engines import Command
+from ...errors import PlaceError
+
+#: Seconds for what should take a moment.
+PATIENCE = 60.0
+
+
+async def run(command: Command, *, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, whatever its exit status; raises ``PlaceError`` where it does not end.
+
+    Nothing of it is left where the caller is cancelled.
+    """
+    program = command.argv[0]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command.argv,
+            env={**os.environ, **command.env},
+            cwd=Path("/"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        raise PlaceError(
+            f"{program} cannot be started: {error.strerror or error}; is it installed?"
+        ) from error
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), timeout)
+    except (asyncio.TimeoutError, asyncio.CancelledError) as error:
+        process.kill()
+        await process.wait()
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        what = " ".join(command.argv[:2])
+        raise PlaceError(f"{what} did not end within {timeout:.0f} seconds") from error
+    texts = (data.decode("utf-8", "replace") for data in (out, err))
+    return subprocess.CompletedProcess(command.argv, process.returncode or 0, *texts)
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """What the program said last, in one line."""
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else f"exit status {done.returncode}"

@@ -1,0 +1,141 @@
+"""An image on this machine: looked for, brought from its registry, and looked into."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...containers.endpoints import RegistrySettings
+from ...containers.engines import Container, Engine
+from ...containers.once import once
+from ...containers.pull import pull
+from ...containers.references import parse_reference
+from ...containers.registry import Image, RegistryClient
+from ...containers.room import UNPACKED, check_room
+from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_command
+from ...errors import ImageError, PlaceError
+from .commands import complaint, run
+
+#: Seconds for an image on its way, and for a look into it.
+PULL, LOOK = 6 * 3600.0, 300.0
+
+
+@dataclass(frozen=True)
+class Present:
+    """An image that is here."""
+
+    #: 64 hex digits: named by its content.
+    id: str
+    #: What the engine runs: the id, or the path of a SIF.
+    run: str
+    #: ``name@sha256:…`` in the registries it came from, where that is known.
+    digests: tuple[str, ...] = ()
+
+
+class Presence:
+    """Images of one engine on this machine."""
+
+    def __init__(
+        self, engine: Engine, directory: Path, registries: RegistrySettings | None
+    ) -> None:
+        self._engine, self._directory = engine, directory
+        self._registries = registries or RegistrySettings()
+
+    async def image(self, name: str) -> Present:
+        """The image, brought from its registry where it is not here.
+
+        Raises ``ImageError`` where there is none, or no room for it, ``RegistryError`` where the
+        registry does not give it. Where several want the same image, one brings it.
+        """
+        found = await self.find(name)
+        if found is not None:
+            return found
+        async with once(self._directory / "locks", f"{self._engine.name} {name}"):
+            found = await self.find(name)
+            if found is None:
+                await self._bring(name)
+                found = await self.find(name)
+        if found is None:
+            raise PlaceError(f"{self._engine.name} has pulled {name} and does not know it")
+        return found
+
+    async def find(self, name: str) -> Present | None:
+        """The image, where the engine has it."""
+        for called in dict.fromkeys((name, _local(name))):
+            command = self._engine.inspect(called)
+            done = await run(command) if command is not None else None
+            if done is not None and done.returncode == 0:
+                image = self._engine.parse_inspect(done.stdout)
+                return Present(image.id, image.id, image.digests)
+        return None
+
+    async def _bring(self, name: str) -> None:
+        reference = parse_reference(name)
+        cache = self._directory / "configurations"
+        async with RegistryClient(self._registries, cache=cache) as client:
+            image = await client.image(reference)
+            await self._check_room(image, name)
+            layout = self._directory / "pulls" / image.manifest.digest.rpartition(":")[2]
+            load = self._engine.load(layout, image.manifest.digest.rpartition(":")[2])
+            if load is None:
+                await self._pull(f"{reference}")
+                return
+            await pull(client, image, layout)
+        done = await run(load, timeout=PULL)
+        if done.returncode != 0:
+            raise PlaceError(f"{self._engine.name} cannot take {name}: {complaint(done)}")
+        tag = self._engine.tag(done.stdout.split()[-1], _local(name))
+        if tag is not None and (tagged := await run(tag)).returncode != 0:
+            raise PlaceError(f"{self._engine.name} cannot name {name}: {complaint(tagged)}")
+        shutil.rmtree(layout, ignore_errors=True)
+
+    async def _check_room(self, image: Image, name: str) -> None:
+        command = self._engine.storage()
+        done = await run(command) if command is not None else None
+        if done is not None and done.returncode == 0 and done.stdout.strip():
+            needed = int(image.manifest.size * UNPACKED)
+            check_room(Path(done.stdout.strip()), needed, f"{name}, unpacked,")
+
+    async def _pull(self, name: str) -> None:
+        done = await run(self._engine.pull(name, Path()), timeout=PULL)
+        if done.returncode != 0:
+            raise PlaceError(f"{self._engine.name} cannot pull {name}: {complaint(done)}")
+
+    async def facts(self, image: Present, name: str, cache: FactsCache) -> ImageFacts:
+        """What the image has: known by its id, else found out by a look into it."""
+        known = cache.get(image.id)
+        if known is not None:
+            return known
+        async with once(self._directory / "locks", f"facts {image.id}"):
+            known = cache.get(image.id)
+            if known is None:
+                known = await self._look(image, name)
+                cache.put(image.id, known)
+            return known
+
+    async def _look(self, image: Present, name: str) -> ImageFacts:
+        container = Container(
+            image=image.run,
+            argv=tuple(probe_command()),
+            name=f"jupyter-hybrid-look-{image.id[:12]}-{os.getpid()}",
+            cwd=Path("/"),
+            user=(os.getuid(), os.getgid()),
+            network=False,
+        )
+        done = await run(self._engine.run(container), timeout=LOOK)
+        if "/bin/sh" in done.stderr and done.returncode in (126, 127):
+            raise ImageError(
+                f"{name} has no /bin/sh, and so no Python that a notebook could run with: choose "
+                "an image with Python 3.8 or newer"
+            )
+        if done.returncode in (125, 126, 127) and not done.stdout:
+            raise PlaceError(f"{self._engine.name} cannot run {name}: {complaint(done)}")
+        return parse_probe(done.stdout)
+
+
+def _local(name: str) -> str:
+    """What the image is called here: engines give no names to what is named by its digest."""
+    _, at, digest = name.partition("@")
+    return f"localhost/jupyter-hybrid:{digest.rpartition(':')[2]}" if at else name
