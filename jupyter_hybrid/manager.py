@@ -102,9 +102,9 @@ class Manager:
         await executor.offers(request.resources)
         bundle, plan = await asyncio.to_thread(staging.make_bundle, request, self.config)
         spec = staging.make_spec(request, executor.target.name, plan, self.config)
-        return await self._start(
-            executor, spec, bundle, base=str(plan.base), notes=staging.notes(request, plan)
-        )
+        bundle, told = await staging.admitted(executor, spec, bundle, self.config, request)
+        notes = (*staging.notes(request, plan), *told)
+        return await self._start(executor, spec, bundle, base=str(plan.base), notes=notes)
 
     async def rerun(
         self, job_id: str, parameters: Mapping[str, Any] | None = None, **changes: Any
@@ -120,7 +120,8 @@ class Manager:
         await executor.offers(spec.resources)
         directory = staging.sent_directory(old, self.config)
         bundle = await asyncio.to_thread(staging.read_bundle, directory)
-        return await self._start(executor, spec, bundle, base=old.base)
+        bundle, told = await staging.admitted(executor, spec, bundle, self.config)
+        return await self._start(executor, spec, bundle, base=old.base, notes=told)
 
     async def _start(
         self,

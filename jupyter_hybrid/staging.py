@@ -20,6 +20,7 @@ from .spec import JobSpec
 if TYPE_CHECKING:
     from .capture.plan import Plan, Preview
     from .config import Hybrid
+    from .executors.base import Executor
     from .job import Job
     from .request import Request
 
@@ -90,11 +91,27 @@ def make_spec(request: Request, target: str, planned: Plan, config: Hybrid) -> J
         import_paths=planned.import_paths,
         shown_cells=request.shown_cells,
         source_cell=request.source_cell,
-        image=request.image,
+        image=config.images.get(request.image, request.image) if request.image else None,
         env=request.env,
         resources=request.resources,
         grace=config.grace,
     )
+
+
+async def admitted(
+    executor: Executor,
+    spec: JobSpec,
+    bundle: Bundle,
+    config: Hybrid,
+    request: Request | None = None,
+) -> tuple[Bundle, tuple[str, ...]]:
+    """The bundle as it may leave, and what the user should know; as ``admission.admit``."""
+    if not executor.image(spec) and not config.checks:
+        return bundle, ()
+    # only where there is something to look at: a job in no image starts in milliseconds
+    from .admission import admit
+
+    return await admit(executor, spec, bundle, config, request)
 
 
 def sent_directory(job: Job, config: Hybrid) -> Path:

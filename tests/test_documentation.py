@@ -17,8 +17,10 @@ import pytest
 from tree import ROOT, files
 
 from jupyter_hybrid.bundle import Bundle
+from jupyter_hybrid.checks import RULES
 from jupyter_hybrid.executors.base import TargetConfig
 from jupyter_hybrid.executors.kubernetes.settings import Settings
+from jupyter_hybrid.executors.local import OPTIONS as LOCAL_OPTIONS
 from jupyter_hybrid.executors.slurm.options import SlurmOptions
 from jupyter_hybrid.job import Job, State, new_job_id
 from jupyter_hybrid.paths import JobPaths
@@ -200,3 +202,15 @@ def test_every_option_of_a_target_is_explained(title: str, options: type[Any]) -
     rows = re.findall(r"^\| (`.+?) \| .+ \| .+ \|$", section, re.MULTILINE)
     explained = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     assert sorted(explained) == sorted(field.name for field in fields(options))
+
+
+def test_every_option_of_a_local_target_is_explained() -> None:
+    section = read("docs/targets.md").partition("## Local\n")[2].partition("\n## ")[0]
+    explained = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert sorted(explained) == sorted(LOCAL_OPTIONS)
+
+
+def test_every_check_is_explained() -> None:
+    section = read("docs/targets.md").partition("## Checks\n")[2]
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \|(.*)\|$", section, re.MULTILINE)
+    assert {n: set(re.findall(r"`(\w+)`", told)) | {"do"} for n, told in rows} == dict(RULES)

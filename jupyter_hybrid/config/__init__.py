@@ -54,6 +54,8 @@ class Hybrid:
     registry_certificates: dict[str, str] = field(default_factory=dict)
     #: Images that may be used, as names or patterns; all where there are none.
     allowed_images: list[str] = field(default_factory=list)
+    #: Rules for what may leave, each with what it does: {'secrets': 'refuse'} (``checks``).
+    checks: dict[str, Any] = field(default_factory=dict)
     #: The short list that users see first: a name of the site's to an image.
     images: dict[str, str] = field(default_factory=dict)
 

@@ -29,6 +29,7 @@ class Hybrid(Configurable):
     insecure_registries = List(Unicode()).tag(config=True)
     registry_certificates = Dict(key_trait=Unicode(), value_trait=Unicode()).tag(config=True)
     allowed_images = List(Unicode()).tag(config=True)
+    checks = Dict(key_trait=Unicode()).tag(config=True)
     images = Dict(key_trait=Unicode(), value_trait=Unicode()).tag(config=True)
 
 

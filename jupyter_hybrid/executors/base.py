@@ -115,6 +115,8 @@ class Executor(ABC):
     name: ClassVar[str]
     #: Seconds between two polls for a job that somebody follows.
     ask_every: ClassVar[float] = 0.25
+    #: True where ``prepare`` adds to an image what the notebook needs and the image lacks.
+    adds_packages: ClassVar[bool] = False
 
     def __init__(self, target: TargetConfig) -> None:
         self.target = target
@@ -131,11 +133,8 @@ class Executor(ABC):
         return ""
 
     def image(self, spec: JobSpec) -> str:
-        """The image that the job would run in; "" where it runs in none.
-
-        Where there is one, what the notebook needs of packages is found out for ``prepare``.
-        """
-        return ""
+        """The image that the job would run in; "" where it runs in none."""
+        return spec.image or ""
 
     async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
         """Have the job's image and what it lacks ready, before there is a job; idempotent.

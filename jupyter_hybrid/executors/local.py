@@ -57,6 +57,7 @@ class LocalExecutor(Executor):
     """
 
     name = "local"
+    adds_packages = True
 
     def __init__(self, target: TargetConfig) -> None:
         super().__init__(target)

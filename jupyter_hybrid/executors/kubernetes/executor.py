@@ -103,8 +103,12 @@ class KubernetesExecutor(Executor):
         yield session.handle(job, created["metadata"]["uid"])
         await self._hand_over(session, job)
 
+    def image(self, spec: JobSpec) -> str:
+        """The job's own, else the target's."""
+        return spec.image or self.settings.image or ""
+
     def _image(self, job: Job) -> str:
-        image = job.spec.image or self.settings.image
+        image = self.image(job.spec)
         if not image:
             raise ImageError(
                 f"{self.target.name} runs jobs in images: name one with --image, or add 'image' to "

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +13,7 @@ import bases
 import pytest
 from jobs import a_manager, a_request, until
 
+from jupyter_hybrid.errors import ImageError
 from jupyter_hybrid.job import State
 from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.paths import JobPaths
@@ -57,3 +62,80 @@ async def test_a_notebook_runs_in_the_image(
     assert made.stat().st_uid == Path(tmp_path).stat().st_uid
     # the image's banner is in the log and nowhere else
     assert b"== PyTorch ==" in await manager.log(job.id)
+
+
+async def test_what_the_image_lacks_is_there_and_what_it_has_stays(
+    base_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    manager, image = a_podman_manager(), base_image("ngc")
+    code = (
+        "import numpy, tqdm\nprint(numpy.__version__, tqdm.__file__)",
+        "import subprocess, sys\nprint(subprocess.run([sys.executable, '-c', 'import tqdm'],"
+        " capture_output=True, text=True).returncode)",
+    )
+    said = await run(manager, tmp_path, *code, image=image)
+    assert said.startswith("1.26.4 /opt/jupyter-hybrid/environments/")
+    assert said.endswith("\n0\n")
+    kept = sorted(path for path in (manager.config.home / "images").rglob("*"))
+    assert await run(manager, tmp_path, *code, image=image) == said
+    # the second submit makes and fetches nothing
+    assert sorted(path for path in (manager.config.home / "images").rglob("*")) == kept
+
+
+async def test_a_rerun_has_its_packages_again(
+    base_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    manager, image = a_podman_manager(), base_image("ngc")
+    said = await run(manager, tmp_path, "import tqdm\nprint(tqdm.__name__)", image=image)
+    again = await manager.rerun("last")
+    assert await outputs(manager, again.id) == said == "tqdm\n"
+
+
+async def test_a_conflict_is_a_sentence_with_both_versions_and_no_job(
+    base_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    manager, image = a_podman_manager(), base_image("ngc")
+    (tmp_path / "requirements.txt").write_text("numpy==2.1.0\n")
+    with pytest.raises(ImageError, match=r"asks for numpy==2\.1\.0 and the image has numpy 1\.26"):
+        await manager.submit(a_request(tmp_path, "import numpy", image=image))
+    assert manager.jobs() == []
+
+
+async def test_a_cancelled_job_leaves_no_container(
+    base_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    manager = a_podman_manager()
+    request = a_request(tmp_path, "import time\nprint('on')\ntime.sleep(600)", image="torch")
+    manager.config.images["torch"] = base_image("ngc")
+    job = await manager.submit(request)
+
+    async def on() -> bool:
+        await manager.status(job.id)
+        return b'"on' in await manager.executor().read(job, "events.jsonl", 0)
+
+    await until(on)
+    assert containers() == [f"jupyter-hybrid-{job.id}"]
+    await manager.cancel(job.id)
+    assert await outputs(manager, job.id, State.CANCELLED) == "on\n"
+    await until(lambda: not containers())
+
+
+async def test_a_container_outlives_the_client_that_started_it(
+    base_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    manager, image = a_podman_manager(), base_image("ngc")
+    source = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)\nprint('went')"
+    job = await manager.submit(a_request(tmp_path, source, image=image))
+    paths = JobPaths(Path(job.directory))
+    await until(lambda: paths.events.exists() and b"cell" in paths.events.read_bytes())
+    client = json.loads((paths.directory / "spawned.json").read_bytes())["pid"]
+    os.kill(client, signal.SIGKILL)
+    assert (await manager.status(job.id)).state is State.RUNNING
+    (paths.work / "go").touch()
+    assert await outputs(manager, job.id) == "went\n"
+    await until(lambda: not containers())
+
+
+def containers() -> list[str]:
+    command = ["podman", "ps", "--all", "--format", "{{.Names}}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()

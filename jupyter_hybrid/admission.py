@@ -1,0 +1,98 @@
+"""Before a job begins: what the site lets leave, and an image that has what the notebook needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .checks import Finding, Subject, check, refuse
+from .containers.ngc import check_allowed
+from .containers.references import parse_reference
+from .files import replacing
+from .paths import blob_directory, blob_path
+
+if TYPE_CHECKING:
+    from .bundle import Bundle
+    from .config import Hybrid
+    from .environment.needs import Environment
+    from .executors.base import Executor, Prepared
+    from .request import Request
+    from .spec import JobSpec
+
+#: Rules that need nothing of the image: they are asked before it is brought here.
+_FIRST = ("secrets", "images")
+
+
+async def admit(
+    executor: Executor,
+    spec: JobSpec,
+    bundle: Bundle,
+    config: Hybrid,
+    request: Request | None = None,
+) -> tuple[Bundle, tuple[str, ...]]:
+    """The bundle with what its image needs, and what the user should know; idempotent.
+
+    Without a request (a rerun) the bundle says what the notebook needs. Raises ``BundleError`` with
+    all that must not leave, ``ImageError`` for an image that may not be used, is not there, or
+    lacks what cannot be added to it.
+    """
+    image = executor.image(spec)
+    if image and config.allowed_images:
+        check_allowed(parse_reference(image), config.allowed_images)
+    first = {name: rule for name, rule in config.checks.items() if name in _FIRST}
+    findings: list[Finding] = []
+    if first:
+        subject = _subject(image, bundle, config)
+        findings += await asyncio.to_thread(check, subject, first)
+        refuse(findings)
+    if not image or not executor.adds_packages:
+        return bundle, _sentences(findings)
+    if request is not None:
+        bundle = replace(bundle, environment=await asyncio.to_thread(_environment, request))
+    prepared = await executor.prepare(spec, bundle.environment)
+    others = {name: rule for name, rule in config.checks.items() if name not in _FIRST}
+    if others:
+        subject = Subject(packages=prepared.packages, licences=prepared.licences)
+        findings += await asyncio.to_thread(check, subject, others)
+    if config.checks:
+        await asyncio.to_thread(_keep, config, prepared, findings)
+    refuse(findings)
+    return bundle, (*prepared.notes, *_sentences(findings))
+
+
+def _subject(image: str, bundle: Bundle, config: Hybrid) -> Subject:
+    blobs = blob_directory(config.home)
+    files = [(entry.path, blob_path(blobs, entry.digest)) for entry in bundle.files]
+    return Subject(image=image, notebook=json.loads(bundle.notebook), files=files)
+
+
+def _environment(request: Request) -> Environment:
+    from .capture.packages import job_environment
+
+    beside = request.notebook_path.parent if request.notebook_path else None
+    return job_environment(
+        request.code, request.directory, language=request.language, declared=beside
+    )
+
+
+def _sentences(findings: Sequence[Finding]) -> tuple[str, ...]:
+    return tuple(finding.text for finding in findings)
+
+
+def _keep(config: Hybrid, prepared: Prepared, findings: Sequence[Finding]) -> None:
+    """Write down what was found about an image and its packages, beside what is known of it."""
+    digest = prepared.digest.rpartition(":")[2]
+    path = config.home / "images" / "checks" / f"{digest}.json"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    record: Mapping[str, Any] = {
+        "image": prepared.image,
+        "time": time.time(),
+        "packages": dict(prepared.packages),
+        "findings": [finding.to_json() for finding in findings],
+    }
+    with replacing(path) as file:
+        file.write(json.dumps(record).encode())
