@@ -9,6 +9,7 @@ export const PluginIDs = {
   button: 'jupyter-hybrid:button',
   launcher: 'jupyter-hybrid:launcher',
   jobs: 'jupyter-hybrid:jobs',
+  page: 'jupyter-hybrid:page',
   outputs: 'jupyter-hybrid:outputs',
   notifications: 'jupyter-hybrid:notifications',
   status: 'jupyter-hybrid:status'

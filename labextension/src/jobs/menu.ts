@@ -1,7 +1,8 @@
 /** The menu of a job. */
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { MenuSvg } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
-import { Menu } from '@lumino/widgets';
+import type { Menu } from '@lumino/widgets';
 
 import { CommandIDs } from '../ids';
 import type { IJob } from '../records';
@@ -27,7 +28,7 @@ function jobMenu(
   job: IJob
 ): Menu {
   const args = { id: job.id };
-  const menu = new Menu({ commands });
+  const menu = new MenuSvg({ commands });
   const add = (command: string): void => {
     // the dialog and the notebook are other plugins' and may be off
     if (commands.hasCommand(command)) {
@@ -52,7 +53,7 @@ export function copyMenu(
   trans: TranslationBundle,
   job: Pick<IJob, 'id'>
 ): Menu {
-  const menu = new Menu({ commands });
+  const menu = new MenuSvg({ commands });
   menu.title.label = trans.__('Copy as');
   for (const as of ['magic', 'cli', 'python']) {
     menu.addItem({ command: CommandIDs.copy, args: { id: job.id, as } });

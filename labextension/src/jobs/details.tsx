@@ -1,0 +1,121 @@
+/** What a job was submitted with. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { ReactElement } from 'react';
+
+import type { IJob } from '../records';
+import type { IJobsManager } from '../tokens';
+import { duration, size } from '../words';
+import { useJob } from './usejob';
+import { shown } from './wording';
+
+export class DetailsView extends ReactWidget {
+  constructor(
+    private readonly _manager: IJobsManager,
+    private readonly _id: string,
+    private readonly _trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('jp-hybrid-Text');
+  }
+
+  protected override render(): ReactElement {
+    return (
+      <Details manager={this._manager} id={this._id} trans={this._trans} />
+    );
+  }
+}
+
+interface IDetailsProps {
+  manager: IJobsManager;
+  id: string;
+  trans: TranslationBundle;
+}
+
+function Details({ manager, id, trans }: IDetailsProps): ReactElement {
+  const { job } = useJob(manager, id);
+  if (job === null) {
+    return <p>{trans.__('Loading…')}</p>;
+  }
+  const parameters = Object.entries(job.parameters).map(
+    ([name, value]): [string, string] => [name, JSON.stringify(value)]
+  );
+  return (
+    <>
+      <h2>{trans.__('Parameters')}</h2>
+      {parameters.length === 0 ? (
+        <p>{trans.__('The notebook’s own.')}</p>
+      ) : (
+        <Table rows={parameters} code />
+      )}
+      <h2>{trans.__('Environment')}</h2>
+      <Table rows={environment(job, trans)} />
+      {job.notes.length > 0 && (
+        <ul>
+          {job.notes.map(note => (
+            <li key={note}>{shown(note)}</li>
+          ))}
+        </ul>
+      )}
+      <h2>{trans.__('Job')}</h2>
+      <Table rows={record(job, trans)} />
+    </>
+  );
+}
+
+function Table(props: {
+  rows: [string, string][];
+  code?: boolean;
+}): ReactElement {
+  return (
+    <table className="jp-hybrid-Table">
+      <tbody>
+        {props.rows.map(([name, value]) => (
+          <tr key={name}>
+            <th scope="row">
+              <bdi>{shown(name)}</bdi>
+            </th>
+            <td>
+              {props.code ? (
+                <code>{shown(value)}</code>
+              ) : (
+                <bdi>{shown(value)}</bdi>
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function environment(job: IJob, trans: TranslationBundle): [string, string][] {
+  const { gpus, gpu_type: type, cpus, mem, nodes, time } = job.resources;
+  const rows: [string, string | null][] = [
+    [trans.__('Target'), job.target],
+    [trans.__('Image'), job.image ?? trans.__('none')],
+    [trans.__('Kernel'), job.kernel],
+    [trans.__('GPUs'), gpus > 0 ? [gpus, type ?? ''].join(' ').trim() : null],
+    [trans.__('CPUs'), cpus === null ? null : String(cpus)],
+    [trans.__('Memory'), mem === null ? null : size(mem)],
+    [trans.__('Nodes'), nodes > 1 ? String(nodes) : null],
+    [trans.__('Time limit'), time === null ? null : duration(time)]
+  ];
+  return rows.filter((row): row is [string, string] => row[1] !== null);
+}
+
+function record(job: IJob, trans: TranslationBundle): [string, string][] {
+  const when = (seconds: number | null): string | null =>
+    seconds === null ? null : new Date(seconds * 1000).toLocaleString();
+  const peak = job.exit?.peak_memory ?? null;
+  const rows: [string, string | null][] = [
+    [trans.__('Id'), job.id],
+    [trans.__('Notebook'), job.path ?? job.notebook],
+    [trans.__('Submitted'), when(job.created_at)],
+    [trans.__('Started'), when(job.started_at)],
+    [trans.__('Ended'), when(job.finished_at)],
+    [trans.__('Largest memory'), peak === null ? null : size(peak)],
+    [trans.__('Directory there'), job.directory]
+  ];
+  return rows.filter((row): row is [string, string] => row[1] !== null);
+}

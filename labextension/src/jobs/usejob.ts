@@ -1,0 +1,40 @@
+/** A job in a React component, live. */
+import { useEffect, useState } from 'react';
+
+import type { IJob } from '../records';
+import { asError } from '../request';
+import type { IJobChange, IJobsManager } from '../tokens';
+
+/** What is known of a job. */
+export interface IKnown {
+  /** Null until it was read. */
+  job: IJob | null;
+  /** It was deleted. */
+  gone: boolean;
+  /** Why it could not be read. */
+  error: Error | null;
+}
+
+export function useJob(manager: IJobsManager, id: string): IKnown {
+  const [known, setKnown] = useState<IKnown>(() => ({
+    job: manager.known(id) ?? null,
+    gone: false,
+    error: null
+  }));
+  useEffect(() => {
+    const changed = (_: IJobsManager, change: IJobChange): void => {
+      if (change.id === id) {
+        const gone = change.change === 'deleted';
+        const job = change.job ?? change.before;
+        setKnown({ job, gone, error: null });
+      }
+    };
+    manager.jobChanged.connect(changed);
+    manager.job(id).then(
+      job => setKnown({ job, gone: false, error: null }),
+      (error: unknown) => setKnown(old => ({ ...old, error: asError(error) }))
+    );
+    return () => void manager.jobChanged.disconnect(changed);
+  }, [manager, id]);
+  return known;
+}

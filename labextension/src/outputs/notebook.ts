@@ -1,0 +1,205 @@
+/** A job's notebook, read-only, with its outputs while they come. */
+import type { ICodeCellModel } from '@jupyterlab/cells';
+import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
+import type { ICell, INotebookContent } from '@jupyterlab/nbformat';
+import { NotebookModel, StaticNotebook } from '@jupyterlab/notebook';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { ITranslator } from '@jupyterlab/translation';
+import { Panel, Widget } from '@lumino/widgets';
+
+import type { IJob } from '../records';
+import { asError } from '../request';
+import type { IJobChange, IJobEvents, IJobsManager } from '../tokens';
+import { CellOutputs } from './cells';
+import { JobOutputs } from './outputs';
+
+/** What it takes to draw a notebook. */
+export interface INotebookDrawing {
+  rendermime: IRenderMimeRegistry;
+  contentFactory: StaticNotebook.IContentFactory;
+  mimeTypeService: IEditorMimeTypeService;
+  translator: ITranslator;
+}
+
+const RUNNING = 'jp-hybrid-mod-running';
+/** Tags of papermill's cells and of those that it goes behind. */
+const PARAMETERS = 'parameters';
+const INJECTED = 'injected-parameters';
+const ERROR = 'papermill-error-cell-tag';
+
+export class OutputNotebook extends Panel {
+  constructor(
+    private readonly _manager: IJobsManager,
+    private readonly _id: string,
+    private readonly _drawing: INotebookDrawing
+  ) {
+    super();
+    this.addClass('jp-hybrid-Outputs');
+    this._message.addClass('jp-hybrid-Outputs-message');
+    this._message.node.setAttribute('role', 'status');
+    this.addWidget(this._message);
+    _manager.jobChanged.connect(this._onJobChanged);
+    void this._load();
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._manager.jobChanged.disconnect(this._onJobChanged);
+    this._events?.dispose();
+    super.dispose();
+    this._model?.dispose();
+  }
+
+  private readonly _onJobChanged = (
+    _: IJobsManager,
+    { id, job }: IJobChange
+  ): void => {
+    if (id === this._id && job !== null && this._model === null) {
+      void this._load();
+    }
+  };
+
+  private async _load(): Promise<void> {
+    if (this._loading) {
+      return;
+    }
+    this._loading = true;
+    try {
+      const job = await this._manager.job(this._id);
+      const { content } = await this._manager.api.notebook(this._id);
+      if (!this.isDisposed) {
+        this._show(job, content);
+      }
+    } catch (error) {
+      // where the place has not got it yet, the job's next change tries again
+      this._message.node.textContent = asError(error).message;
+    } finally {
+      this._loading = false;
+    }
+  }
+
+  private _show(job: IJob, content: INotebookContent): void {
+    this._message.hide();
+    const model = new NotebookModel({
+      translator: this._drawing.translator,
+      // a notebook that never had a kernel does not say it
+      languagePreference: 'python'
+    });
+    model.fromJSON(prepared(content, job.final));
+    model.readOnly = true;
+    this._model = model;
+    this._notebook = drawn(this._drawing);
+    this._notebook.model = model;
+    this.addWidget(this._notebook);
+    if (!job.final) {
+      this._follow(model);
+    }
+  }
+
+  private _follow(model: NotebookModel): void {
+    const outputs = new JobOutputs({
+      status: cell => this._status(outputs, cell),
+      inject: (cell, source) => {
+        if (inject(model, cell, source)) {
+          attach(outputs, model);
+        }
+      }
+    });
+    attach(outputs, model);
+    this._events = this._manager.events(this._id);
+    this._events.arrived.connect((_, events) => outputs.take(events));
+    this._events.changed.connect(sender => {
+      if (sender.ended) {
+        this._notebook?.widgets.forEach(cell => cell.removeClass(RUNNING));
+      }
+    });
+  }
+
+  private _status(outputs: JobOutputs, changed: string | null): void {
+    for (const cell of this._notebook?.widgets ?? []) {
+      if (changed !== null && cell.model.id !== changed) {
+        continue;
+      }
+      const state = outputs.state(cell.model.id);
+      const runs = state?.status === 'running';
+      cell.toggleClass(RUNNING, runs);
+      if (cell.model.type === 'code') {
+        const model = cell.model as ICodeCellModel;
+        model.executionCount = state?.count ?? null;
+        model.executionState = runs ? 'running' : 'idle';
+      }
+    }
+  }
+
+  private readonly _message = new Widget();
+  private _loading = false;
+  private _model: NotebookModel | null = null;
+  private _notebook: StaticNotebook | null = null;
+  private _events: IJobEvents | null = null;
+}
+
+function drawn(drawing: INotebookDrawing): StaticNotebook {
+  const { defaultEditorConfig: editors, defaultNotebookConfig: config } =
+    StaticNotebook;
+  const readOnly = (editor: object): Record<string, unknown> => ({
+    ...editor,
+    readOnly: true
+  });
+  return new StaticNotebook({
+    ...drawing,
+    editorConfig: {
+      code: readOnly(editors.code),
+      markdown: readOnly(editors.markdown),
+      raw: readOnly(editors.raw)
+    },
+    notebookConfig: { ...config, windowingMode: 'defer', scrollPastEnd: false }
+  });
+}
+
+/** The notebook as a user's own: his outputs may do what they could do in his kernel. */
+function prepared(content: INotebookContent, ended: boolean): INotebookContent {
+  return {
+    ...content,
+    cells: content.cells.filter(isOwn).map(cell => {
+      const metadata = { ...cell.metadata, trusted: true, editable: false };
+      return cell.cell_type === 'code' && !ended
+        ? { ...cell, metadata, outputs: [], execution_count: null }
+        : { ...cell, metadata };
+    })
+  };
+}
+
+/** False for the cells in which papermill tells where an error is: the page tells it already. */
+function isOwn(cell: ICell): boolean {
+  const tags: unknown = cell.metadata['tags'];
+  return !(Array.isArray(tags) && tags.includes(ERROR));
+}
+
+function attach(outputs: JobOutputs, model: NotebookModel): void {
+  for (const cell of model.cells) {
+    if (cell.type === 'code') {
+      outputs.attach(cell.id, new CellOutputs(cell as ICodeCellModel));
+    }
+  }
+}
+
+/** Put the cell that papermill injected where papermill puts it; false where it is there. */
+function inject(model: NotebookModel, id: string, source: string): boolean {
+  const cells = [...model.cells];
+  if (cells.some(cell => cell.id === id)) {
+    return false;
+  }
+  const tagged = cells.findIndex(cell => {
+    const tags: unknown = cell.getMetadata('tags');
+    return Array.isArray(tags) && tags.includes(PARAMETERS);
+  });
+  model.sharedModel.insertCell(tagged + 1, {
+    cell_type: 'code',
+    id,
+    source,
+    metadata: { tags: [INJECTED], trusted: true, editable: false }
+  });
+  return true;
+}

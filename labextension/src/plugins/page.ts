@@ -1,0 +1,83 @@
+/** Opens a job's page in the main area. */
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { WidgetTracker } from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { launchIcon } from '@jupyterlab/ui-components';
+
+import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
+import type { JobPage } from '../jobs/page';
+import { IJobsManager } from '../tokens';
+
+type Services = [
+  IJobsManager,
+  IRenderMimeRegistry,
+  NotebookPanel.IContentFactory,
+  IEditorServices,
+  ILayoutRestorer | null,
+  ITranslator | null
+];
+
+export const pagePlugin: JupyterFrontEndPlugin<void> = {
+  id: PluginIDs.page,
+  description: 'A page for each job: its notebook while it runs, log, files.',
+  autoStart: true,
+  requires: [
+    IJobsManager,
+    IRenderMimeRegistry,
+    NotebookPanel.IContentFactory,
+    IEditorServices
+  ],
+  optional: [ILayoutRestorer, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    ...[manager, rendermime, contentFactory, editors, ...others]: Services
+  ): void => {
+    const { mimeTypeService } = editors;
+    const [restorer, translated] = others;
+    const translator = translated ?? nullTranslator;
+    const trans = translator.load(DOMAIN);
+    const { commands, shell } = app;
+    const drawing = { rendermime, contentFactory, mimeTypeService, translator };
+    const tracker = new WidgetTracker<JobPage>({ namespace: 'jupyter-hybrid' });
+    const make = async (id: string): Promise<JobPage> => {
+      // not before somebody looks: JupyterLab's start is not slowed down by it
+      const [{ JobPage }, { OutputNotebook }] = await Promise.all([
+        import('../jobs/page'),
+        import('../outputs/notebook')
+      ]);
+      const outputs = (): InstanceType<typeof OutputNotebook> =>
+        new OutputNotebook(manager, id, drawing);
+      return new JobPage({ manager, commands, trans, id, outputs });
+    };
+    commands.addCommand(CommandIDs.openJob, {
+      label: trans.__('Open'),
+      caption: trans.__('Show the job’s notebook, log and files'),
+      icon: launchIcon,
+      execute: async args => {
+        const id = args['id'];
+        if (typeof id !== 'string') {
+          return;
+        }
+        let page = tracker.find(one => one.jobId === id);
+        if (page === undefined) {
+          page = await make(id);
+          shell.add(page, 'main');
+          await tracker.add(page);
+        }
+        shell.activateById(page.id);
+      }
+    });
+    void restorer?.restore(tracker, {
+      command: CommandIDs.openJob,
+      args: page => ({ id: page.jobId }),
+      name: page => page.jobId
+    });
+  }
+};
