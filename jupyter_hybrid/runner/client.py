@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any, Dict, Optional
 
+import zmq
 from nbclient.client import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbclient.util import ensure_async
@@ -193,6 +194,8 @@ class HybridClient(PapermillNotebookClient):
             self.session.streams.flush()
             self._tail.end()
         output = NotebookClient.process_message(self, msg, cell, cell_index)
+        if hooked:
+            self._look_again()
         if kind == "clear_output" and not hooked:
             self.session.emitter.emit(Kind.CLEAR, cell_id=cell.id, wait=bool(content.get("wait")))
         elif kind == "update_display_data":
@@ -211,6 +214,7 @@ class HybridClient(PapermillNotebookClient):
             self._arrived[name].add(text)
         if hooked:
             NotebookClient.process_message(self, msg, cell, cell_index)
+            self._look_again()
         else:
             if self.clear_before_next_output:
                 self._tail.end()
@@ -223,17 +227,27 @@ class HybridClient(PapermillNotebookClient):
                 self._tail.begin(output)
         self.session.streams.add(cell.id, name, text)
 
+    def _look_again(self) -> None:
+        """Hear of a reply that arrived while an output widget told the kernel what it shows.
+
+        jupyter_client sends beside the asyncio socket, and ZeroMQ tells of an arrival only once.
+        """
+        self.kc.shell_channel.socket.get(zmq.EVENTS)  # type: ignore[union-attr]
+
     def _on_output(self, cell: Any, output: Optional[Any], msg: Dict[str, Any]) -> None:
         self._tail.end()
         self.session.streams.flush()
         shown = dict(quick_output(msg) if output is None else output)
         display_id = (msg["content"].get("transient") or {}).get("display_id")
-        if VIEW in shown.get("data", {}) and output is not None:
-            by_widget = self._widgets.show(output, display_id)
+        if VIEW in shown.get("data", {}):
+            by_widget = self._widgets.show(output, display_id) if output is not None else None
             if by_widget is not None:
                 display_id = by_widget
                 model_id = shown["data"][VIEW]["model_id"]
                 shown["data"] = static_form(self.widget_state, model_id)
+            else:
+                # who reads the events has no model that the view could show
+                shown["data"] = {k: v for k, v in shown["data"].items() if k != VIEW}
         if display_id:
             shown["transient"] = {"display_id": display_id}
         self.session.emitter.emit_output(cell.id, shown)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_hybrid.runner.widgets import VIEW
 from runner.jobs import Make, code
 
 
@@ -213,6 +214,28 @@ def test_a_widget_progress_bar_has_a_static_form(make: Make) -> None:
     final = job.outputs("c1")[0]["data"]
     assert "4/4" in "".join(final["text/plain"])
     assert "application/vnd.jupyter.widget-view+json" in final
+
+
+def test_what_an_output_widget_holds_is_shown_and_the_cell_ends(make: Make) -> None:
+    job = make(
+        "import ipywidgets as w\nfrom IPython.display import clear_output, display\n"
+        "out = w.Output()\ndisplay(out, w.IntSlider(5))\n"
+        "with out:\n    print('one')\n    clear_output()\n    display(2)\n    print('three')",
+        "print('after')",
+    )
+    assert job.run().message == ""
+    shown = [job.content(e) for e in job.events if e.kind == "output"]
+    data = [output["data"] for output in shown if "data" in output]
+    # there is no model where the events are read
+    assert data[1] == {"text/plain": "IntSlider(value=5)"}
+    assert {"text/plain": "2"} in data
+    assert "one" in job.text()
+    assert job.text().endswith("three\nafter\n")
+    # the notebook has it in the widget's state
+    assert VIEW in job.outputs("c1")[0]["data"]
+    state = job.result["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    (held,) = [m["state"]["outputs"] for m in state.values() if m["state"].get("outputs")]
+    assert [output["output_type"] for output in held] == ["display_data", "stream"]
 
 
 def test_carriage_returns_leave_the_last_state(make: Make) -> None:
