@@ -7,18 +7,20 @@
     def test_…(cluster: Cluster) -> None:             # others may use it at the same time
     def test_…(cluster_alone: Cluster) -> None:       # for tests that break it
 
-Each worker of pytest-xdist is a user of its own there. No test leaves a job in the queue.
+Each process that tests is a user of its own there, also of another checkout. No test leaves a job
+in the queue.
 """
 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,7 +31,7 @@ SERVICE = Path(__file__).resolve().parent / "services" / "hpc"
 #: What a test with the cluster needs of the machine.
 NEEDS = ("root", "debian", "apt:debootstrap", "apt:socat", "apt:iproute2", "apt:openssh-client")
 #: Users of the cluster, as in its settings.
-USERS = ("alice", "bob")
+USERS = ("alice", "bob", "carol", "dave")
 
 
 @dataclass(frozen=True)
@@ -82,26 +84,43 @@ def start(user: str, config: Path) -> Cluster:
     started = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if started.returncode != 0:
         raise RuntimeError(f"the cluster did not start: {started.stdout}{started.stderr}")
-    directory = Path(_output([str(SERVICE / "cluster"), "directory"]).strip())
+    directory = place()
     text = (directory / "ssh/config").read_text(encoding="utf-8")
     config.write_text(f"Host hpc\n  User {user}\n{text}", encoding="utf-8")
     return Cluster(directory, user, config)
 
 
+def place() -> Path:
+    """Where the cluster is; another version of its scripts has another one."""
+    return Path(_output([str(SERVICE / "cluster"), "directory"]).strip())
+
+
 @contextmanager
 def lock(name: str, kind: int) -> Iterator[IO[str]]:
     """A lock that the system takes back from a dead process."""
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jupyter-hybrid"
-    path.mkdir(parents=True, exist_ok=True)
-    with (path / f"hpc-{name}.lock").open("a") as file:
+    path = place()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}-{name}.lock").open("a") as file:
         fcntl.flock(file, kind)
         yield file
 
 
 @contextmanager
+def a_user() -> Iterator[str]:
+    """A user who is nobody else's; where all are taken, the first one who is free again."""
+    with ExitStack() as held:
+        for name in itertools.cycle(USERS):
+            with suppress(BlockingIOError):
+                held.enter_context(lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB))
+                break
+            time.sleep(0.1)
+        yield name
+
+
+@contextmanager
 def running(user: str, config: Path) -> Iterator[Cluster]:
-    """The cluster while the block runs; the last of its users stops it."""
-    with lock("users", fcntl.LOCK_SH) as users:
+    """The cluster while the block runs; the last of those who use it stops it."""
+    with lock("all", fcntl.LOCK_SH) as users:
         yield start(user, config)
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,12 +130,9 @@ def running(user: str, config: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def _cluster(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "gw0")
-    user = USERS[int(worker.removeprefix("gw")) % len(USERS)]
-    with running(user, tmp_path_factory.mktemp("hpc") / "config") as found:
+def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    config = tmp_path_factory.mktemp("hpc") / "config"
+    with a_user() as user, running(user, config) as found:
         yield found
 
 

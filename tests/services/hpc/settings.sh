@@ -1,9 +1,9 @@
 # What the cluster is: sourced by the other scripts.
 # shellcheck shell=bash disable=SC2034
 
-# A name for its network namespaces, and where it lives; another pair is another cluster.
+# A name for its network namespaces, and (below) where it lives; another pair is another cluster.
 HPC_NAME=${HPC_NAME:-hpc}
-HPC_USERS=${HPC_USERS:-alice bob}             # users 1000, 1001, …; all with the same ssh key
+HPC_USERS=${HPC_USERS:-alice bob carol dave}             # users 1000, 1001, …; all with the same ssh key
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # The machines: name, address, type and number of GPUs ("-": none).
@@ -48,7 +48,8 @@ HPC_CGROUPS=none
 die() { echo "hpc: $*" >&2; exit 1; }
 say() { echo "hpc: $*" >&2; }
 
-netns() { [ "$1" = hpc-login ] && echo "$HPC_NAME" || echo "$HPC_NAME-$1"; }
+# With the key in it: checkouts of two versions have a cluster each, at the same time.
+netns() { [ "$1" = hpc-login ] && echo "$HPC_NAME-$KEY" || echo "$HPC_NAME-$KEY-$1"; }
 
 # A pid file holds "PID START-TIME", so that a number used again is not taken for ours.
 record() { echo "$2 $(awk '{print $22}' "/proc/$2/stat")" >"$RUN/$1.pid"; }
