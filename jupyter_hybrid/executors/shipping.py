@@ -40,6 +40,11 @@ def relative_directory(job: Job) -> str:
     return f"jobs/{job.id}"
 
 
+def runner_directory(root: str, digest: str) -> str:
+    """Where the runner with this digest is over there, for all jobs that it runs."""
+    return f"{root}/runners/{digest[:16]}"
+
+
 @cache
 def runner_archive() -> tuple[str, bytes]:
     """The runner as a tar archive, the same bytes for the same sources; and its digest."""
@@ -82,7 +87,7 @@ async def ship(
     await send_blobs(transport, files, known=known, patience=patience)
     await send_blobs(transport, [runner, *laid_out.values()], patience=patience)
     directory = f"{root}/{relative_directory(job)}"
-    target = f"{root}/runners/{digest[:16]}"
+    target = runner_directory(root, digest)
     placed = [[f"{directory}/{name}", blob.digest, 0o444] for name, blob in laid_out.items()]
     await transport.ask("unpack", digest=digest, into=target, patience=patience)
     await transport.ask("place", files=placed, patience=patience)

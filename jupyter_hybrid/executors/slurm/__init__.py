@@ -11,13 +11,13 @@ from ...bundle import Bundle
 from ...errors import PlaceError, ResultError, UsageError
 from ...job import Job
 from ...paths import JobPaths, job_directory
-from ...spec import Resources
+from ...spec import JobSpec, Resources
 from ...transport import LocalTransport, Transport
 from ...transport.ssh import SSHTransport
 from ...transport.watching import Watches
 from ..base import Executor, Handle, JobStatus, Offer, TargetConfig
 from ..fetching import fetch_results
-from ..shipping import Shipped, relative_directory, ship
+from ..shipping import Shipped, relative_directory, runner_archive, runner_directory, ship
 from . import hardware
 from .options import SlurmOptions, read_options
 from .queue import Queue
@@ -82,11 +82,21 @@ class SlurmExecutor(Executor):
         nodes = await self.queue.nodes()
         return hardware.choose(nodes, self.options, resources, self.target.name)
 
-    async def script(self, job: Job) -> str:
-        """The batch script as it would be sent."""
-        root = await self.transport.root()
-        shipped = Shipped(root, f"{root}/{relative_directory(job)}", f"{root}/runners/…")
-        return await self._script(job, shipped)
+    async def describe(self, spec: JobSpec) -> str:
+        """The batch script, for a job whose number is not known yet."""
+        self._check(spec)
+        job = Job(id="example", spec=spec, directory="", created_at=0.0)
+        root = await self.transport.root(PATIENCE)
+        digest = runner_archive()[0]
+        directory = f"{root}/{relative_directory(job)}"
+        return await self._script(job, Shipped(root, directory, runner_directory(root, digest)))
+
+    def _check(self, spec: JobSpec) -> None:
+        if spec.image:
+            raise UsageError(
+                f"the target {self.target.name!r} has no container engine; "
+                f"leave out --image {spec.image}"
+            )
 
     async def _script(self, job: Job, shipped: Shipped) -> str:
         choice = await self._choice(job.spec.resources)
@@ -104,11 +114,7 @@ class SlurmExecutor(Executor):
 
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Ship the job and queue it once; a submit cut off before is found by the job's name."""
-        if job.spec.image:
-            raise UsageError(
-                f"the target {self.target.name!r} has no container engine; "
-                f"leave out --image {job.spec.image}"
-            )
+        self._check(job.spec)
         handle = {"name": job_name(job)}
         yield handle
         shipped = await ship(self.transport, job, bundle, self.home, PATIENCE)

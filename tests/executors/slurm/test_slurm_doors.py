@@ -100,6 +100,24 @@ def test_a_notebook_with_parameters_and_files(home: Home) -> None:
     assert (again.returncode, again.stdout) == (0, "from here 2\n"), again.stderr
 
 
+def test_a_dry_run_shows_the_batch_script(home: Home, cluster: Cluster) -> None:
+    home.write("n.ipynb", notebook("1"))
+    asked = ("run", "n.ipynb", "--gpus", "1", "--gpu-type", "P100", "--time", "1h", "--dry-run")
+    shown = home.hybrid(*asked)
+    assert shown.returncode == 0, shown.stderr
+    for line in (
+        "#SBATCH --job-name=n.example",
+        f"#SBATCH --chdir=/home/{cluster.user}/doors/jobs/example",
+        "#SBATCH --partition=p100",
+        "#SBATCH --gres=gpu:p100:1",
+        "#SBATCH --time=0-01:03:00",
+    ):
+        assert line in shown.stdout, shown.stdout
+    assert "/opt/jupyter/bin/python" in shown.stdout
+    refused = home.hybrid(*asked, "--gpus", "3")
+    assert refused.returncode != 0 and "at most 2 p100 GPUs in a node" in refused.stderr
+
+
 def test_another_process_attaches_cancels_and_deletes(home: Home, cluster: Cluster) -> None:
     source = "import time\nfor n in range(600):\n    print('tick', n)\n    time.sleep(0.1)"
     home.write("n.ipynb", notebook(source))
