@@ -130,6 +130,19 @@ def test_sources_in_which_modules_and_files_are_looked_for(tmp_path: Path) -> No
     assert "open('data.csv')" in code and "import decimal" in code and "jupyter_hybrid" not in code
 
 
+def test_files_that_variables_name_are_looked_for(tmp_path: Path) -> None:
+    namespace = {
+        "one": "it's.csv", "folder": Path("data"), "many": [Path("a"), "b", 3], "named": {"k": "c"},
+        "text": "x" * 5000, "lots": ["d"] * 10_001, "number": 1, "other": "unread.csv",
+    }  # fmt: skip
+    source = "one, folder, many, named, text, lots, number"
+    prepared, _ = made(tmp_path, source, namespace)
+    scope: dict[str, Any] = {}
+    exec("\n".join(text for text in prepared.request.code if text != source), scope)
+    found = {name: scope[name] for name in namespace if name in scope}
+    assert found == {"one": "it's.csv", "folder": "data", "many": ["a", "b"], "named": ["c"]}
+
+
 def test_a_cell_that_is_not_python(tmp_path: Path) -> None:
     with pytest.raises(SyntaxError):
         made(tmp_path, "x = = 1", {})

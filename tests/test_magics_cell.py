@@ -251,6 +251,14 @@ def test_files_and_local_modules_travel(kernel: Live, directory: Path) -> None:
     assert kernel.value("(value, content)") == ("from the module", "extra"), result.text
 
 
+def test_a_file_travels_that_a_variable_names(kernel: Live, directory: Path) -> None:
+    (directory / "data").mkdir()
+    (directory / "data/a b.csv").write_text("1,2")
+    kernel.run("from pathlib import Path\nfolder = Path('data')")
+    result = kernel.run("%%remote\ncontent = (folder / 'a b.csv').read_text()")
+    assert kernel.value("content") == "1,2", result.text
+
+
 def test_too_much_text_is_cut(kernel: Live) -> None:
     result = kernel.run("%%remote\nfor i in range(400_000): print(i)")
     assert len(result.text) < 1_300_000

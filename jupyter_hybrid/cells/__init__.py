@@ -20,7 +20,7 @@ from ..request import Request
 from ..values import Dumped, Variable, dump
 from .notebook import CELL, EXPORT, INPUTS, cell_notebook, inputs_cell
 from .options import CellOptions, Surroundings
-from .sources import sources_of
+from .sources import sources_of, texts_of
 
 __all__ = ["CELL", "EXPORT", "INPUTS", "CellOptions", "Prepared", "Surroundings", "prepare"]
 
@@ -129,5 +129,5 @@ def _code(
     modules = {*dumped.modules.values(), *dumped.references} - {"builtins", "__main__"}
     imports = "\n".join(f"import {module}" for module in sorted(modules))
     context = place.context if options.replay else ()
-    defined = sources_of(visible[variable.name] for variable in dumped.names)
-    return (*context, imports, source, *defined)
+    sent = {variable.name: visible[variable.name] for variable in dumped.names}
+    return (*context, imports, texts_of(sent), source, *sources_of(sent.values()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 from ..errors import NotebookError
@@ -14,6 +14,8 @@ from ..notebooks import Notebook, read_notebook, tags_of
 
 #: Cells with this tag are for the user's own machine.
 LOCAL = "local"
+#: Characters of a path (PATH_MAX), and members of a collection that may be a list of files.
+LONGEST, MANY = 4096, 10_000
 
 
 def sources_of(values: Iterable[Any]) -> tuple[str, ...]:
@@ -36,6 +38,32 @@ def _definitions(value: Any) -> Iterator[types.FunctionType]:
     if cls.__module__ == "__main__":
         # of a class of a notebook, only its methods know where they stand
         yield from (v for v in vars(cls).values() if isinstance(v, types.FunctionType))
+
+
+def texts_of(values: Mapping[str, Any]) -> str:
+    """Assignments of the texts and paths among the values, in which names of files may stand.
+
+    ``DATA = "data"`` above a cell says as much as ``"data"`` in it.
+    """
+    found = [(name, _texts(value)) for name, value in values.items()]
+    return "\n".join(f"{name} = {texts!r}" for name, texts in found if texts)
+
+
+def _texts(value: Any) -> str | list[str]:
+    """The text, or those in a collection; empty where there are none, or too many to be files."""
+    if isinstance(value, str | PurePath):
+        return _text(value)
+    if type(value) not in (list, tuple, set, frozenset, dict) or len(value) > MANY:
+        return ""
+    members = value.values() if type(value) is dict else value
+    texts = [_text(member) for member in members if isinstance(member, str | PurePath)]
+    return [text for text in texts if text]
+
+
+def _text(value: str | PurePath) -> str:
+    # a plain string: subclasses have any repr they like
+    text = "".join(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST else ""
 
 
 def cells_above(
