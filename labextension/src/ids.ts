@@ -7,6 +7,8 @@ export const PluginIDs = {
   manager: 'jupyter-hybrid:manager',
   /** Has the settings, the toolbar button, menus and shortcuts (`schema/button.json`). */
   button: 'jupyter-hybrid:button',
+  /** Has the commands that open the dialog. */
+  submit: 'jupyter-hybrid:submit',
   launcher: 'jupyter-hybrid:launcher',
   jobs: 'jupyter-hybrid:jobs',
   page: 'jupyter-hybrid:page',

@@ -10,7 +10,6 @@ cannot be had, the gate is a gap (and, with ``--require all``, a failure).
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import os
 import subprocess
@@ -21,7 +20,7 @@ from tree import ROOT, files
 
 sys.path.insert(0, str(ROOT / "build_backend"))
 
-from prebuilt import MODULES, SOURCE, BuildError, ensure_modules, node_program
+from prebuilt import MODULES, SOURCE, BuildError, modules, node_program
 
 PASSED = ROOT / "build" / "labextension"
 TOOLS = {
@@ -43,28 +42,25 @@ def main() -> int:
     if mark.exists() and mark.read_text() == digest:
         return 0
     try:
-        node = ready()
+        status = run(options.tool)
     except BuildError as error:
         print(f"gap: {options.tool}: {str(error).splitlines()[0]}")
         print(error)
         return 1 if options.require == "all" else 0
-    script, *arguments = TOOLS[options.tool]
-    status = subprocess.run([node, MODULES / script, *arguments], cwd=SOURCE, check=False)
-    if status.returncode == 0:
+    if status == 0:
         mark.write_text(digest)
-    return status.returncode
+    return status
 
 
-def ready() -> Path:
-    """Node.js, with the packages installed; raises ``BuildError``."""
+def run(tool: str) -> int:
+    """The tool's exit status; raises ``BuildError`` where it cannot run here."""
     node = node_program()
     if node is None:
         raise BuildError("needs Node.js 20.19, 22.12 or newer")
-    with (PASSED / "lock").open("w") as lock:
-        # several gates and tests at once: one installs
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        ensure_modules(node)
-    return node
+    script, *arguments = TOOLS[tool]
+    command: list[str | Path] = [node, MODULES / script, *arguments]
+    with modules(node):
+        return subprocess.run(command, cwd=SOURCE, check=False).returncode
 
 
 def digest_of_sources() -> str:

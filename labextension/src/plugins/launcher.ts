@@ -1,0 +1,29 @@
+/** The way to the dialog from the launcher. */
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ILauncher } from '@jupyterlab/launcher';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
+
+export const launcherPlugin: JupyterFrontEndPlugin<void> = {
+  id: PluginIDs.launcher,
+  description: 'Runs notebooks on other machines: the launcher.',
+  autoStart: true,
+  requires: [ILauncher],
+  optional: [ITranslator],
+  activate: (
+    _: JupyterFrontEnd,
+    launcher: ILauncher,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    launcher.add({
+      command: CommandIDs.submit,
+      category: trans.__('Other'),
+      rank: 5
+    });
+  }
+};

@@ -1,0 +1,106 @@
+/** The dialog around the form: it stays open until the job is there, or somebody closes it. */
+import { Dialog } from '@jupyterlab/apputils';
+
+import type { IJob } from '../records';
+import { oneLine } from '../words';
+import { SubmitForm } from './form';
+import { type ISubmitOptions, SubmitModel } from './model';
+import type { IDraft } from './draft';
+
+/** How a dialog ended: with a job, or with choices that are worth keeping. */
+export interface ISubmitResult {
+  readonly job: IJob | null;
+  readonly draft: IDraft | null;
+}
+
+/** Let somebody choose, and submit. */
+export async function openSubmitDialog(
+  options: ISubmitOptions
+): Promise<ISubmitResult> {
+  const model = new SubmitModel(options);
+  const dialog = new SubmitDialog(model);
+  model.start();
+  await dialog.launch();
+  const draft = dialog.job === null && model.touched ? model.draft : null;
+  dialog.dispose();
+  model.dispose();
+  return { job: dialog.job, draft };
+}
+
+class SubmitDialog extends Dialog<void> {
+  constructor(private readonly _model: SubmitModel) {
+    const { trans, path, job } = _model;
+    const what = oneLine(job?.name ?? path.split('/').at(-1) ?? path);
+    super({
+      title: trans.__('Run %1 elsewhere', what),
+      body: new SubmitForm(_model),
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Cancel') }),
+        Dialog.okButton({ label: trans.__('Run') })
+      ],
+      focusNodeSelector: 'input[type="radio"]:checked'
+    });
+    this.addClass('jp-hybrid-submit');
+    _model.changed.connect(() => this._update());
+    this._update();
+  }
+
+  /** The job that was started; null where none was. */
+  job: IJob | null = null;
+
+  override resolve(index = 1): void {
+    if (index !== 1) {
+      super.resolve(index);
+    } else {
+      void this._submit();
+    }
+  }
+
+  override handleEvent(event: Event): void {
+    // Enter on a control of the form that has a meaning for it is no submit
+    const { target } = event;
+    if (
+      event instanceof KeyboardEvent &&
+      target instanceof HTMLElement &&
+      this.node.querySelector('.jp-hybrid-form')?.contains(target) &&
+      target.matches('button, summary') &&
+      ['Enter', 'ArrowLeft', 'ArrowRight'].includes(event.key)
+    ) {
+      return;
+    }
+    super.handleEvent(event);
+  }
+
+  private async _submit(): Promise<void> {
+    this.job = await this._model.submit();
+    if (this.job) {
+      super.resolve(1);
+    } else {
+      this._showProblem();
+    }
+  }
+
+  /** Bring the first problem into view. */
+  private _showProblem(): void {
+    requestAnimationFrame(() => {
+      this.node
+        .querySelector('.jp-hybrid-problems p')
+        ?.scrollIntoView({ block: 'nearest' });
+    });
+  }
+
+  private _update(): void {
+    const button = this.node.querySelector<HTMLButtonElement>(
+      '.jp-Dialog-button.jp-mod-accept'
+    );
+    const label = button?.querySelector('.jp-Dialog-buttonLabel');
+    if (!button || !label) {
+      return;
+    }
+    const { trans, submitting, draft } = this._model;
+    const target = oneLine(draft.target);
+    const idle = target ? trans.__('Run on %1', target) : trans.__('Run');
+    label.textContent = submitting ? trans.__('Sending…') : idle;
+    button.setAttribute('aria-disabled', String(submitting));
+  }
+}

@@ -1,0 +1,180 @@
+/** What somebody chose for a notebook, before it is a submit. Pure. */
+import type {
+  IJobDetail,
+  IParameter,
+  IRerun,
+  ISubmission,
+  IWishes
+} from '../records';
+import type { Json } from '../tokens';
+import { values } from './parameters';
+
+/** All as typed; an empty text is no choice. */
+export interface IDraft {
+  target: string;
+  gpus: string;
+  gpuType: string;
+  cpus: string;
+  mem: string;
+  time: string;
+  name: string;
+  image: string;
+  /** Globs of files to send besides, separated by blanks. */
+  files: string;
+  /** Paths that shall stay here. */
+  exclude: readonly string[];
+  /** By parameter. */
+  parameters: Readonly<Record<string, string>>;
+}
+
+export const EMPTY: IDraft = {
+  target: '',
+  gpus: '',
+  gpuType: '',
+  cpus: '',
+  mem: '',
+  time: '',
+  name: '',
+  image: '',
+  files: '',
+  exclude: [],
+  parameters: {}
+};
+
+/** The hardware and the time that are asked for. */
+export function wishes(draft: IDraft): IWishes {
+  const asked: IWishes = {};
+  const gpus = whole(draft.gpus);
+  const cpus = whole(draft.cpus);
+  if (gpus !== null) {
+    asked.gpus = gpus;
+  }
+  if (cpus !== null) {
+    asked.cpus = cpus;
+  }
+  for (const [key, text] of [
+    ['gpu_type', draft.gpuType],
+    ['mem', draft.mem],
+    ['time', draft.time]
+  ] as const) {
+    if (text.trim() !== '') {
+      asked[key] = text.trim();
+    }
+  }
+  return asked;
+}
+
+/** The submit, but for the notebook's content. `parameters` are those that it has. */
+export function submission(
+  path: string,
+  draft: IDraft,
+  parameters: readonly IParameter[]
+): ISubmission {
+  const files = draft.files.split(/\s+/).filter(glob => glob !== '');
+  return {
+    path,
+    target: draft.target || null,
+    name: draft.name.trim() || null,
+    image: draft.image.trim() || null,
+    resources: wishes(draft),
+    ...values(parameters, draft.parameters),
+    ...(files.length > 0 ? { files } : {}),
+    ...(draft.exclude.length > 0 ? { exclude: [...draft.exclude] } : {})
+  };
+}
+
+/** What is kept for the next time. The name is that of one job. */
+export function toPreferences(draft: IDraft): Json {
+  return { version: 1, ...draft, name: '', exclude: [...draft.exclude] };
+}
+
+/** The choices of last time; what was kept by another version in another form is passed over. */
+export function fromPreferences(kept: Json | null): Partial<IDraft> {
+  const draft: Partial<IDraft> = {};
+  for (const key of Object.keys(EMPTY) as (keyof IDraft)[]) {
+    const value = kept?.[key];
+    if (key === 'exclude') {
+      if (Array.isArray(value) && value.every(isText)) {
+        draft.exclude = value;
+      }
+    } else if (key === 'parameters') {
+      if (typeof value === 'object' && value !== null) {
+        const texts = Object.entries(value).filter(([, text]) => isText(text));
+        draft.parameters = Object.fromEntries(texts) as Record<string, string>;
+      }
+    } else if (isText(value)) {
+      draft[key] = value;
+    }
+  }
+  return draft;
+}
+
+/** What a job was asked for. */
+export function fromJob(job: IJobDetail): IDraft {
+  const { resources } = job;
+  const text = (value: number | string | null): string =>
+    value === null ? '' : String(value);
+  return {
+    ...EMPTY,
+    target: job.target,
+    name: job.name,
+    gpus: resources.gpus > 0 ? String(resources.gpus) : '',
+    gpuType: text(resources.gpu_type),
+    cpus: text(resources.cpus),
+    mem: text(resources.mem),
+    time: text(resources.time)
+  };
+}
+
+/** A job's parameters as fields: whoever set them knew what the notebook takes. */
+export function parametersOf(job: IJobDetail): IParameter[] {
+  return Object.entries(job.parameters).map(([name, value]) => ({
+    name,
+    type: null,
+    value: value ?? null,
+    default: typeof value === 'string' ? value : JSON.stringify(value ?? null),
+    accepts: acceptedLike(value),
+    help: ''
+  }));
+}
+
+/** What is different from the job's own choices. */
+export function rerun(
+  job: IJobDetail,
+  draft: IDraft,
+  parameters: readonly IParameter[]
+): IRerun {
+  const changes: IRerun = {
+    resources: wishes(draft),
+    ...values(parameters, draft.parameters)
+  };
+  if (draft.target !== '' && draft.target !== job.target) {
+    changes.target = draft.target;
+  }
+  if (draft.name.trim() !== '' && draft.name !== job.name) {
+    changes.name = draft.name.trim();
+  }
+  return changes;
+}
+
+function acceptedLike(value: unknown): string[] | null {
+  switch (typeof value) {
+    case 'string':
+      return ['str'];
+    case 'boolean':
+      return ['bool'];
+    case 'number':
+      return ['int', 'float'];
+    default:
+      return null;
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+/** A whole number as typed; null for anything else. */
+function whole(text: string): number | null {
+  return /^\s*\d+\s*$/.test(text) ? Number(text) : null;
+}

@@ -1,0 +1,190 @@
+/** The dialog's body. */
+import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import type { IParameter } from '../records';
+import { ParameterField, Problems, Section, TextField } from './fields';
+import type { SubmitModel } from './model';
+import { OffersTable } from './offerstable';
+import { Travelling } from './travelling';
+
+/** Shows a model, which is disposed with it. */
+export class SubmitForm extends ReactWidget {
+  constructor(private readonly _model: SubmitModel) {
+    super();
+    this.addClass('jp-hybrid-form');
+  }
+
+  override dispose(): void {
+    this._model.dispose();
+    super.dispose();
+  }
+
+  protected render(): React.JSX.Element {
+    return (
+      <UseSignal signal={this._model.changed}>
+        {() => <Form model={this._model} />}
+      </UseSignal>
+    );
+  }
+}
+
+function Form({ model }: { model: SubmitModel }): React.JSX.Element {
+  const { trans } = model;
+  const problems = model.problemsOf('notebook', '');
+  return (
+    <>
+      <Notices model={model} />
+      <Section title={trans.__('Where')}>
+        <Wishes model={model} />
+        <OffersTable
+          rows={model.offers.rows}
+          draft={model.draft}
+          trans={trans}
+          onChoose={(target, gpuType) =>
+            model.set(gpuType === null ? { target } : { target, gpuType })
+          }
+        />
+        {model.targetsProblem !== '' && (
+          <Problems
+            problems={[{ field: 'target', message: model.targetsProblem }]}
+          />
+        )}
+        <Problems problems={model.problemsOf('target', 'resources')} />
+      </Section>
+      <Parameters model={model} />
+      <Section title={trans.__('Job')}>
+        <div className="jp-hybrid-fields">
+          <TextField
+            label={trans.__('Name')}
+            kind="long"
+            value={model.draft.name}
+            placeholder={model.inspection?.name ?? ''}
+            onChange={name => model.set({ name })}
+          />
+          {!model.job && (
+            <TextField
+              label={trans.__('Image')}
+              kind="long"
+              value={model.draft.image}
+              placeholder={trans.__('the target’s own')}
+              invalid={model.problemsOf('image').length > 0}
+              onChange={image => model.set({ image })}
+            />
+          )}
+        </div>
+        <Problems problems={model.problemsOf('image', 'kernel')} />
+        {!model.job && <Travelling model={model} />}
+        <Problems problems={model.problemsOf('files')} />
+      </Section>
+      <Problems problems={problems} />
+    </>
+  );
+}
+
+/** What is sent, where that is not plain. */
+function Notices({ model }: { model: SubmitModel }): React.JSX.Element {
+  const { trans, inspection } = model;
+  return (
+    <div className="jp-hybrid-notices" role="status">
+      {inspection?.unsaved && (
+        <p>
+          {trans.__(
+            'What is on screen is sent, with changes that are not saved yet.'
+          )}
+        </p>
+      )}
+      {model.job && (
+        <p>{trans.__('The notebook and files of then are sent again.')}</p>
+      )}
+      {model.restored && (
+        <p>
+          {trans.__('Your choices from before are still here.')}{' '}
+          <button
+            type="button"
+            className="jp-hybrid-link"
+            onClick={() => model.startOver()}
+          >
+            {trans.__('Start over')}
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Wishes({ model }: { model: SubmitModel }): React.JSX.Element {
+  const { trans, draft } = model;
+  const invalid = model.problemsOf('resources').length > 0;
+  const any = trans.__('any');
+  return (
+    <div className="jp-hybrid-fields">
+      <TextField
+        label={trans.__('GPUs')}
+        value={draft.gpus}
+        placeholder="0"
+        invalid={invalid}
+        onChange={gpus => model.set({ gpus })}
+      />
+      <TextField
+        label={trans.__('Kind of GPU')}
+        value={draft.gpuType}
+        placeholder={any}
+        invalid={invalid}
+        onChange={gpuType => model.set({ gpuType })}
+      />
+      <TextField
+        label={trans.__('Cores')}
+        value={draft.cpus}
+        placeholder={any}
+        invalid={invalid}
+        onChange={cpus => model.set({ cpus })}
+      />
+      <TextField
+        label={trans.__('Memory')}
+        value={draft.mem}
+        placeholder="8G"
+        invalid={invalid}
+        onChange={mem => model.set({ mem })}
+      />
+      <TextField
+        label={trans.__('Time limit')}
+        value={draft.time}
+        placeholder="2h"
+        invalid={invalid}
+        onChange={time => model.set({ time })}
+      />
+    </div>
+  );
+}
+
+function Parameters({
+  model
+}: {
+  model: SubmitModel;
+}): React.JSX.Element | null {
+  const { parameters, inspection, trans } = model;
+  const note = inspection?.note ?? '';
+  if (parameters === null || parameters.length === 0) {
+    return inspection !== null && parameters === null ? (
+      <Section title={trans.__('Parameters')}>
+        <p className="jp-hybrid-hint">{note}</p>
+      </Section>
+    ) : null;
+  }
+  const field = (parameter: IParameter): React.JSX.Element => (
+    <ParameterField
+      key={parameter.name}
+      parameter={parameter}
+      texts={model.draft.parameters}
+      trans={trans}
+      onChange={text => model.setParameter(parameter.name, text)}
+    />
+  );
+  return (
+    <Section title={trans.__('Parameters')}>
+      <div className="jp-hybrid-parameters">{parameters.map(field)}</div>
+      <Problems problems={model.problemsOf('parameters')} />
+    </Section>
+  );
+}

@@ -1,0 +1,377 @@
+/** The dialog without its looks: choices, what targets and the server say of them, the submit. */
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import type {
+  Field,
+  IFieldProblem,
+  IInspection,
+  IJob,
+  IJobDetail,
+  IParameter,
+  ITravelling
+} from '../records';
+import { RequestError, asError, isAborted, newKey } from '../request';
+import type { IJobsManager } from '../tokens';
+import {
+  EMPTY,
+  type IDraft,
+  fromJob,
+  fromPreferences,
+  parametersOf,
+  rerun,
+  submission,
+  toPreferences,
+  wishes
+} from './draft';
+import { Offers } from './offers';
+import { changed } from './parameters';
+import { send } from './sending';
+
+/** Milliseconds of quiet after which targets, and the server, are asked about what was typed. */
+const ASK_AFTER = 250;
+type IFile = ITravelling['files'][number];
+
+/** Choices that change what targets can give. */
+const HARDWARE: readonly (keyof IDraft)[] = [
+  'gpus',
+  'gpuType',
+  'cpus',
+  'mem',
+  'time'
+];
+
+export interface ISubmitOptions {
+  manager: IJobsManager;
+  trans: TranslationBundle;
+  /** Contents path of the notebook. */
+  path: string;
+  /** As it is on screen; null to send what is saved. */
+  content: INotebookContent | null;
+  /** What was chosen in a dialog that was closed. */
+  draft?: IDraft;
+  /** The job to be submitted once more, with its notebook of then. */
+  job?: IJobDetail;
+}
+
+export class SubmitModel implements IDisposable {
+  constructor(private readonly _options: ISubmitOptions) {
+    const { manager, draft, job } = _options;
+    this.restored = draft !== undefined;
+    this._draft = draft ?? (job ? fromJob(job) : EMPTY);
+    this._parameters = job ? parametersOf(job) : null;
+    this.offers = new Offers(manager.api);
+    this.offers.changed.connect(() => this._changed.emit());
+  }
+
+  readonly offers: Offers;
+  /** True where the choices are those of a dialog that was closed. */
+  restored: boolean;
+
+  get trans(): TranslationBundle {
+    return this._options.trans;
+  }
+  get path(): string {
+    return this._options.path;
+  }
+  /** The job that is submitted once more; null for a notebook. */
+  get job(): IJobDetail | null {
+    return this._options.job ?? null;
+  }
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+  get draft(): IDraft {
+    return this._draft;
+  }
+  /** True where somebody chose something in this dialog. */
+  get touched(): boolean {
+    return this.restored || this._touched.size > 0;
+  }
+  /** Null until it is known. */
+  get inspection(): IInspection | null {
+    return this._inspection;
+  }
+  /** Those of the notebook; null where nobody can tell, or not yet. */
+  get parameters(): readonly IParameter[] | null {
+    return this._parameters;
+  }
+  /** What would travel; null until it is known. */
+  get travelling(): ITravelling | null {
+    return this._travelling;
+  }
+  /** True while what would travel is being asked about. */
+  get checking(): boolean {
+    return this._checking;
+  }
+  get submitting(): boolean {
+    return this._submitting;
+  }
+  /** Why there are no targets; empty where there are, or where that is not known yet. */
+  get targetsProblem(): string {
+    return this._targetsProblem;
+  }
+  /** What would refuse the submit, or has refused it. */
+  get problems(): readonly IFieldProblem[] {
+    return this._problems;
+  }
+
+  problemsOf(...fields: Field[]): readonly IFieldProblem[] {
+    return this._problems.filter(({ field }) => fields.includes(field));
+  }
+
+  /** Ask for all that is not known yet; what is there is shown before. */
+  start(): void {
+    void this._readTargets();
+    if (!this.job) {
+      void this._inspect();
+      void this._readPreferences();
+    }
+  }
+
+  set(choices: Partial<IDraft>): void {
+    const names = Object.keys(choices) as (keyof IDraft)[];
+    names.forEach(name => this._touched.add(name));
+    this._apply(choices);
+  }
+
+  setParameter(name: string, text: string): void {
+    this.set({ parameters: { ...this._draft.parameters, [name]: text } });
+  }
+
+  /** Files that were chosen to stay here, as far as they have been seen. */
+  get excluded(): readonly IFile[] {
+    return this._draft.exclude.map(
+      path => this._files.get(path) ?? { path, size: 0, why: '', new: 0 }
+    );
+  }
+
+  /** Let a file stay here, or travel. */
+  setExcluded(path: string, excluded: boolean): void {
+    const others = this._draft.exclude.filter(other => other !== path);
+    this.set({ exclude: excluded ? [...others, path] : others });
+  }
+
+  /** Forget what was chosen. */
+  startOver(): void {
+    const target = this._draft.target;
+    this.restored = false;
+    this._touched.clear();
+    this._apply(this.job ? fromJob(this.job) : { ...EMPTY, target });
+    void this._readPreferences();
+  }
+
+  /** Start the job; null where something refuses it, which is among the problems then. */
+  async submit(): Promise<IJob | null> {
+    if (this._submitting) {
+      return null;
+    }
+    this._submitting = true;
+    this._problems = [];
+    this._changed.emit();
+    try {
+      const { manager } = this._options;
+      const request = (): Promise<IJob> => this._request();
+      const job = await send(manager, request, one => this._isMine(one));
+      void this._keepPreferences();
+      return job;
+    } catch (error) {
+      this._problems = [{ field: fieldOf(error), message: said(error) }];
+      return null;
+    } finally {
+      this._submitting = false;
+      this._changed.emit();
+    }
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    clearTimeout(this._asking);
+    clearTimeout(this._previewing);
+    this._preview?.abort();
+    this.offers.dispose();
+    Signal.clearData(this);
+  }
+
+  private _apply(choices: Partial<IDraft>): void {
+    this._draft = { ...this._draft, ...choices };
+    this._key = newKey();
+    if (HARDWARE.some(name => name in choices)) {
+      clearTimeout(this._asking);
+      this._asking = setTimeout(() => this._askTargets(), ASK_AFTER);
+    }
+    this._previewLater(ASK_AFTER);
+    this._changed.emit();
+  }
+
+  private async _readTargets(): Promise<void> {
+    try {
+      const targets = await this._options.manager.targets();
+      this._targetsProblem = '';
+      if (!targets.some(({ name }) => name === this._draft.target)) {
+        this._draft = { ...this._draft, target: targets[0]?.name ?? '' };
+      }
+      this._askTargets();
+    } catch (error) {
+      this._targetsProblem = asError(error).message;
+      this._changed.emit();
+    }
+  }
+
+  private _askTargets(): void {
+    void this._options.manager.targets().then(targets => {
+      if (!this._isDisposed) {
+        this.offers.ask(targets, wishes(this._draft));
+      }
+    });
+  }
+
+  private async _inspect(): Promise<void> {
+    const { manager, path, content } = this._options;
+    try {
+      const reference = content ? { path, content } : { path };
+      this._inspection = await manager.api.inspect(reference);
+      this._parameters = this._inspection.parameters;
+    } catch (error) {
+      this._problems = [{ field: 'notebook', message: said(error) }];
+    }
+    this._changed.emit();
+    this._previewLater(0);
+  }
+
+  private async _readPreferences(): Promise<void> {
+    const { api } = this._options.manager;
+    try {
+      const [own, general] = await Promise.all([
+        api.preferences(this.path),
+        api.preferences(null)
+      ]);
+      const last = fromPreferences(own ?? { target: general?.target });
+      const untouched = Object.entries(last).filter(
+        ([name]) => !this._touched.has(name as keyof IDraft)
+      );
+      if (!this.restored && untouched.length > 0) {
+        const targets = await this._options.manager.targets();
+        const choices = Object.fromEntries(untouched) as Partial<IDraft>;
+        if (!targets.some(({ name }) => name === choices.target)) {
+          delete choices.target;
+        }
+        this._apply(choices);
+      }
+    } catch {
+      // without the last choices, the defaults are good enough
+    }
+  }
+
+  private async _keepPreferences(): Promise<void> {
+    const { api } = this._options.manager;
+    const draft = {
+      ...this._draft,
+      parameters: changed(this._parameters ?? [], this._draft.parameters)
+    };
+    try {
+      if (!this.job) {
+        await api.setPreferences(this.path, toPreferences(draft));
+        await api.setPreferences(null, { version: 1, target: draft.target });
+      }
+    } catch {
+      // the job runs all the same
+    }
+  }
+
+  private _previewLater(milliseconds: number): void {
+    if (this.job || (!this._inspection && this._problems.length === 0)) {
+      return;
+    }
+    clearTimeout(this._previewing);
+    this._checking = true;
+    this._previewing = setTimeout(() => void this._check(), milliseconds);
+  }
+
+  private async _check(): Promise<void> {
+    this._preview?.abort();
+    const request = (this._preview = new AbortController());
+    try {
+      const { api } = this._options.manager;
+      const said = await api.preview(this._submission(), request.signal);
+      if (request !== this._preview) {
+        return;
+      }
+      this._problems = said.problems;
+      this._travelling = said.preview ?? this._travelling;
+      said.preview?.files.forEach(file => this._files.set(file.path, file));
+    } catch (error) {
+      if (isAborted(error) || request !== this._preview) {
+        return;
+      }
+      this._problems = [{ field: fieldOf(error), message: said(error) }];
+    }
+    this._checking = false;
+    this._changed.emit();
+  }
+
+  private _submission(): ReturnType<typeof submission> {
+    const { path, content } = this._options;
+    const parameters = this._parameters ?? [];
+    const body = submission(path, this._draft, parameters);
+    return content ? { ...body, content } : body;
+  }
+
+  private _request(): Promise<IJob> {
+    const { manager, job } = this._options;
+    if (job) {
+      const changes = rerun(job, this._draft, this._parameters ?? []);
+      return manager.rerun(job.id, changes, this._key);
+    }
+    return manager.submit(this._submission(), this._key);
+  }
+
+  private _isMine(job: IJob): boolean {
+    const path = this.job ? this.job.path : this.path.replace(/^RTC:/, '');
+    return job.path === path && job.target === this._draft.target;
+  }
+
+  private _draft: IDraft;
+  private readonly _touched = new Set<keyof IDraft>();
+  private readonly _changed = new Signal<this, void>(this);
+  private _inspection: IInspection | null = null;
+  private _parameters: readonly IParameter[] | null;
+  private _travelling: ITravelling | null = null;
+  private _problems: readonly IFieldProblem[] = [];
+  /** Files that were seen in what would travel. */
+  private readonly _files = new Map<string, IFile>();
+  private _targetsProblem = '';
+  private _checking = false;
+  private _submitting = false;
+  private _isDisposed = false;
+  private _key = newKey();
+  private _preview: AbortController | null = null;
+  private _asking: ReturnType<typeof setTimeout> | undefined;
+  private _previewing: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Which part of the form the server's class of error belongs to. */
+const FIELDS: Readonly<Record<string, Field>> = {
+  NotebookError: 'notebook',
+  ParameterError: 'parameters',
+  BundleError: 'files',
+  UnknownTarget: 'target',
+  ImageError: 'image'
+};
+
+function fieldOf(error: unknown): Field {
+  const reason = error instanceof RequestError ? error.reason : null;
+  return FIELDS[reason ?? ''] ?? '';
+}
+
+function said(error: unknown): string {
+  return asError(error).message;
+}

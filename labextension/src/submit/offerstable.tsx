@@ -1,0 +1,159 @@
+/** The table of what targets can give; choosing a row chooses the target. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import React, { useId } from 'react';
+
+import type { IOffer } from '../records';
+import { amount, duration, oneLine } from '../words';
+import type { IDraft } from './draft';
+import type { ITargetOffers } from './offers';
+
+export interface IOffersTableProps {
+  rows: readonly ITargetOffers[];
+  draft: IDraft;
+  onChoose: (target: string, gpuType: string | null) => void;
+  trans: TranslationBundle;
+}
+
+/** Columns appear as soon as a target can tell what is in them. */
+interface IColumns {
+  starts: boolean;
+  price: boolean;
+}
+
+export function OffersTable(props: IOffersTableProps): React.JSX.Element {
+  const { rows, trans } = props;
+  const offers = rows.flatMap(row => row.offers);
+  const columns: IColumns = {
+    starts: offers.some(one => one.free_now !== null || one.wait !== null),
+    price: offers.some(one => one.price !== null)
+  };
+  return (
+    <table className="jp-hybrid-offers" aria-label={trans.__('Targets')}>
+      <thead>
+        <tr>
+          <th scope="col">{trans.__('Target')}</th>
+          <th scope="col">{trans.__('Hardware')}</th>
+          {columns.starts && <th scope="col">{trans.__('Starts')}</th>}
+          {columns.price && (
+            <th scope="col" className="jp-mod-number">
+              {trans.__('Price per hour')}
+            </th>
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(row => (
+          <TargetRows key={row.target.name} row={row} {...props} {...columns} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+type RowProps = IOffersTableProps & IColumns & { row: ITargetOffers };
+
+/** A target's offers; where it gives none, why. */
+function TargetRows(props: RowProps): React.JSX.Element {
+  const { row, draft } = props;
+  const here = draft.target === row.target.name;
+  const several = row.offers.length > 1;
+  const wanted = row.offers.findIndex(one => one.gpu_type === draft.gpuType);
+  const chosen = Math.max(0, wanted);
+  // the first row stays the same element when its offer comes: somebody may be on it
+  const offers = row.offers.length > 0 ? row.offers : [null];
+  return (
+    <>
+      {offers.map((offer, index) => (
+        <OfferRow
+          key={index}
+          {...props}
+          offer={offer}
+          chosen={here && index === chosen}
+          own={several ? (offer?.gpu_type ?? '') : null}
+        />
+      ))}
+    </>
+  );
+}
+
+interface IOneProps {
+  offer: IOffer | null;
+  chosen: boolean;
+  /** The kind of GPU that tells the offer from others of its target; null where it is alone. */
+  own: string | null;
+}
+
+function OfferRow(props: RowProps & IOneProps): React.JSX.Element {
+  const { row, offer, chosen, own, trans, onChoose } = props;
+  const id = useId();
+  const choose = (): void => onChoose(row.target.name, own);
+  const span = 1 + Number(props.starts) + Number(props.price);
+  return (
+    // the radio button in it is what keyboards and screen readers use
+
+    <tr
+      className={`${chosen ? 'jp-mod-selected' : ''} ${row.asking ? 'jp-mod-asking' : ''}`}
+      onClick={choose}
+    >
+      <th scope="row">
+        <label htmlFor={id}>
+          <input
+            id={id}
+            type="radio"
+            name="jp-hybrid-offer"
+            checked={chosen}
+            onChange={choose}
+          />
+          <span dir="auto">{oneLine(row.target.name)}</span>
+        </label>
+      </th>
+      {offer === null ? (
+        <td colSpan={span} aria-live="polite">
+          {row.asking ? (
+            <span className="jp-hybrid-asking">{trans.__('Asking…')}</span>
+          ) : (
+            <span className="jp-hybrid-refused" dir="auto">
+              {row.problem || trans.__('Nothing that fits')}
+            </span>
+          )}
+        </td>
+      ) : (
+        <>
+          <td>
+            <span dir="auto">{oneLine(offer.hardware)}</span>
+            {offer.note !== '' && <small dir="auto">{offer.note}</small>}
+          </td>
+          {props.starts && (
+            <td>
+              <Starts offer={offer} trans={trans} />
+            </td>
+          )}
+          {props.price && (
+            <td className="jp-mod-number">
+              {offer.price === null ? '' : amount(offer.price)}
+            </td>
+          )}
+        </>
+      )}
+    </tr>
+  );
+}
+
+function Starts({
+  offer,
+  trans
+}: {
+  offer: IOffer;
+  trans: TranslationBundle;
+}): React.JSX.Element | null {
+  if (offer.free_now === true) {
+    return <span className="jp-hybrid-free">{trans.__('now')}</span>;
+  }
+  if (offer.wait !== null) {
+    const words = duration(offer.wait);
+    return <span className="jp-hybrid-busy">{trans.__('in %1', words)}</span>;
+  }
+  return offer.free_now === false ? (
+    <span className="jp-hybrid-busy">{trans.__('when it is free')}</span>
+  ) : null;
+}

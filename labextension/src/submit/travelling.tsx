@@ -1,0 +1,148 @@
+/** What would travel with the job: files with their sizes, and packages. */
+import React from 'react';
+
+import type { ITravelling } from '../records';
+import { oneLine, size } from '../words';
+import { TextField } from './fields';
+import type { SubmitModel } from './model';
+
+export function Travelling({
+  model
+}: {
+  model: SubmitModel;
+}): React.JSX.Element {
+  const { travelling, trans, draft } = model;
+  return (
+    <>
+      <details className="jp-hybrid-details" aria-busy={model.checking}>
+        <summary>
+          <strong>{trans.__('Files')}</strong>
+          <span>{travelling ? filesLine(model, travelling) : '…'}</span>
+        </summary>
+        {travelling && <Files model={model} travelling={travelling} />}
+        <TextField
+          label={trans.__('Further files')}
+          kind="long"
+          value={draft.files}
+          placeholder="data/*.csv"
+          hint={trans.__(
+            'Patterns relative to the notebook’s folder, separated by blanks'
+          )}
+          invalid={model.problemsOf('files').length > 0}
+          onChange={files => model.set({ files })}
+        />
+      </details>
+      {travelling?.environment && (
+        <details className="jp-hybrid-details">
+          <summary>
+            <strong>{trans.__('Packages')}</strong>
+            <span dir="auto">{travelling.environment.line}</span>
+          </summary>
+          <ul>
+            {travelling.environment.details.map(line => (
+              <li key={line} dir="auto">
+                {line}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {travelling && travelling.notes.length > 0 && (
+        <ul className="jp-hybrid-notes">
+          {travelling.notes.map(note => (
+            <li key={note} dir="auto">
+              {note}
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+function filesLine(model: SubmitModel, travelling: ITravelling): string {
+  const { trans } = model;
+  const { count, refused } = travelling;
+  const words =
+    count === 0
+      ? [trans.__('none besides the notebook')]
+      : [
+          trans._n('%1 file', '%1 files', count, count),
+          size(travelling.size),
+          travelling.new < travelling.size
+            ? trans.__('%1 not there yet', size(travelling.new))
+            : ''
+        ];
+  const away = model.draft.exclude.length + refused.length;
+  if (away > 0) {
+    words.push(trans._n('%1 stays here', '%1 stay here', away, away));
+  }
+  return words.filter(word => word !== '').join(' · ');
+}
+
+function Files({
+  model,
+  travelling
+}: {
+  model: SubmitModel;
+  travelling: ITravelling;
+}): React.JSX.Element {
+  const { trans, draft } = model;
+  const here = new Set(draft.exclude);
+  const files = travelling.files.filter(file => !here.has(file.path));
+  return (
+    <div className="jp-hybrid-files">
+      <ul>
+        {model.excluded.map(file => (
+          <FileRow key={file.path} model={model} file={file} travels={false} />
+        ))}
+        {files.map(file => (
+          <FileRow key={file.path} model={model} file={file} travels />
+        ))}
+        {travelling.refused.map(({ path, reason }) => (
+          <li key={path} className="jp-mod-refused">
+            <span dir="auto">{oneLine(path)}</span>
+            <small dir="auto">{reason}</small>
+          </li>
+        ))}
+      </ul>
+      {travelling.more > 0 && (
+        <p>
+          {trans._n(
+            'and %1 smaller one',
+            'and %1 smaller ones',
+            travelling.more,
+            travelling.more
+          )}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function FileRow({
+  model,
+  file,
+  travels
+}: {
+  model: SubmitModel;
+  file: { path: string; size: number; why: string };
+  travels: boolean;
+}): React.JSX.Element {
+  return (
+    <li className={travels ? '' : 'jp-mod-excluded'}>
+      <label>
+        <input
+          type="checkbox"
+          checked={travels}
+          onChange={event =>
+            model.setExcluded(file.path, !event.target.checked)
+          }
+        />
+        <span dir="auto">{oneLine(file.path)}</span>
+      </label>
+      <small dir="auto">{file.why}</small>
+      <span className="jp-mod-number">{size(file.size)}</span>
+    </li>
+  );
+}

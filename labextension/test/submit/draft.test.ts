@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+
+import type { IJobDetail } from '../../src/records';
+import {
+  EMPTY,
+  fromJob,
+  fromPreferences,
+  parametersOf,
+  rerun,
+  submission,
+  toPreferences,
+  wishes
+} from '../../src/submit/draft';
+import { job } from '../jobs';
+
+describe('a draft', () => {
+  it('asks for what was typed, and for nothing else', () => {
+    expect(wishes(EMPTY)).toEqual({});
+    const typed = { gpus: ' 2', gpuType: 'v100', cpus: 'x', mem: '8G ' };
+    expect(wishes({ ...EMPTY, ...typed, time: ' ' })).toEqual({
+      gpus: 2,
+      gpu_type: 'v100',
+      mem: '8G'
+    });
+  });
+
+  it('becomes a submit', () => {
+    const typed = { target: 'dgx', files: ' a/*.csv  b ', exclude: ['c'] };
+    expect(submission('a.ipynb', { ...EMPTY, ...typed }, [])).toEqual({
+      path: 'a.ipynb',
+      target: 'dgx',
+      name: null,
+      image: null,
+      resources: {},
+      parameters: {},
+      parameter_texts: {},
+      files: ['a/*.csv', 'b'],
+      exclude: ['c']
+    });
+  });
+
+  it('is kept for the next time, without its name', () => {
+    const draft = { ...EMPTY, name: 'mine', gpus: '2', exclude: ['a'] };
+    const kept = JSON.parse(JSON.stringify(toPreferences(draft))) as never;
+    expect({ ...EMPTY, ...fromPreferences(kept) }).toEqual({
+      ...draft,
+      name: ''
+    });
+  });
+
+  it('takes nothing from what another version kept in another form', () => {
+    const other = { gpus: 2, exclude: 'a', parameters: { a: 1, b: 'c' } };
+    expect(fromPreferences(other)).toEqual({ parameters: { b: 'c' } });
+    expect(fromPreferences(null)).toEqual({});
+  });
+
+  it('of a job that runs again says what is different', () => {
+    const old: IJobDetail = {
+      ...job('a', { parameters: { n: 3, s: 'x', l: [1] } }),
+      commands: { cli: null, magic: null, python: null }
+    };
+    const parameters = parametersOf(old);
+    const draft = fromJob(old);
+    expect(rerun(old, draft, parameters)).toEqual({
+      resources: {},
+      parameters: {},
+      parameter_texts: {}
+    });
+    const typed = { n: '4', s: 'y', l: '[1]' };
+    const changes = { target: 'dgx', gpus: '1', parameters: typed };
+    expect(rerun(old, { ...draft, ...changes }, parameters)).toEqual({
+      target: 'dgx',
+      resources: { gpus: 1 },
+      parameters: { s: 'y' },
+      parameter_texts: { n: '4' }
+    });
+  });
+});

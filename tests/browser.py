@@ -1,0 +1,150 @@
+"""JupyterLab (or Notebook 7) in a real browser: start it, open notebooks, look."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from commands import PATIENCE
+from extension import built_extension
+from servers import TOKEN, Server, server
+from tree import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "tools"))
+
+from lab import PREFIX, environment_of
+
+#: Pictures of what the tests saw, to be looked at by people.
+PICTURES = ROOT / "build" / "ui"
+#: Milliseconds, as playwright counts.
+PATIENT = PATIENCE * 1000
+SWITCHES = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+#: What a first start would ask, or tell.
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    },
+}
+#: Waits until the kernel of the notebook in front can run cells.
+KERNEL_IDLE = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.context.ready;
+  const session = panel.context.sessionContext;
+  await session.ready;
+  const idle = () => session.session?.kernel?.status === 'idle' &&
+    session.session.kernel.connectionStatus === 'connected';
+  for (let i = 0; i < 1200 && !idle(); i++) {
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+  if (!idle()) throw new Error('the kernel is not idle');
+}"""
+
+
+@contextmanager
+def lab(
+    work: Path, home: Path, module: str = "jupyterlab", settings: dict[str, Any] | None = None
+) -> Iterator[Server]:
+    """JupyterLab with the extension and the server of this checkout."""
+    built_extension()
+    for name, values in {**SETTINGS, **(settings or {})}.items():
+        file = home / "config" / "lab" / "user-settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    exposed = "JupyterNotebookApp" if module == "notebook" else "LabApp"
+    option = f"--{exposed}.expose_app_in_browser=True"
+    with server(work, home, module, option, **environment_of(PREFIX)) as started:
+        yield started
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        program = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Window:
+    """A page of JupyterLab; what the browser complains of is kept."""
+
+    def __init__(self, context: Any, running: Server) -> None:
+        self.page = context.new_page()
+        self.running = running
+        self.complaints: list[str] = []
+        self.page.set_default_timeout(PATIENT)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._console)
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def open(self, path: str = "", view: str = "lab") -> None:
+        """Show JupyterLab, as it is when nothing was open before, with this notebook."""
+        where = f"{view}/tree/{path}" if path else view
+        mark = "&" if "?" in where else "?"
+        self.page.goto(f"{self.running.url}{where}{mark}token={TOKEN}&reset")
+        self.restored()
+        if path:
+            self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
+
+    def restored(self) -> None:
+        """Wait until JupyterLab is there."""
+        self.page.wait_for_function(
+            "window.jupyterapp && document.querySelector('#jupyterlab-splash') === null"
+        )
+        self.page.evaluate("window.jupyterapp.restored.then(() => null)")
+
+    def kernel(self) -> None:
+        """Wait until cells can run."""
+        self.page.evaluate(KERNEL_IDLE)
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Execute one of JupyterLab's commands."""
+        self.page.evaluate(
+            "([name, args]) => void window.jupyterapp.commands.execute(name, args)",
+            [name, arguments],
+        )
+
+    def theme(self, name: str) -> None:
+        """Change to another theme, and wait until it is there."""
+        self.page.evaluate(
+            "name => window.jupyterapp.commands.execute("
+            "'apputils:change-theme', {theme: name}).then(() => null)",
+            name,
+        )
+        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+
+    def picture(self, name: str) -> None:
+        """Keep what is to be seen as ``build/ui/NAME.png``."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(PICTURES / f"{name}.png"))
+
+    def findings(self, selector: str) -> list[str]:
+        """What axe finds serious, or worse, in a part of the page."""
+        script = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+        self.page.add_script_tag(path=str(script))
+        found = self.page.evaluate(
+            "selector => axe.run(selector, {resultTypes: ['violations']})", selector
+        )
+        return [
+            f"{one['id']}: {node['html']} {node['failureSummary']}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]

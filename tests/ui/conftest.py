@@ -1,0 +1,46 @@
+"""One JupyterLab and one browser for all tests of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Window, chromium, lab
+from servers import Server
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server's root."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def running(work: Path, home: Path) -> Iterator[Server]:
+    with lab(work, home) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def window(browser: Any, running: Server, request: pytest.FixtureRequest) -> Iterator[Window]:
+    """A fresh profile. What is to be seen at the end of a test is kept as a picture."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    try:
+        shown = Window(context, running)
+        yield shown
+        shown.picture(f"end-{request.node.name}")
+    finally:
+        context.close()
