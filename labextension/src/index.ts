@@ -4,6 +4,7 @@ import { buttonPlugin } from './plugins/button';
 import { jobsPlugin } from './plugins/jobs';
 import { launcherPlugin } from './plugins/launcher';
 import { managerPlugin } from './plugins/manager';
+import { outputsPlugin } from './plugins/outputs';
 import { pagePlugin } from './plugins/page';
 import { submitPlugin } from './plugins/submit';
 
@@ -13,7 +14,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   buttonPlugin,
   launcherPlugin,
   jobsPlugin,
-  pagePlugin
+  pagePlugin,
+  outputsPlugin
 ];
 
 export default plugins;

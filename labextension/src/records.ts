@@ -193,6 +193,8 @@ export interface IJob {
   /** The notebook's contents path; null where it is not below the server's root. */
   path: string | null;
   notebook: string | null;
+  /** Id, in the notebook, of the `%%remote` cell that this is. */
+  cell: string | null;
   parameters: PartialJSONObject;
   kernel: string | null;
   image: string | null;

@@ -15,6 +15,7 @@ export function job(id: string, changes: Partial<IJob> = {}): IJob {
     notes: [],
     path: 'a.ipynb',
     notebook: '/srv/a.ipynb',
+    cell: null,
     parameters: {},
     kernel: 'python3',
     image: null,

@@ -39,10 +39,10 @@ export interface IProgress {
   total: number;
 }
 
-/** How far it is; null where it has not begun. */
-export function progress(job: Pick<IJob, 'cells'>): IProgress | null {
+/** How far it is; null where it has not begun, and for one cell with what it is wrapped in. */
+export function progress(job: Pick<IJob, 'cells' | 'kind'>): IProgress | null {
   const { done, total } = job.cells;
-  return total === null || total === 0
+  return total === null || total === 0 || job.kind === 'cell'
     ? null
     : { done: Math.min(done, total), total };
 }

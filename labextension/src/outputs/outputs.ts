@@ -59,6 +59,11 @@ export class JobOutputs implements ICells {
     this.outputs(cell).attach(null);
   }
 
+  /** True where a cell's outputs are shown somewhere. */
+  shows(cell: string): boolean {
+    return this._mirrors.get(cell)?.isShown ?? false;
+  }
+
   /** How a cell does; undefined where it has not begun. */
   state(cell: string): ICellState | undefined {
     return this._states.get(cell);
@@ -107,6 +112,10 @@ export class JobOutputs implements ICells {
 class Mirror implements IOutputList {
   get length(): number {
     return this._plain.length;
+  }
+
+  get isShown(): boolean {
+    return this._shown !== null;
   }
 
   attach(shown: IShownOutputs | null): void {

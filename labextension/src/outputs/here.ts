@@ -1,0 +1,241 @@
+/** A whole-notebook job's outputs in the notebook that it came from, cell by cell. */
+import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
+import type * as nbformat from '@jupyterlab/nbformat';
+import type { INotebookModel } from '@jupyterlab/notebook';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import type { IJobEvent } from '../records';
+import type { IJobEvents, IJobsManager } from '../tokens';
+import { CellOutputs } from './cells';
+import { type ICodeCell, type IPair, paired } from './matching';
+import { JobOutputs } from './outputs';
+
+/** What a cell showed before. */
+interface IBefore {
+  outputs: nbformat.IOutput[];
+  count: number | null;
+}
+
+/** How it stands with a cell: it shows the job's outputs, or was edited and shows its own. */
+export type Shown = 'shown' | 'running' | 'edited';
+
+/**
+ * Shows a job's outputs in an open notebook. A cell whose text is not what was sent keeps what it
+ * shows; where the edit is undone, it shows the job's. What was shown before is kept for `restore`.
+ */
+export class OutputsHere implements IDisposable {
+  constructor(
+    private readonly _manager: IJobsManager,
+    readonly id: string,
+    private readonly _model: INotebookModel
+  ) {}
+
+  /** A cell begins to run, ends, was edited or is no longer. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Begin; rejects where the job's notebook cannot be read. */
+  async start(): Promise<void> {
+    const job = await this._manager.job(this.id);
+    const { content } = await this._manager.api.notebook(this.id);
+    if (this._isDisposed) {
+      return;
+    }
+    this._pairs = paired(content.cells.filter(isCode).map(sentCell), [
+      ...this._codeCells()
+    ]);
+    for (const pair of this._pairs) {
+      const cell = this._cell(pair.here);
+      cell?.contentChanged.connect(this._edited);
+    }
+    if (job.final) {
+      const cells = content.cells.filter(isCode);
+      this._outputs.take(cells.flatMap(asEvents));
+      this._compareAll();
+    } else {
+      this._compareAll();
+      this._events = this._manager.events(this.id);
+      this._events.arrived.connect((_, events) => this._outputs.take(events));
+      this._events.changed.connect(() => this._changed.emit());
+    }
+    this._changed.emit();
+  }
+
+  /** How it stands with a cell here; undefined for one that the job does not know. */
+  state(here: string): Shown | undefined {
+    const pair = this._pairs.find(one => one.here === here);
+    if (pair === undefined) {
+      return undefined;
+    }
+    if (!this._showing.has(here)) {
+      return 'edited';
+    }
+    const status = this._outputs.state(pair.sent.id)?.status;
+    return status === 'running' ? 'running' : 'shown';
+  }
+
+  /** Cells that were edited since the job was sent. */
+  get edited(): number {
+    return this._pairs.length - this._showing.size;
+  }
+
+  /** Put back what the cells showed before. */
+  restore(): void {
+    this.dispose();
+    for (const [id, before] of this._before) {
+      const cell = this._cell(id);
+      if (cell) {
+        cell.outputs.fromJSON(before.outputs);
+        cell.executionCount = before.count;
+      }
+    }
+  }
+
+  /** Show no more; what is shown stays. */
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._events?.dispose();
+    for (const pair of this._pairs) {
+      this._outputs.detach(pair.sent.id);
+      const cell = this._cell(pair.here);
+      if (cell) {
+        cell.contentChanged.disconnect(this._edited);
+        idle(cell);
+      }
+    }
+    Signal.clearData(this);
+  }
+
+  private _compareAll(): void {
+    this._pairs.forEach(pair => this._compare(pair));
+  }
+
+  private readonly _edited = (cell: ICellModel): void => {
+    const pair = this._pairs.find(one => one.here === cell.id);
+    if (pair && this._compare(pair)) {
+      this._changed.emit();
+    }
+  };
+
+  /** Show the outputs where the cell is as it was sent; true where that is another than before. */
+  private _compare(pair: IPair): boolean {
+    const cell = this._cell(pair.here);
+    const same = cell?.sharedModel.getSource() === pair.sent.source;
+    if (!cell || same === this._showing.has(pair.here)) {
+      return false;
+    }
+    if (same) {
+      this._showing.add(cell.id);
+      this._show(pair, cell);
+    } else {
+      this._showing.delete(cell.id);
+      this._outputs.detach(pair.sent.id);
+      idle(cell);
+    }
+    return true;
+  }
+
+  private _status(sent: string | null): void {
+    for (const pair of this._pairs) {
+      if (sent !== null && pair.sent.id !== sent) {
+        continue;
+      }
+      const cell = this._cell(pair.here);
+      if (cell && this._showing.has(pair.here)) {
+        this._show(pair, cell);
+      }
+    }
+    this._changed.emit();
+  }
+
+  /** A cell that the job has not come to shows what it showed. */
+  private _show(pair: IPair, cell: ICodeCellModel): void {
+    const state = this._outputs.state(pair.sent.id);
+    if (state === undefined) {
+      return;
+    }
+    if (!this._before.has(cell.id)) {
+      const { outputs, executionCount: count } = cell;
+      this._before.set(cell.id, { outputs: outputs.toJSON(), count });
+    }
+    if (!this._outputs.shows(pair.sent.id)) {
+      this._outputs.attach(pair.sent.id, new CellOutputs(cell));
+    }
+    cell.executionCount = state.count;
+    cell.executionState = state.status === 'running' ? 'running' : 'idle';
+  }
+
+  private _cell(id: string): ICodeCellModel | null {
+    for (const cell of this._model.cells) {
+      if (cell.id === id && cell.type === 'code') {
+        return cell as ICodeCellModel;
+      }
+    }
+    return null;
+  }
+
+  private *_codeCells(): Iterable<ICodeCell> {
+    for (const cell of this._model.cells) {
+      if (cell.type === 'code') {
+        yield { id: cell.id, source: cell.sharedModel.getSource() };
+      }
+    }
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _before = new Map<string, IBefore>();
+  /** Cells here that show the job's outputs. */
+  private readonly _showing = new Set<string>();
+  private readonly _outputs: JobOutputs = new JobOutputs({
+    status: cell => this._status(cell),
+    // papermill's cell is in the job's notebook, not in the user's
+    inject: () => undefined
+  });
+  private _pairs: IPair[] = [];
+  private _events: IJobEvents | null = null;
+  private _isDisposed = false;
+}
+
+function idle(cell: ICodeCellModel): void {
+  if (cell.executionState === 'running') {
+    cell.executionState = 'idle';
+  }
+}
+
+function isCode(cell: nbformat.ICell): cell is nbformat.ICodeCell {
+  return cell.cell_type === 'code';
+}
+
+function sentCell(cell: nbformat.ICell): ICodeCell {
+  const source = cell.source;
+  return {
+    id: typeof cell['id'] === 'string' ? cell['id'] : '',
+    source: Array.isArray(source) ? source.join('') : source
+  };
+}
+
+/** A cell of an ended job as if its events came now; nothing where it never ran. */
+function asEvents(cell: nbformat.ICodeCell): IJobEvent[] {
+  const rest = { seq: 0, time: 0, cell_id: sentCell(cell).id };
+  if (cell.execution_count === null && cell.outputs.length === 0) {
+    return [];
+  }
+  return [
+    ...cell.outputs.map(output => ({ ...rest, kind: 'output', output })),
+    {
+      ...rest,
+      kind: 'cell_end',
+      status: 'ok',
+      execution_count: cell.execution_count
+    }
+  ];
+}

@@ -1,0 +1,230 @@
+/** The jobs of one open notebook: its cells' and its own. */
+import { Notification } from '@jupyterlab/apputils';
+import type { Cell } from '@jupyterlab/cells';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { IStateDB } from '@jupyterlab/statedb';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
+
+import type { IJob } from '../records';
+import { asError } from '../request';
+import type { IJobList, IJobsManager } from '../tokens';
+import { JobBar } from './bar';
+import { CellHead, insertBelowInput } from './cellhead';
+import { OutputsHere } from './here';
+import { isRemote, newestOfCells } from './matching';
+
+/** Jobs of a notebook that are looked at for those of its cells. */
+const NEWEST = 200;
+const EDITED = 'jp-hybrid-mod-edited';
+const RUNNING = 'jp-hybrid-mod-running';
+
+export interface INotebookJobsOptions {
+  manager: IJobsManager;
+  trans: TranslationBundle;
+  /** Remembers which job a notebook shows. */
+  state: IStateDB | null;
+  /** The notebook's path as the server knows it. */
+  path: () => string;
+  open: (id: string) => void;
+  cancel: (id: string) => void;
+}
+
+export class NotebookJobs implements IDisposable {
+  constructor(
+    private readonly _panel: NotebookPanel,
+    private readonly _options: INotebookJobsOptions
+  ) {
+    this._watched = Date.now() / 1000;
+    void _panel.context.ready.then(() => this._start());
+    _panel.disposed.connect(() => this.dispose());
+  }
+
+  /** `barJob` or what is shown here is another than before. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** What shows a job's outputs here; null where nothing does. */
+  get here(): OutputsHere | null {
+    return this._here;
+  }
+
+  /** The job that the bar tells of; null where there is none worth telling. */
+  get barJob(): string | null {
+    if (this._here !== null) {
+      return this._here.id;
+    }
+    const job = this._list?.jobs.find(one => one.kind === 'notebook');
+    const told =
+      job !== undefined &&
+      job.id !== this._closed &&
+      (!job.final || (job.finished_at ?? 0) > this._watched);
+    return told ? job.id : null;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Show a job's outputs in this notebook. */
+  async show(id: string): Promise<void> {
+    const { manager, trans } = this._options;
+    const model = this._panel.content.model;
+    if (model === null) {
+      return;
+    }
+    this._here?.dispose();
+    const here = new OutputsHere(manager, id, model);
+    here.changed.connect(() => this._mark());
+    this._here = here;
+    this._remember(id);
+    try {
+      await here.start();
+    } catch (error) {
+      this._leave();
+      Notification.error(
+        trans.__('The outputs cannot be shown: %1', asError(error).message),
+        { autoClose: 8000 }
+      );
+    }
+    this._mark();
+  }
+
+  /** Put back what the cells showed before. */
+  restore(): void {
+    this._here?.restore();
+    this._leave();
+  }
+
+  /** The bar is not wanted any more; outputs that are shown stay. */
+  closeBar(): void {
+    this._closed = this.barJob;
+    this._here?.dispose();
+    this._leave();
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._here?.dispose();
+    this._list?.dispose();
+    Signal.clearData(this);
+  }
+
+  private async _start(): Promise<void> {
+    const { manager, state, trans, path, open } = this._options;
+    if (this._isDisposed) {
+      return;
+    }
+    this._list = manager.list({ path: path() }, NEWEST);
+    this._list.changed.connect(() => this._draw());
+    this._panel.context.pathChanged.connect(() => {
+      this._list?.setFilter({ path: path() });
+    });
+    this._panel.content.model?.cells.changed.connect(() => this._draw());
+    const bar = new JobBar({ manager, trans, notebook: this, open });
+    this._panel.contentHeader.addWidget(bar);
+    const showBar = (): void => bar.setHidden(this.barJob === null);
+    this._changed.connect(showBar);
+    showBar();
+    // the page was loaded anew while it showed a job: go on, to the job's end
+    const shown = await state?.fetch(this._key());
+    if (typeof shown === 'string') {
+      await this.show(shown);
+    }
+  }
+
+  private _leave(): void {
+    this._here = null;
+    this._remember(null);
+    this._mark();
+  }
+
+  private _remember(id: string | null): void {
+    const { state } = this._options;
+    void (id === null
+      ? state?.remove(this._key())
+      : state?.save(this._key(), id));
+  }
+
+  private _key(): string {
+    return `jupyter-hybrid:shown:${this._options.path()}`;
+  }
+
+  private _draw(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    const jobs = newestOfCells(this._list?.jobs ?? []);
+    const cells = new Set<Cell>();
+    for (const cell of this._panel.content.widgets) {
+      const job = jobs.get(cell.model.id);
+      if (job && isRemote(cell.model.sharedModel.getSource())) {
+        cells.add(cell);
+        this._head(cell, job);
+      }
+    }
+    for (const [cell, head] of this._heads) {
+      if (!cells.has(cell)) {
+        head.dispose();
+        this._heads.delete(cell);
+      }
+    }
+    this._changed.emit();
+  }
+
+  private _head(cell: Cell, job: IJob): void {
+    const head = this._heads.get(cell);
+    if (head && !head.isDisposed) {
+      if (head.jobId !== job.id) {
+        head.setJob(job.id);
+      }
+      return;
+    }
+    const made = new CellHead(this._options, job.id);
+    this._heads.set(cell, made);
+    void insertBelowInput(cell, made);
+  }
+
+  /** Mark cells that run there, and those that were edited meanwhile. */
+  private _mark(): void {
+    for (const cell of this._panel.content.widgets) {
+      const state = this._here?.state(cell.model.id);
+      const edited = state === 'edited';
+      cell.toggleClass(RUNNING, state === 'running');
+      cell.toggleClass(EDITED, edited);
+      const note = this._notes.get(cell);
+      if (edited && (note === undefined || note.isDisposed)) {
+        this._note(cell);
+      } else if (!edited) {
+        note?.dispose();
+        this._notes.delete(cell);
+      }
+    }
+    this._changed.emit();
+  }
+
+  private _note(cell: Cell): void {
+    const note = new Widget();
+    note.addClass('jp-hybrid-CellHead');
+    note.node.textContent = this._options.trans.__(
+      'Edited since the job was sent: it keeps its own output. Undo the edit to see the job’s.'
+    );
+    this._notes.set(cell, note);
+    void insertBelowInput(cell, note);
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _notes = new Map<Cell, Widget>();
+  private readonly _heads = new Map<Cell, CellHead>();
+  private readonly _watched: number;
+  private _list: IJobList | null = null;
+  private _here: OutputsHere | null = null;
+  private _closed: string | null = null;
+  private _isDisposed = false;
+}
