@@ -8,6 +8,19 @@ from pathlib import Path
 from ...errors import PlaceError, UsageError
 from .base import Command, Container, Engine, ImageOnDisk, Mount
 
+#: Fixed text; its arguments are the file, the program and the source. A lock goes with its holder.
+_MAKE = """\
+set -eu
+mkdir -p "$(dirname "$1")"
+exec 9>"$1.lock"
+flock 9
+if [ -e "$1" ]; then exit 0; fi
+trap 'rm -f "$1.part"' EXIT
+rm -f "$1.part"
+"$2" --quiet build --disable-cache "$1.part" "$3" 9>&-
+mv "$1.part" "$1"
+"""
+
 
 class Apptainer(Engine):
     """``apptainer exec``: the program's processes are the caller's own, seen by all as such.
@@ -57,6 +70,15 @@ class Apptainer(Engine):
         """Make a SIF of the image in a registry at ``target``, which must not exist yet."""
         source = image if "://" in image else f"docker://{image}"
         return Command((self.program, "--quiet", "pull", str(target), source))
+
+    def make(self, source: str, target: Path) -> Command:
+        """Make a SIF of ``docker://…``, ``oci:DIRECTORY`` or a definition; once, and whole.
+
+        Whoever asks for the same one meanwhile, on whichever machine that shares the directory,
+        waits for it; where it is already there nothing happens.
+        """
+        argv = ("/bin/sh", "-c", _MAKE, "make", str(target), self.program, source)
+        return Command(argv)
 
     def remove(self, name: str) -> Command | None:
         """None: it is its processes."""

@@ -47,6 +47,7 @@ async def run(command: Command, *, timeout: float = PATIENCE) -> subprocess.Comp
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """What the program said last, in one line."""
+    """What the program said of its failure, in one line: engines say other things as well."""
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else f"exit status {done.returncode}"
+    worst = [line for line in lines if line.lower().startswith(("fatal", "error"))]
+    return (worst or lines or [f"exit status {done.returncode}"])[-1][:300]

@@ -16,8 +16,9 @@ from ...environment.needs import Environment
 from ...errors import ImageError
 from ...spec import JobSpec
 from ..base import Prepared, TargetConfig
-from .presence import Presence, Present
+from .presence import Present
 from .settings import ImageSettings
+from .sif import presence_of
 from .starting import Interior, Layered
 from .unpacked import Unpacked
 
@@ -83,7 +84,7 @@ class Images:
         """Make everything ready, and look whether it still is."""
         directory = self._target.images
         engine = self._settings.find_engine(self._target.name, image)
-        presence = Presence(engine, directory, self._target.registries)
+        presence = presence_of(engine, directory, self._target.registries)
         found = await presence.image(image)
         try:
             facts = await presence.facts(found, image, FactsCache(directory / "facts"))

@@ -17,6 +17,7 @@ from ...containers.room import UNPACKED, check_room
 from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_command
 from ...errors import ImageError, PlaceError
 from .commands import complaint, run
+from .starting import IN_EVERY_IMAGE
 
 #: Seconds for an image on its way, and for a look into it.
 PULL, LOOK = 6 * 3600.0, 300.0
@@ -121,6 +122,7 @@ class Presence:
             argv=tuple(probe_command()),
             name=f"jupyter-hybrid-look-{image.id[:12]}-{os.getpid()}",
             cwd=Path("/"),
+            env=IN_EVERY_IMAGE,
             user=(os.getuid(), os.getgid()),
             network=False,
         )

@@ -28,6 +28,10 @@ ROOM = 256 << 20
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
+#: Apptainer brings the user's home along: what is installed there would hide the image's packages.
+IN_EVERY_IMAGE = {"PYTHONNOUSERSITE": "1"}
+
+
 @dataclass(frozen=True)
 class Layered:
     """A layer of packages that lies unpacked in a directory of the machine."""
@@ -94,6 +98,7 @@ def container(interior: Interior, start: Start, settings: ImageSettings) -> Cont
     mounts += [_same(start.directory), _same(start.blobs, read_only=True), *settings.mounts]
     mem = start.resources.mem
     named = {"USER": start.user_name, "LOGNAME": start.user_name} if start.user_name else {}
+    named |= IN_EVERY_IMAGE
     return Container(
         image=interior.image,
         argv=("/bin/sh", "-c", START, "sh", *words),

@@ -1,0 +1,92 @@
+"""Notebooks in images, by the local target and Apptainer; the image comes from a registry."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apptainers
+import bases
+import hpc
+import pytest
+from hpc import Cluster
+from jobs import a_manager, a_request, until
+from registries import Options, start
+
+from jupyter_hybrid.job import Job, State
+from jupyter_hybrid.manager import Manager
+from jupyter_hybrid.paths import JobPaths
+
+pytestmark = [
+    pytest.mark.needs(*bases.NEEDS, *hpc.NEEDS, "apt:docker-registry"),
+    pytest.mark.timeout(600),
+]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    daemon = start(tmp_path_factory.mktemp("registry") / "open", Options("open"))
+    yield daemon.host
+    daemon.stop()
+
+
+@pytest.fixture
+def image(
+    registry: str,
+    base_image: Callable[[str], str],
+    cluster: Cluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """An image with Python and nothing else, in a registry; and Apptainer on the PATH."""
+    apptainers.write_program(tmp_path / "bin", cluster.directory / "rootfs")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    name = f"{registry}/lab/base:1"
+    push = ["podman", "push", "--quiet", "--tls-verify=false", base_image("base"), name]
+    subprocess.run(push, check=True, capture_output=True)
+    return name
+
+
+def an_apptainer_manager() -> Manager:
+    options = {"engine": "apptainer", "engine_options": list(apptainers.OPTIONS)}
+    return a_manager(targets={"local": {"executor": "local", **options}})
+
+
+async def ended(manager: Manager, job: Job, state: State) -> str:
+    async def final() -> bool:
+        return (await manager.status(job.id)).state.final
+
+    await until(final, timeout=90)
+    assert manager.get(job.id).state is state, (await manager.log(job.id)).decode()
+    notebook = await manager.notebook(job.id)
+    texts = [o.get("text", "") for c in notebook["cells"] for o in c.get("outputs", ())]
+    return "".join("".join(text) for text in texts)
+
+
+async def test_a_notebook_runs_in_a_sif_that_is_made_once(image: str, tmp_path: Path) -> None:
+    managers = [an_apptainer_manager() for _ in range(2)]
+    source = "import os, sys, tqdm\nprint(tqdm.__file__, os.environ['APPTAINER_CONTAINER'])"
+    requests = [a_request(tmp_path, source, image=image) for _ in managers]
+    jobs = await asyncio.gather(*(m.submit(r) for m, r in zip(managers, requests, strict=True)))
+    for manager, job in zip(managers, jobs, strict=True):
+        module, container = (await ended(manager, job, State.COMPLETED)).split()
+        assert module.startswith("/opt/jupyter-hybrid/environments/")
+        assert container.endswith(".sif")
+    directory = managers[0].config.home / "images"
+    assert len(list(directory.glob("sif/*.sif"))) == 1
+    assert not list(directory.glob("pulls/*"))
+
+
+async def test_cancel_ends_everything_and_keeps_what_was_printed(
+    image: str, tmp_path: Path
+) -> None:
+    manager = an_apptainer_manager()
+    source = "import time, tqdm\nprint('on')\ntime.sleep(600)"
+    job = await manager.submit(a_request(tmp_path, source, image=image))
+    paths = JobPaths(Path(job.directory))
+    await until(lambda: paths.events.exists() and b'"on' in paths.events.read_bytes())
+    await manager.cancel(job.id)
+    assert await ended(manager, job, State.CANCELLED) == "on\n"
