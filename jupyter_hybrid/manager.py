@@ -145,7 +145,9 @@ class Manager:
         key = job_key(self.config.home, job_id)
         try:
             async for handle in executor.submit(job, replace(bundle, key=key)):
-                job = self._update(job, _with_handle(handle))
+                # known here at least, where it cannot be saved: what it names must be ended then
+                job = job.evolve(handle=handle)
+                job = replace(self._update(job, _with_handle(handle)), handle=handle)
                 if job.state.final:
                     # another process gave it up, because this one took too long
                     raise PlaceError(f"job {job_id} was ended meanwhile: {job.reason}")
@@ -308,7 +310,7 @@ class Manager:
 
     async def _send_cancel(self, executor: Executor, job: Job, *, force: bool) -> None:
         last = self._cancel_sent.get(job.id)
-        if last is not None and time.monotonic() - last < CANCEL_AGAIN_AFTER:
+        if not force and last is not None and time.monotonic() - last < CANCEL_AGAIN_AFTER:
             return
         self._cancel_sent[job.id] = time.monotonic()
         await executor.cancel(job, force=force)

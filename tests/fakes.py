@@ -7,7 +7,7 @@ fake.polls = [PlaceError("down"), {}, running()]      # one entry a poll; the la
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ class Fake(Executor):
 
     def __init__(self) -> None:
         super().__init__(TargetConfig(name="fake", executor="fake", root=Path("/nowhere")))
-        #: Handles that submit yields; an error among them is raised instead.
-        self.handles: list[Handle | BaseException] = [{"id": 1}]
+        #: Handles that submit yields, or makes when it comes to them; an error is raised instead.
+        self.handles: list[Handle | Callable[[], Handle] | BaseException] = [{"id": 1}]
         #: Answers to the polls, in turn; the last one stays.
         self.polls: list[Answer] = [None]
         #: Errors of the next cancels, in turn; None: it is accepted.
@@ -42,6 +42,8 @@ class Fake(Executor):
         self.events: bytes | HybridError = b""
         #: What was called, in order.
         self.calls: list[str] = []
+        #: Handles of the jobs that were to be cancelled.
+        self.cancelled: list[Handle | None] = []
 
     async def offers(self, resources: Resources) -> Sequence[Offer]:
         return [Offer(target="fake", hardware="imaginary")]
@@ -51,7 +53,7 @@ class Fake(Executor):
             if isinstance(handle, BaseException):
                 raise handle
             self.calls.append("handle")
-            yield handle
+            yield handle() if callable(handle) else handle
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
         self.calls.append("poll")
@@ -67,6 +69,7 @@ class Fake(Executor):
 
     async def cancel(self, job: Job, *, force: bool = False) -> None:
         self.calls.append("cancel")
+        self.cancelled.append(job.handle)
         error = self.cancels.pop(0) if self.cancels else None
         if error is not None:
             raise error

@@ -9,11 +9,12 @@ from fakes import Fake, a_manager_of, ended, lines, missing, running
 from jobs import a_request
 
 from jupyter_hybrid import reconcile
-from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.errors import PlaceError, StoreError
 from jupyter_hybrid.events import Event
-from jupyter_hybrid.job import State
+from jupyter_hybrid.executors.base import Handle
+from jupyter_hybrid.job import Job, State
 from jupyter_hybrid.manager import CANCEL_AGAIN_AFTER
-from jupyter_hybrid.spec import Cause
+from jupyter_hybrid.spec import Cause, ExitRecord
 
 
 @pytest.fixture
@@ -49,6 +50,39 @@ async def test_what_a_failed_submit_made_is_cancelled(fake: Fake, tmp_path: Path
     await manager.reconcile()
     job = manager.get(job.id)
     assert job.state is State.FAILED and "the third step failed" in job.reason
+
+
+async def test_what_was_made_and_cannot_be_saved_is_cancelled(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(job: Job) -> Job:
+        raise StoreError("database or disk is full")
+
+    fake.polls = [ended("CANCELLED")]
+    manager = a_manager_of(fake)
+    with monkeypatch.context() as patch:
+        patch.setattr(manager.store, "save", full)
+        with pytest.raises(StoreError, match="full"):
+            await manager.submit(a_request(tmp_path, "1"))
+    assert fake.calls == ["handle", "cancel", "poll"]
+    assert fake.cancelled == [{"id": 1}]
+
+
+async def test_what_was_made_for_a_job_that_was_given_up_is_cancelled(
+    fake: Fake, tmp_path: Path
+) -> None:
+    manager = a_manager_of(fake)
+
+    def given_up() -> Handle:
+        (job,) = manager.store.unfinished()
+        record = ExitRecord("FAILED", Cause.SUBMIT_INTERRUPTED, "nothing was started")
+        manager.store.save(reconcile.finish(job, record, now=0.0))
+        return {"id": 1, "run": 2}
+
+    fake.handles = [{"id": 1}, given_up]
+    with pytest.raises(PlaceError, match="was ended meanwhile"):
+        await manager.submit(a_request(tmp_path, "1"))
+    assert fake.cancelled == [{"id": 1, "run": 2}]
 
 
 async def test_what_cannot_be_cancelled_now_is_cancelled_later(fake: Fake, tmp_path: Path) -> None:
