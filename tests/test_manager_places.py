@@ -9,7 +9,7 @@ from fakes import Fake, a_manager_of, ended, lines, missing, running
 from jobs import a_request
 
 from jupyter_hybrid import reconcile
-from jupyter_hybrid.errors import PlaceError, StoreError
+from jupyter_hybrid.errors import PlaceError, StoreError, UnknownJob
 from jupyter_hybrid.events import Event
 from jupyter_hybrid.executors.base import Handle
 from jupyter_hybrid.job import Job, State
@@ -131,6 +131,18 @@ async def test_following_outlives_a_place_that_is_down(fake: Fake, tmp_path: Pat
         State.RUNNING,
         State.COMPLETED,
     ]
+
+
+async def test_a_job_that_is_deleted_meanwhile_stays_so(fake: Fake, tmp_path: Path) -> None:
+    manager = a_manager_of(fake)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    items = manager.follow(job.id)
+    assert await anext(items) == job
+    fake.polls = [ended(), missing()]
+    await a_manager_of(fake).delete(job.id)
+    with pytest.raises(UnknownJob, match="was deleted"):
+        _ = [item async for item in items]
+    assert manager.jobs() == []
 
 
 async def test_missing_once_is_not_lost(fake: Fake, tmp_path: Path) -> None:

@@ -134,6 +134,17 @@ def test_a_deleted_store_is_made_again_with_its_jobs(store: Store) -> None:
     assert store.save(job.evolve(reason="on")).revision == job.revision + 1
 
 
+def test_a_deleted_job_is_not_added_again_by_who_still_follows_it(store: Store) -> None:
+    job = store.add(a_job())
+    store.delete(job.id)
+    with pytest.raises(UnknownJob, match="was deleted"):
+        store.add(job.evolve(state=State.LOST))
+    assert store.jobs() == []
+    # a store that was lost with all records knows nothing of it, and takes what it is told
+    store.path.unlink()
+    assert store.add(job) == job
+
+
 def test_a_damaged_store_is_moved_aside_and_made_again(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:

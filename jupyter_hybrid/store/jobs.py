@@ -39,9 +39,11 @@ class Store:
         return cls(directory)
 
     def add(self, job: Job) -> Job:
-        """Remember a new job; raises ``StoreError``."""
+        """Remember a new job; raises ``StoreError``, or ``UnknownJob`` if it was deleted."""
         try:
             with self._database.writing() as connection:
+                if connection.execute(queries()["was_deleted"], {"id": job.id}).fetchone():
+                    raise UnknownJob(f"job {job.id} was deleted; submit it again")
                 connection.execute(queries()["insert_job"], _row(job))
         except sqlite3.IntegrityError as error:
             raise StoreError(f"the store {self.path} has a job {job.id} already") from error
@@ -148,9 +150,10 @@ class Store:
             return [_job(row) for row in connection.execute(queries()["unfinished_jobs"], values)]
 
     def delete(self, job_id: str) -> None:
-        """Forget the job; one that is not known is forgotten already."""
+        """Forget the job, for good; one that is not known is forgotten already."""
         with self._database.writing() as connection:
             connection.execute(queries()["delete_job"], {"id": job_id})
+            connection.execute(queries()["note_deleted"], {"id": job_id})
         self._record(job_id).unlink(missing_ok=True)
 
     def _record(self, job_id: str) -> Path:

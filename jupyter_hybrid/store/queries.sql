@@ -63,3 +63,9 @@ SELECT id, revision FROM job INDEXED BY job_listing;
 
 -- delete_job --
 DELETE FROM job WHERE id = :id;
+
+-- note_deleted --
+INSERT OR IGNORE INTO deleted (id) VALUES (:id);
+
+-- was_deleted --
+SELECT 1 FROM deleted WHERE id = :id;
