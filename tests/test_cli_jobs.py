@@ -151,6 +151,29 @@ def test_the_second_interrupt_cancels(home: Home) -> None:
     assert home.state() == "CANCELLED"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_results_that_take_long_can_be_left_for_later(home: Home, number: signal.Signals) -> None:
+    config = Path(home.environ["JUPYTER_CONFIG_DIR"])
+    config.mkdir(exist_ok=True)
+    slow = config / "jupyter_hybrid_config.py"
+    slow.write_text(
+        "import asyncio, pathlib\nfrom jupyter_hybrid.manager import Manager\n"
+        "async def fetch(self, job_id, **options):\n"
+        "    pathlib.Path('bringing').touch()\n    await asyncio.sleep(600)\n"
+        "Manager.fetch = fetch\n"
+    )
+    home.write("n.ipynb", notebook("print('done')"))
+    with home.started("run", "n.ipynb") as process:
+        until((home.work / "bringing").exists)
+        process.send_signal(number)
+        _, talk = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number
+    assert "fetch" in talk and "brings the results" in talk and "Traceback" not in talk
+    slow.unlink()
+    assert home.hybrid("fetch").returncode == 0
+    assert len(list(home.work.glob("n.*.ipynb"))) == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_the_end_of_the_command_does_not_harm_the_job(
     home: Home, go: Path, number: signal.Signals

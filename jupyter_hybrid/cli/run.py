@@ -17,7 +17,7 @@ from .naming import short_id
 from .requests import check_output, fill_in, make_request, read_parameters
 from .results import bring_results, check_formats
 from .terminal import Terminal
-from .watching import Detached, Watch, submitted
+from .watching import Detached, Watch, submitted, unless_interrupted
 
 if TYPE_CHECKING:
     from ..manager import Manager
@@ -109,13 +109,16 @@ async def _watch(
     progress = make_progress(terminal, quiet=options.quiet, document=options.json)
     try:
         job = await Watch(manager, job, terminal, interrupts).until_end(progress)
+        terminal.out.flush()
+        terminal.say(_verdict(job, terminal))
+        bringing = bring_results(manager, job, options, terminal)
+        results = await unless_interrupted(bringing, interrupts)
     except Detached as detached:
+        if job.state.final:
+            terminal.say(f"Interrupted; 'jupyter hybrid fetch {short_id(job)}' brings the results.")
         if options.json:
             terminal.document(job_document(manager.get(job.id)))
         return detached.status
-    terminal.out.flush()
-    terminal.say(_verdict(job, terminal))
-    results = await bring_results(manager, job, options, terminal)
     if options.json:
         terminal.document({**job_document(manager.get(job.id)), **results.to_json()})
     return 0 if job.state is State.COMPLETED and results.complete else 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HybridError
 from ..job import Job
+from . import INTERRUPTED
 from .interrupts import Interrupts
 from .naming import short_id
 from .terminal import Terminal
@@ -15,6 +16,8 @@ from .terminal import Terminal
 if TYPE_CHECKING:
     from ..manager import Manager
     from ..progress import Progress
+
+T = TypeVar("T")
 
 #: Seconds after the first Ctrl-C in which a second one cancels the job.
 SECOND_INTERRUPT = 2.0
@@ -36,9 +39,21 @@ async def submitted(submit: Coroutine[Any, Any, Job], interrupts: Interrupts) ->
 
     Raises ``KeyboardInterrupt`` at the second one.
     """
-    task = asyncio.ensure_future(submit)
-    twice = interrupts.reached(2)
-    if not await _first(task, twice):
+    return await _unless(interrupts.reached(2), submit)
+
+
+async def unless_interrupted(work: Coroutine[Any, Any, T], interrupts: Interrupts) -> T:
+    """The work's result; raises ``Detached`` at the next Ctrl-C, or where the process shall end."""
+    try:
+        return await _unless(interrupts.reached(interrupts.count + 1), work)
+    except KeyboardInterrupt:
+        number = interrupts.ended_by
+        raise Detached(INTERRUPTED if number is None else 128 + number) from None
+
+
+async def _unless(interrupted: asyncio.Future[None], work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(work)
+    if not await _first(task, interrupted):
         task.cancel()
         await asyncio.wait({task})
         raise KeyboardInterrupt
@@ -93,7 +108,7 @@ class Watch:
             return
         self._leave_if_asked_to()
         if not again.done():
-            raise Detached(130)
+            raise Detached(INTERRUPTED)
         await self._cancel(task)
 
     async def _cancel(self, task: asyncio.Task[Job]) -> None:
@@ -108,7 +123,7 @@ class Watch:
             if await _first(task, again):
                 return
             self._leave_if_asked_to()
-        raise Detached(130)
+        raise Detached(INTERRUPTED)
 
     def _leave_if_asked_to(self) -> None:
         if self._interrupts.ended_by is not None:
@@ -116,7 +131,7 @@ class Watch:
 
 
 async def _first(
-    task: asyncio.Future[Job], other: asyncio.Future[None], timeout: float | None = None
+    task: asyncio.Future[Any], other: asyncio.Future[None], timeout: float | None = None
 ) -> bool:
     """True where the task is done before the other, or at the same time."""
     pair: set[asyncio.Future[Any]] = {task, other}
