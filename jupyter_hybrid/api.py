@@ -205,6 +205,7 @@ async def submit_async(
         target=target,
         parameters=parameters or {},
         resources=resources or Resources(),
+        here=manager().config.runs_here(target, options.get("image")),
         **options,
     )
     job = await manager().submit(request)

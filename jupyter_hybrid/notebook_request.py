@@ -37,14 +37,14 @@ def request_for(
     kernel: str | None = None,
     directory: Path | None = None,
     unchecked: bool = False,
-    here: bool = True,
+    here: bool,
     **options: Any,
 ) -> Request:
     """A request for this whole notebook; ``options`` are ``Request``'s own fields.
 
     ``directory`` is where the kernel starts (default: the notebook's own). ``unchecked`` does not
-    compare the parameters with the notebook's ``parameters`` cell. ``here`` is False where the job
-    runs on another machine, whose kernels are not known here.
+    compare the parameters with the notebook's ``parameters`` cell. ``here`` is what
+    ``Hybrid.runs_here`` says: only then is it known which kernels there are.
     Raises ``ParameterError`` before anything is sent.
     """
     values = to_json(parameters or {})

@@ -41,6 +41,15 @@ def test_unknown_targets_are_refused_naming_the_known(tmp_path: Path) -> None:
         load_config([str(tmp_path)]).target("dxg")
 
 
+def test_only_this_environments_own_jobs_have_its_kernels() -> None:
+    targets = {"boxed": {"executor": "local", "image": "lab:1"}, "dgx": {"executor": "slurm"}}
+    config = Hybrid(targets=targets)
+    assert config.runs_here(None, None)
+    assert not config.runs_here("local", "nvidia/pytorch:26.10-py3")
+    assert not config.runs_here("boxed", None)
+    assert not config.runs_here("dgx", None)
+
+
 @pytest.mark.parametrize("text", ["c.Hybrid.grace = 'soon'", "1/0", "c.Hybrid.targets = {'x': {}}"])
 def test_wrong_configuration_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "jupyter_hybrid_config.py").write_text(f"c = get_config()\n{text}\n")

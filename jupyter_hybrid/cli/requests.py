@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def make_request(options: Namespace, *, here: bool) -> Request:
-    """The request that the options describe; ``here`` is True where this machine runs it."""
+    """The request that the options describe; ``here`` as ``Hybrid.runs_here`` says."""
     parameters = read_parameters(options)
     notebook = fill_in(options.notebook, parameters)
     check_output(options.output, None if notebook == "-" else Path(notebook))

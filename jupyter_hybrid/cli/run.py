@@ -33,7 +33,7 @@ def run(options: Namespace, terminal: Terminal) -> int:
     from ..manager import Manager
 
     manager = Manager.default()
-    here = manager.config.target(options.target).executor == "local"
+    here = manager.config.runs_here(options.target, options.image)
     request = make_request(options, here=here)
     if options.output:
         options.output = fill_in(options.output, request.parameters)

@@ -108,6 +108,14 @@ class Hybrid:
             registries=self.registries if self._knows_registries else None,
         )
 
+    def runs_here(self, name: str | None, image: str | None) -> bool:
+        """True where the target's jobs have this environment's kernels; raises ``UnknownTarget``.
+
+        Elsewhere, and in images, there are others, of which nothing is known here.
+        """
+        target = self.target(name)
+        return target.executor == "local" and not (image or target.options.get("image"))
+
     def target_options(self) -> dict[str, dict[str, Any]]:
         """All targets; ``local`` is there without being configured."""
         return {"local": {"executor": "local"}, **self.targets}

@@ -53,7 +53,7 @@ def run_cell(shell: Any, line: str, source: str) -> None:
         raise UsageError("%%remote: there is nothing below it; write the code to run there")
     manager = this_manager()
     manager.executor(options.target)
-    if options.kernel is not None and manager.config.target(options.target).executor == "local":
+    if options.kernel and manager.config.runs_here(options.target, options.image):
         require_python(options.kernel)
     with interruptible("%%remote: interrupted; nothing was sent"), ExitStack() as staging:
         directory = _staging(manager)

@@ -68,6 +68,7 @@ def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> Non
         resources=resources(words),
         image=words.image,
         kernel=words.kernel,
+        here=manager.config.runs_here(words.target, words.image),
         name=words.name,
         files=tuple(words.files),
     )

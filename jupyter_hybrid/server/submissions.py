@@ -51,7 +51,7 @@ def request_of(service: Service, notebook: Notebook, body: Mapping[str, Any]) ->
         parameters=parameters_of(body),
         kernel=body.get("kernel"),
         unchecked=body.get("unchecked", False),
-        here=target.executor == "local",
+        here=service.manager.config.runs_here(target.name, body.get("image")),
         directory=None if notebook.path else service.empty(),
         name=body.get("name") or stem or None,
         target=target.name,
