@@ -3,7 +3,7 @@
     >>> job = jupyter_hybrid.submit("train.ipynb", target="dgx", parameters={"epochs": 3})
     >>> job.result()["cells"]          # doctest: +SKIP
 
-Every method blocks; the same names with ``_async`` do not.
+Methods block; the same names with ``_async`` do not. ``events`` is for ``async for``.
 """
 
 from __future__ import annotations
@@ -160,8 +160,17 @@ class Job:
         self._record = await self._manager.cancel(self.id, force=force)
 
     def fetch(self, **options: Any) -> Fetched:
-        """Bring the ended job's notebook and files into the workspace."""
-        return blocking.run(self._manager.fetch(self.id, **options))
+        """Bring the ended job's notebook and files into the workspace.
+
+        Options: ``output`` (the executed notebook's path), ``into`` (the directory for files),
+        ``notebook`` and ``files`` (False leaves them there). Nothing that was changed here since
+        the submit is overwritten.
+        """
+        return blocking.run(self.fetch_async(**options))
+
+    async def fetch_async(self, **options: Any) -> Fetched:
+        """``fetch``, without blocking."""
+        return await self._manager.fetch(self.id, **options)
 
 
 def joined(output: dict[str, Any]) -> dict[str, Any]:

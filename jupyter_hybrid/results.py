@@ -87,7 +87,6 @@ def _notebook_path(job: Job, output: Path | None, digest: str) -> Path:
             raise ResultError(
                 f"{output} is the notebook that was submitted; name another file with --output"
             )
-        output.parent.mkdir(parents=True, exist_ok=True)
         return output
     source = Path(job.spec.notebook_path or Path(job.base or ".") / f"{job.spec.name}.ipynb")
     stem = source.stem.replace("/", "-") or "notebook"
@@ -217,6 +216,7 @@ def _beside(target: Path, job_id: str) -> Path:
 
 def _write(path: Path, data: bytes) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(data)
     except OSError as error:

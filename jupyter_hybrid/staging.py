@@ -62,8 +62,8 @@ def make_bundle(request: Request, config: Hybrid) -> tuple[Bundle, Plan]:
     return bundle, planned
 
 
-def preview(planned: Plan, config: Hybrid, target: str | None) -> Preview:
-    """Every file with its size, and how much of it the target does not have yet; writes nothing."""
+def preview(planned: Plan, config: Hybrid) -> Preview:
+    """Every file with its size, and how much of it no earlier job here had; writes nothing."""
     directory = blob_directory(config.home)
     if not directory.is_dir():
         # looking for what is there would make the directory

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,12 @@ def test_submit_wait_and_read(tmp_path: Path) -> None:
     assert any("injected-parameters" in c["metadata"].get("tags", []) for c in result["cells"])
     assert job.cost is None
     assert api.Job(job.id).logs() == job.logs()
+
+
+def test_every_method_that_blocks_can_be_awaited_too() -> None:
+    names = {name for name, value in vars(api.Job).items() if inspect.isfunction(value)}
+    blocking = {n for n in names if not n.startswith("_") and not n.endswith("_async")}
+    assert {f"{name}_async" for name in blocking - {"events"}} <= names
 
 
 def test_what_does_not_travel_is_noted(tmp_path: Path) -> None:

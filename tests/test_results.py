@@ -183,6 +183,12 @@ def test_the_submitted_notebook_is_never_the_output(place: Place) -> None:
     assert (place.base / "n.ipynb").read_text() == "{}"
 
 
+def test_an_output_that_cannot_be_written_is_one_sentence(place: Place) -> None:
+    (place.base / "file").write_text("")
+    with pytest.raises(ResultError, match=r"cannot be written: .*name another file with --output"):
+        place.fetch(output=place.base / "file" / "below" / "out.ipynb")
+
+
 def test_replacing_leaves_nothing_behind_after_an_error(tmp_path: Path) -> None:
     target = tmp_path / ("x" * 255)
     target.write_text("old")

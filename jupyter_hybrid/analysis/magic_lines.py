@@ -46,9 +46,7 @@ def parse_magic(name: str, line: str, body: str | None = None) -> MagicUse:
     if body is not None and name in _SCRIPTS:
         found = re.findall(r"--(?:out|err|proc)[ =]+(\w+)", line)
         return MagicUse(expressions, "", tuple(found))
-    if body is not None:
-        # an unknown cell magic's body may be any language; what it reads is unknown
-        return MagicUse(expressions)
+    # the body of an unknown cell magic may be any language; what it reads is unknown
     return MagicUse(expressions)
 
 

@@ -53,7 +53,7 @@ class PreviewRow(NamedTuple):
     path: str
     size: int
     why: str
-    #: Bytes that would be copied or sent: 0 where the content is there already.
+    #: Its bytes, or 0 where an earlier job here had the same content.
     new: int
 
 
@@ -62,7 +62,7 @@ class Preview:
     """What a submit would send, with sums."""
 
     rows: tuple[PreviewRow, ...]
-    #: Bytes of all files, and of those that are not at the place yet.
+    #: Bytes of all files, and of those whose content no earlier job here had.
     total: int
     new: int
 

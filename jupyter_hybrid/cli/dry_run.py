@@ -22,7 +22,7 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
     from .. import staging
 
     plan, asked = asyncio.run(_looked_at(manager, request))
-    preview = staging.preview(plan, manager.config, request.target)
+    preview = staging.preview(plan, manager.config)
     if options.json:
         terminal.document(
             {

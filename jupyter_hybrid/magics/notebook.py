@@ -75,7 +75,7 @@ def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> Non
     manager.executor(request.target)
     if words.dry_run:
         plan = blocking.run(manager.preview(request))
-        preview = staging.preview(plan, manager.config, request.target)
+        preview = staging.preview(plan, manager.config)
         asked = blocking.run(manager.describe(request, plan))
         text = notebook_preview_text(request, plan, preview)
         sys.stdout.write(text + (asked and f"\n{asked}"))

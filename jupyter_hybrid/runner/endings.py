@@ -121,7 +121,7 @@ def oom_killed() -> ExitRecord:
     return failed(Cause.OUT_OF_MEMORY, message)
 
 
-def kernel_died(returncode: Optional[int], restarted: bool = False) -> ExitRecord:
+def kernel_died(returncode: Optional[int]) -> ExitRecord:
     """The record of a job whose kernel's process ended in the middle."""
     if returncode is None:
         return failed(Cause.KERNEL_DIED, "The kernel died, and nothing tells why.")

@@ -92,7 +92,7 @@ class PreviewSubmit(Endpoint):
     async def _preview(self, request: Request) -> dict[str, Any]:
         config = self.manager.config
         plan = await self.manager.preview(request)
-        preview = await asyncio.to_thread(staging.preview, plan, config, request.target)
+        preview = await asyncio.to_thread(staging.preview, plan, config)
         document = preview_document(request, plan, preview)
         files = document["files"]
         if len(files) > LISTED:
