@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import deque
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +18,8 @@ from .tailing import Tail
 if TYPE_CHECKING:
     from .manager import Manager
 
+log = logging.getLogger(__name__)
+
 #: Seconds between two looks at the events: short while a job talks, longer while it is silent.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
 #: How much longer each pause of a silence is: what comes next is seen late by 3 % of the silence.
@@ -25,17 +29,19 @@ ASK_AT_MOST = 60.0
 #: How often the last events of an ended job are asked for, of a place that does not answer.
 LAST_ATTEMPTS = 5
 
+_UNREAD = "%s: what job %s said last cannot be read now: %s"
+
 
 async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event | Job]:
     """Events behind number ``after`` and changed records; the last item is the final record.
 
-    Goes on while the place does not answer. Raises ``UnknownJob`` where the job is deleted.
+    Goes on while the place does not answer; what an ended job said last is asked for a few times,
+    and a warning says so where it could not be read. Raises ``UnknownJob`` for a deleted job.
     """
     executor = manager.executor(job.spec.target)
     tail = Tail(executor, job, after=after)
-    ask_every = executor.ask_every
-    looks, questions = Pace(SHORTEST_PAUSE, LONGEST_PAUSE), Pace(ask_every, ASK_AT_MOST)
-    failed = 0
+    looks, questions = Pace(SHORTEST_PAUSE, LONGEST_PAUSE), Pace(executor.ask_every, ASK_AT_MOST)
+    errors: deque[PlaceError] = deque(maxlen=LAST_ATTEMPTS)
     yield job
     while True:
         ending = tail.ended
@@ -43,11 +49,13 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
             async for event in tail.new():
                 looks.again()
                 yield event
-            failed = 0
-        except PlaceError:
-            failed += 1
+            errors.clear()
+        except PlaceError as error:
+            errors.append(error)
             looks.later(10.0)
-        if job.state.final and (not failed or failed >= LAST_ATTEMPTS):
+        if job.state.final and len(errors) in (0, LAST_ATTEMPTS):
+            if errors:
+                log.warning(_UNREAD, job.spec.target, job.id, errors[-1])
             yield job
             return
         if tail.ended and not ending:
@@ -56,7 +64,7 @@ async def follow(manager: Manager, job: Job, after: int) -> AsyncIterator[Event 
         if not job.state.final and questions.due():
             try:
                 new = await manager.refresh(job)
-                questions.later(2.0 if tail.ended else 1.0, at_most=ask_every)
+                questions.later(2.0 if tail.ended else 1.0, at_most=executor.ask_every)
             except PlaceError:
                 new = job
                 questions.later(2.0)

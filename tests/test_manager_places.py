@@ -133,6 +133,21 @@ async def test_following_outlives_a_place_that_is_down(fake: Fake, tmp_path: Pat
     ]
 
 
+async def test_what_an_ended_job_said_and_nobody_can_read_is_told(
+    fake: Fake, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = a_manager_of(fake)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    fake.polls = [ended()]
+    await manager.status(job.id)
+    fake.events = PlaceError("no route to host")
+    items = [item async for item in manager.follow(job.id)]
+    assert not any(isinstance(item, Event) for item in items)
+    assert items[-1] == manager.get(job.id)
+    (record,) = caplog.records
+    assert job.id in record.message and record.message.endswith("no route to host")
+
+
 async def test_a_job_that_is_deleted_meanwhile_stays_so(fake: Fake, tmp_path: Path) -> None:
     manager = a_manager_of(fake)
     job = await manager.submit(a_request(tmp_path, "1"))
