@@ -36,10 +36,8 @@ def manager() -> Manager:
 def cost(manager_: Manager, record: Record) -> float | None:
     """What a job has cost so far; None where no price is configured, or not any more."""
     price = manager_.config.target_options().get(record.spec.target, {}).get("price")
-    if price is None or record.started_at is None:
-        return None
-    end = record.finished_at or time.time()
-    return float(price) * max(0.0, end - record.started_at) / 3600
+    seconds = record.lasted(time.time())
+    return None if price is None or seconds is None else float(price) * seconds / 3600
 
 
 class Job:

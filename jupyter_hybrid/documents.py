@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 def job_document(job: Job) -> dict[str, Any]:
     """A job. Times are seconds since the epoch, ``seconds`` is how long it ran."""
     spec = job.spec
-    seconds = job.exit.seconds if job.exit else None
-    if seconds is None and job.started_at is not None and job.finished_at is not None:
-        seconds = job.finished_at - job.started_at
     return {
         "id": job.id,
         "name": spec.name,
@@ -40,7 +37,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
-        "seconds": seconds,
+        "seconds": job.lasted(),
         "exit": job.exit.to_json() if job.exit else None,
         "fetched": dict(job.fetched) or None,
     }

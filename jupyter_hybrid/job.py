@@ -122,6 +122,16 @@ class Job:
     #: What came back and where it was put, by fetch.
     fetched: Mapping[str, Any] = field(default_factory=dict)
 
+    def lasted(self, now: float | None = None) -> float | None:
+        """Seconds that it ran, by its place's own count; ``now`` is the end of what still runs.
+
+        None before it has started, and of what runs without a ``now``.
+        """
+        if self.exit is not None and self.exit.seconds is not None:
+            return self.exit.seconds
+        end = now if self.finished_at is None else self.finished_at
+        return None if self.started_at is None or end is None else max(0.0, end - self.started_at)
+
     def to_json(self) -> dict[str, Any]:
         """A JSON object; ``from_json`` reads it back."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}

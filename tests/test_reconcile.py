@@ -89,6 +89,17 @@ def test_a_job_began_when_it_began_and_not_when_somebody_looked() -> None:
     assert (job.started_at, job.finished_at) == (70.0, 100.0)
 
 
+def test_how_long_a_job_ran_is_its_places_count() -> None:
+    job = a_job()
+    assert job.lasted() is None and job.lasted(9.0) is None
+    job = job.evolve(started_at=2.0)
+    assert job.lasted() is None and job.lasted(9.0) == 7.0
+    assert job.lasted(1.0) == 0.0  # the clock was set back
+    job = job.evolve(finished_at=5.0)
+    assert job.lasted(9.0) == 3.0
+    assert job.evolve(exit=ExitRecord("COMPLETED", seconds=1.5)).lasted(9.0) == 1.5
+
+
 def test_missing_is_lost_only_after_the_grace_period() -> None:
     handle = {"pid": 1}
     job = a_job(state=State.RUNNING, handle=handle)

@@ -176,7 +176,5 @@ def _cells(job: Job) -> str:
 
 
 def _time(job: Job) -> str:
-    if job.started_at is None:
-        return ""
-    end = job.finished_at if job.finished_at is not None else time.time()
-    return format_duration(max(0.0, end - job.started_at))
+    seconds = job.lasted(time.time())
+    return "" if seconds is None else format_duration(seconds)

@@ -65,7 +65,7 @@ def _few(names: list[str]) -> str:
 
 def receipt(job: Job, loaded: Loaded, namespace: Mapping[str, Any]) -> str:
     """One line: where, how long, what came back and what stayed there."""
-    parts = [f"{job.spec.target}: {_ended(job)}{_seconds(job)}"]
+    parts = [f"{job.spec.target}: {_ended(job)}{format_duration(job.lasted() or 0.0)}"]
     came = [v for v in loaded.names if not _is_import(v, namespace)]
     if came:
         parts.append(f"back: {_listed(came)}")
@@ -96,13 +96,6 @@ def missing_returns(job: Job, loaded: Loaded, asked: Iterable[str]) -> Loaded:
 
 def _ended(job: Job) -> str:
     return "" if job.state is State.COMPLETED else f"{job.state.value.lower()} after "
-
-
-def _seconds(job: Job) -> str:
-    seconds = job.exit.seconds if job.exit is not None else None
-    if seconds is None:
-        seconds = max(0.0, (job.finished_at or 0.0) - (job.started_at or job.created_at))
-    return format_duration(seconds)
 
 
 def _listed(variables: list[Variable]) -> str:

@@ -89,23 +89,19 @@ def jobs(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    seconds = _seconds(job)
-    taken = format_duration(seconds) if seconds is not None else ""
     first = (job.reason or "").split("\n")[0]
     reason = first if len(first) <= 60 else first[:59] + "…"
-    return (job.id[-SHORT_ID:], job.state.value, taken, job.spec.target, job.spec.name, reason)
+    return (job.id[-SHORT_ID:], job.state.value, _time(job), job.spec.target, job.spec.name, reason)
 
 
-def _seconds(job: Job) -> float | None:
-    if job.started_at is None:
-        return None
-    return max(0.0, (job.finished_at or time.time()) - job.started_at)
+def _time(job: Job) -> str:
+    seconds = job.lasted(time.time())
+    return "" if seconds is None else format_duration(seconds)
 
 
 def status(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
     """Say where a job stands."""
     job = blocking.run(manager.status(words.job))
-    seconds = _seconds(job)
     total = job.cells_total
     rows = [
         ("job", job.id),
@@ -114,7 +110,7 @@ def status(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
         ("state", job.state.value),
         ("reason", job.reason),
         ("cells", f"{job.cells_done}/{total}" if total else ""),
-        ("time", format_duration(seconds) if seconds is not None else ""),
+        ("time", _time(job)),
         ("notebook", job.spec.notebook_path or ""),
     ]
     write("".join(f"{name:9} {harmless(value)}\n" for name, value in rows if value))
