@@ -60,8 +60,9 @@ def main(argv: List[str]) -> int:
     except Claimed as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    from .control import Control
     from .kernel import KernelNotStarted, socket_directory
-    from .supervise import Control, limits_of, read_spec, supervise
+    from .supervise import limits_of, read_spec, supervise
 
     control = Control()
     try:

@@ -23,7 +23,7 @@ from .endings import write_exit
 from .journal import Arrived, Journal
 
 if TYPE_CHECKING:
-    from .supervise import Control
+    from .control import Control
 
 
 def bury(paths: JobPaths, record: ExitRecord, control: Control) -> None:

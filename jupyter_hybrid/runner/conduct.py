@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Union
 
 from ..errors import BundleError, HybridError, NotebookError
 from ..paths import JobPaths
+from .control import Control
 from .kernel import (
     KernelNotStarted,
     LogTail,
@@ -20,7 +21,6 @@ from .kernel import (
     start_kernel,
 )
 from .kernelspec import Kernel, KernelMissing, find_kernel
-from .supervise import Control
 
 if TYPE_CHECKING:
     from ..spec import ExitRecord

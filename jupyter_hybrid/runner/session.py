@@ -10,6 +10,7 @@ from ..events import Kind
 from ..paths import JobPaths
 from ..spec import ExitRecord, JobSpec
 from .clock import Clock
+from .control import Control
 from .emit import DiskFull, Emitter, StreamBuffer
 from .endings import (
     Ending,
@@ -23,7 +24,6 @@ from .endings import (
 )
 from .kernel import LogTail, RunningKernel
 from .memory import oom_kills
-from .supervise import Control
 
 #: The part of the grace period in which an interrupted cell may clean up, and at most how long.
 CLEAN_UP_SHARE, CLEAN_UP_SECONDS = 0.5, 5.0

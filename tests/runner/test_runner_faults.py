@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_hybrid.runner.control import Control
 from jupyter_hybrid.runner.processes import descendants, started_ticks
-from jupyter_hybrid.runner.supervise import Control
 from runner.jobs import Make, Runner
 
 FOREVER = "print('begun', flush=True)\nimport time\nwhile True: time.sleep(0.05)"
