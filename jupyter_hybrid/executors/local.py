@@ -140,11 +140,11 @@ class LocalExecutor(Executor):
             raise unwritable(paths.directory, error) from error
         yield {"directory": job.directory}
         ready: Ready | None = None
-        if image := self.image(job.spec):
-            images = self._prepared_images()
-            ready = await images.ready(image, job.spec, bundle.environment)
         # held until the job has started: others see by it that this submit is under way
         async with locked(paths.directory):
+            if image := self.image(job.spec):
+                images = self._prepared_images()
+                ready = await images.ready(image, job.spec, bundle.environment)
             await asyncio.to_thread(write_job_directory, paths.directory, job.spec, bundle)
             process = await asyncio.to_thread(self._started, job, paths, ready)
         yield {"directory": job.directory, **(process.to_json() if process else {})}
