@@ -226,14 +226,14 @@ def _store(directory: Path) -> Finding:
 
 def _blobs(directory: Path) -> Finding:
     """Whether contents are what their names say, for the newest few."""
-    from .files import file_digest
+    from .bundle.blobs import BlobStore
     from .paths import blob_directory
 
-    root = blob_directory(directory)
-    blobs = [p for p in root.glob("??/*") if len(p.name) == 64 and p.is_file()]
+    store = BlobStore(blob_directory(directory))
+    blobs = [store.path(digest) for digest in store.digests()]
     newest = sorted(blobs, key=lambda p: p.stat().st_mtime, reverse=True)[:BLOBS]
     small = [p for p in newest if p.stat().st_size <= LITTLE_SPACE >> 6]
-    bad = [p for p in small if file_digest(p) != p.name]
+    bad = [p for p in small if not store.verify(p.name)]
     if bad:
         names = ", ".join(str(p) for p in bad[:3])
         return Finding("blobs", False, f"{len(bad)} are damaged: {names}", "delete these files")

@@ -141,18 +141,6 @@ def wait_end(handle: ProcessHandle, timeout: float) -> bool:
     return True
 
 
-def terminate(handle: ProcessHandle, grace: float) -> bool:
-    """Ask the process to end and kill it with all it started if it has not after ``grace`` seconds.
-
-    True where it ended by itself. Blocks; afterwards the process does not run.
-    """
-    send_signal(handle, signal.SIGTERM)
-    if wait_end(handle, grace):
-        return True
-    kill_tree(handle)
-    return False
-
-
 def kill_tree(handle: ProcessHandle, mark: str = "") -> list[int]:
     """Kill the process, its session and all their descendants; returns the pids killed.
 

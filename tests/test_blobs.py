@@ -20,6 +20,12 @@ def blobs(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path / "blobs")
 
 
+def kept(blobs: BlobStore, content: bytes) -> str:
+    source = blobs.directory.with_name("source")
+    source.write_bytes(content)
+    return blobs.put_file(source)
+
+
 def leftovers(blobs: BlobStore) -> list[Path]:
     return list(blobs.directory.glob(".incoming/*"))
 
@@ -39,9 +45,9 @@ def test_file_is_kept_by_its_content(blobs: BlobStore, tmp_path: Path, size: int
     assert not leftovers(blobs)
 
 
-def test_bytes_and_files_of_one_content_share_a_blob(blobs: BlobStore, tmp_path: Path) -> None:
+def test_files_of_one_content_share_a_blob(blobs: BlobStore, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
-    assert blobs.put_bytes(b"content") == blobs.put_file(tmp_path / "a")
+    assert kept(blobs, b"content") == blobs.put_file(tmp_path / "a")
     assert list(blobs.digests()) == [hashlib.sha256(b"content").hexdigest()]
 
 
@@ -56,21 +62,21 @@ def test_unchanged_file_is_not_copied(blobs: BlobStore, tmp_path: Path) -> None:
 
 
 def test_truncated_blob_is_replaced(blobs: BlobStore) -> None:
-    digest = blobs.put_bytes(b"content")
+    digest = kept(blobs, b"content")
     blobs.path(digest).chmod(0o644)
     blobs.path(digest).write_bytes(b"")
     assert not blobs.verify(digest)
-    assert blobs.put_bytes(b"content") == digest
+    assert kept(blobs, b"content") == digest
     assert blobs.verify(digest)
 
 
 def test_verify_finds_a_flipped_bit(blobs: BlobStore) -> None:
-    digest = blobs.put_bytes(b"content")
+    digest = kept(blobs, b"content")
     assert blobs.verify(digest)
     blobs.path(digest).chmod(0o644)
     blobs.path(digest).write_bytes(b"cOntent")
     assert not blobs.verify(digest)
-    blobs.discard(digest)
+    blobs.path(digest).unlink()
     assert not blobs.has(digest)
     assert not blobs.verify(digest)
 
@@ -177,7 +183,7 @@ def test_full_disk_leaves_nothing(
 
 
 def test_sweep_removes_only_what_is_abandoned(blobs: BlobStore) -> None:
-    blobs.put_bytes(b"x")
+    kept(blobs, b"x")
     old, new = (blobs.directory / ".incoming" / name for name in ("old", "new"))
     old.touch()
     new.touch()

@@ -22,7 +22,6 @@ from jupyter_hybrid.process import (
     read_stat,
     send_signal,
     spawn_detached,
-    terminate,
     wait_end,
 )
 
@@ -113,19 +112,6 @@ def test_it_outlives_its_maker(tmp_path: Path) -> None:
     assert is_running(handle)
     kill_tree(handle)
     assert not is_running(handle)
-
-
-def test_terminate_is_polite_then_firm(tmp_path: Path) -> None:
-    polite = spawn(tmp_path, "import time; time.sleep(60)")
-    assert terminate(polite, 20) is True
-    deaf = spawn(
-        tmp_path,
-        "import signal, time; signal.signal(15, signal.SIG_IGN)\n"
-        "open('deaf', 'w').write('x'); time.sleep(60)",
-    )
-    wait_for(tmp_path / "deaf")
-    assert terminate(deaf, 0.1) is False
-    assert not is_running(deaf)
 
 
 def test_descendants_that_left_the_session_are_found_by_their_mark(tmp_path: Path) -> None:

@@ -60,15 +60,6 @@ class BlobStore:
             return False
         return size is None or found.st_size == size
 
-    def put_bytes(self, data: bytes) -> str:
-        """Keep the data; returns its digest. Raises ``BundleError`` where the disk is full."""
-        digest = hashlib.sha256(data).hexdigest()
-        if not self.has(digest, len(data)):
-            with self._incoming(len(data)) as (descriptor, temporary):
-                _write(descriptor, memoryview(data))
-                self._settle(descriptor, temporary, digest, len(data))
-        return digest
-
     def put_file(self, path: str | Path, likely: str | None = None) -> str:
         """Keep the file's content; returns its digest. As ``store_file``."""
         return self.store_file(path, likely).digest
@@ -111,10 +102,6 @@ class BlobStore:
             return False
         finally:
             os.close(source)
-
-    def discard(self, digest: str) -> None:
-        """Remove a blob, so that the next submit brings it anew. Nothing where there is none."""
-        self.path(digest).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[str]:
         """The names of all blobs."""
