@@ -32,7 +32,7 @@ from .endings import (
     unreadable,
 )
 from .options import cell_options, cell_parser, help_text
-from .submitting import submitted
+from .submitting import submitted, tell_detached
 from .tables import notes_text, preview_text
 from .watch import interruptible, is_waiting, let_go_if_interrupted, watch
 from .where import cell_id, notebook_path
@@ -75,7 +75,7 @@ def run_cell(shell: Any, line: str, source: str) -> None:
         _tell_stayed(prepared)
         sys.stdout.write(notes_text(job.notes))
         if words.detach:
-            _tell_detached(job)
+            tell_detached(job)
             return
         follow_cell(shell, manager, job, asked=options.returns or ())
 
@@ -128,13 +128,6 @@ def _staging(manager: Manager) -> Path:
 def _tell_stayed(prepared: Prepared) -> None:
     for variable in prepared.stayed:
         sys.stdout.write(f"{variable.name} was not sent: {variable.note}\n")
-
-
-def _tell_detached(job: Job) -> None:
-    sys.stdout.write(
-        f"{job.spec.target}: job {job.id} is {job.state.value}. "
-        f"Watch it and take its results: %remote attach {job.id}\n"
-    )
 
 
 def follow_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...] = ()) -> None:

@@ -19,7 +19,7 @@ from ..sentences import one_line
 from ..units import format_duration
 from .endings import failure
 from .options import Parser, add_resources, resources
-from .submitting import submitted
+from .submitting import submitted, tell_detached
 from .tables import notebook_preview_text, notes_text
 from .watch import interruptible, let_go_if_interrupted, watch
 
@@ -84,10 +84,7 @@ def run_notebook(shell: Any, manager: Manager, words: argparse.Namespace) -> Non
     with let_go_if_interrupted(job):
         sys.stdout.write(notes_text(job.notes))
         if words.detach:
-            sys.stdout.write(
-                f"{job.spec.target}: job {job.id} is {job.state.value}. "
-                f"Watch it and take its results: %remote attach {job.id}\n"
-            )
+            tell_detached(job)
             return
         follow_notebook(shell, manager, job, output=words.output)
 

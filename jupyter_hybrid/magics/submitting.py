@@ -52,6 +52,14 @@ def submitted(
     return job
 
 
+def tell_detached(job: Job) -> None:
+    """Say how to come back to a job that nobody waits for."""
+    say(
+        f"{job.spec.target}: job {job.id} is {job.state.value}. "
+        f"Watch it and take its results: %remote attach {job.id}"
+    )
+
+
 async def _submit(submit: Coroutine[Any, Any, Job], staged: Path | None) -> Job:
     try:
         return await submit
