@@ -74,6 +74,17 @@ def test_every_dependency_has_its_reason() -> None:
     assert explained == required
 
 
+def test_every_dependency_is_needed() -> None:
+    modules = {"pyyaml": "yaml", "ipython": "IPython", "detect-secrets": "detect_secrets"}
+    # started as a program, or imported by others if it is there
+    indirect = {"ipykernel", "sniffio"}
+    source = "\n".join(path.read_text() for path in files(".py") if "jupyter_hybrid" in path.parts)
+    for line in lines_of("options", "install_requires"):
+        name = re.split(r"[<>=!~ ;]", line)[0]
+        imported = rf'(\b(import|from) |import_module\(f?"){modules.get(name, name)}\b'
+        assert name in indirect or re.search(imported, source), name
+
+
 def test_every_room_is_explained() -> None:
     section = read("CONTRIBUTING.md").partition("## Rooms")[2].partition("\n## ")[0]
     explained = set(re.findall(r"`(\w+)`", section))
