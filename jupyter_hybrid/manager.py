@@ -21,6 +21,7 @@ from .errors import Conflict, HybridError, PlaceError, StoreError, UnknownJob, U
 from .events import Event
 from .executors.registry import load_executor
 from .job import Job, State, new_job_id
+from .keeping import ATTEMPTS, Keeper
 from .pace import Pace
 from .paths import JobPaths, job_directory
 from .spec import Cause, ExitRecord, JobSpec, Resources
@@ -38,8 +39,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which a cancel that was asked for and not confirmed is sent again.
 CANCEL_AGAIN_AFTER = 5.0
-#: Seconds that a record's move is retried while other processes move it too.
-SAVE_ATTEMPTS = 20
 
 
 class Manager:
@@ -53,8 +52,7 @@ class Manager:
         self._paces: dict[str, Pace] = {}
         #: Monotonic times of the last cancel sent, by job id.
         self._cancel_sent: dict[str, float] = {}
-        #: Jobs of which the store has kept no news, which is said once.
-        self._unkept: set[str] = set()
+        self._keeper = Keeper(store)
 
     @classmethod
     def default(cls) -> Manager:
@@ -73,13 +71,17 @@ class Manager:
 
     async def offers(self, resources: Resources | None = None) -> Sequence[Offer]:
         """What every target can give now; a target that does not answer is left out and logged."""
-        offers: list[Offer] = []
-        for name in self.config.target_options():
-            try:
-                offers += await self.executor(name).offers(resources or Resources())
-            except HybridError as error:
-                log.warning("%s: %s", name, error)
-        return offers
+        wanted = resources or Resources()
+        names = self.config.target_options()
+        found = await asyncio.gather(*(self._offers_of(name, wanted) for name in names))
+        return [offer for offers in found for offer in offers]
+
+    async def _offers_of(self, name: str, resources: Resources) -> Sequence[Offer]:
+        try:
+            return await self.executor(name).offers(resources)
+        except HybridError as error:
+            log.warning("%s: %s", name, error)
+            return ()
 
     # -- submit ---------------------------------------------------------------------------------
 
@@ -147,14 +149,14 @@ class Manager:
             async for handle in executor.submit(job, replace(bundle, key=key)):
                 # known here at least, where it cannot be saved: what it names must be ended then
                 job = job.evolve(handle=handle)
-                job = replace(self._update(job, _with_handle(handle)), handle=handle)
+                job = replace(self._keeper.change(job, _with_handle(handle)), handle=handle)
                 if job.state.final:
                     # another process gave it up, because this one took too long
                     raise PlaceError(f"job {job_id} was ended meanwhile: {job.reason}")
         except HybridError as error:
             await self._give_up(executor, job, error)
             raise
-        return self._note(
+        return self._keeper.note(
             job, lambda j: j.evolve(state=State.PENDING) if j.state is State.CREATED else j
         )
 
@@ -163,10 +165,10 @@ class Manager:
         refused = f"{job.spec.target}: {error}"
         if job.handle is None and not job.state.final:
             record = ExitRecord("FAILED", Cause.REFUSED, refused)
-            self._note(job, lambda j: reconcile.finish(j, record, now=time.time()))
+            self._keeper.note(job, lambda j: reconcile.finish(j, record, now=time.time()))
             return
         wanted = {"wanted": State.CANCELLED, "refused": refused, "reason": refused}
-        job = self._note(job, lambda j: j if j.state.final else j.evolve(**wanted))
+        job = self._keeper.note(job, lambda j: j if j.state.final else j.evolve(**wanted))
         try:
             await self._send_cancel(executor, job, force=True)
             await self.refresh(job)
@@ -199,12 +201,7 @@ class Manager:
 
         Raises ``PlaceError`` where the place does not answer.
         """
-        try:
-            stored = self.store.get(job.id)
-            # of the same revision, this one may hold what could not be saved
-            job = stored if stored.revision != job.revision else job
-        except (StoreError, UnknownJob) as error:
-            self._tell_unkept(job, error)
+        job = self._keeper.newest(job)
         if job.state.final:
             return job
         (changed,) = await self._reconcile_target(self.executor(job.spec.target), [job]) or (job,)
@@ -217,18 +214,23 @@ class Manager:
         for job in jobs:
             if not job.state.final:
                 by_target.setdefault(job.spec.target, []).append(job)
-        changed: list[Job] = []
-        for target, group in by_target.items():
-            pace = self._paces.setdefault(target, Pace(1.0, 60.0))
-            if not pace.due():
-                continue
-            try:
-                changed += await self._reconcile_target(self.executor(target), group)
-                pace.again()
-            except (PlaceError, UsageError) as error:
-                # silence is no news: nothing changes until the place answers
-                log.warning("%s: %s", target, error)
-                pace.later(2.0)
+        # at once: a place that takes its time keeps nobody waiting for the others
+        changed = await asyncio.gather(*(self._ask(*group) for group in by_target.items()))
+        return [job for jobs in changed for job in jobs]
+
+    async def _ask(self, target: str, jobs: list[Job]) -> list[Job]:
+        """Ask a place, unless it is left alone for a while; returns the jobs that changed."""
+        pace = self._paces.setdefault(target, Pace(1.0, 60.0))
+        if not pace.due():
+            return []
+        try:
+            changed = await self._reconcile_target(self.executor(target), jobs)
+        except (PlaceError, UsageError) as error:
+            # silence is no news: nothing changes until the place answers
+            log.warning("%s: %s", target, error)
+            pace.later(2.0)
+            return []
+        pace.again()
         return changed
 
     async def _reconcile_target(self, executor: Executor, jobs: list[Job]) -> list[Job]:
@@ -260,40 +262,10 @@ class Manager:
             current = reconcile.take_events(current, events)
             return reconcile.advance(current, status, now=now, lost_after=lost_after)
 
-        moved = self._note(job, move)
+        moved = self._keeper.note(job, move)
         if moved.wanted is State.CANCELLED and not moved.state.final:
             await self._send_cancel(executor, moved, force=False)
         return moved
-
-    def _note(self, job: Job, change: Callable[[Job], Job]) -> Job:
-        """``_update`` with what can be had again: a store that keeps nothing stops nothing."""
-        try:
-            return self._update(job, change)
-        except UnknownJob:
-            # the store was lost, and made again: it knows what somebody tells it
-            return self.store.add(change(job))
-        except StoreError as error:
-            self._tell_unkept(job, error)
-            return change(job)
-
-    def _tell_unkept(self, job: Job, error: HybridError) -> None:
-        if job.id not in self._unkept:
-            self._unkept.add(job.id)
-            log.warning("news of job %s is not kept: %s", job.id, error)
-
-    def _update(self, job: Job, change: Callable[[Job], Job]) -> Job:
-        """Compare-and-set with retry: ``change`` is applied to the newest record until it holds."""
-        for _ in range(SAVE_ATTEMPTS):
-            new = change(job)
-            if new is job:
-                return job
-            try:
-                return self.store.save(new)
-            except Conflict:
-                job = self.store.get(job.id)
-                if job.state.final:
-                    return job
-        raise Conflict(f"job {job.id} is being changed by too many processes; try again")
 
     # -- end ------------------------------------------------------------------------------------
 
@@ -302,7 +274,8 @@ class Manager:
         job = self.get(job_id)
         if job.state.final:
             return job
-        job = self._update(job, lambda j: j if j.wanted else j.evolve(wanted=State.CANCELLED))
+        wanted = {"wanted": State.CANCELLED}
+        job = self._keeper.change(job, lambda j: j if j.wanted else j.evolve(**wanted))
         executor = self.executor(job.spec.target)
         self._cancel_sent.pop(job.id, None)
         await self._send_cancel(executor, job, force=force)
@@ -384,7 +357,7 @@ class Manager:
 
     def _record_fetch(self, job: Job, fetched: Fetched) -> None:
         """Remember what came; the results are here already, whatever becomes of this."""
-        for _ in range(SAVE_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             try:
                 current = self.store.get(job.id)
                 self.store.save(replace(current, fetched=fetched.to_json()))

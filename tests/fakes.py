@@ -7,7 +7,7 @@ fake.polls = [PlaceError("down"), {}, running()]      # one entry a poll; the la
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,17 @@ from jupyter_hybrid.spec import ExitRecord, Resources
 Answer = JobStatus | HybridError | None
 
 
+async def nothing(place: Fake) -> None:
+    """Keeps nobody waiting."""
+
+
 class Fake(Executor):
     """An executor whose place does what the test says."""
 
     name = "fake"
 
-    def __init__(self) -> None:
-        super().__init__(TargetConfig(name="fake", executor="fake", root=Path("/nowhere")))
+    def __init__(self, target: str = "fake") -> None:
+        super().__init__(TargetConfig(name=target, executor="fake", root=Path("/nowhere")))
         #: Handles that submit yields, or makes when it comes to them; an error is raised instead.
         self.handles: list[Handle | Callable[[], Handle] | BaseException] = [{"id": 1}]
         #: Answers to the polls, in turn; the last one stays.
@@ -40,13 +44,16 @@ class Fake(Executor):
         self.cancels: list[HybridError | None] = []
         #: The content of events.jsonl; an error is raised instead.
         self.events: bytes | HybridError = b""
+        #: Awaited before it answers a question.
+        self.met: Callable[[Fake], Awaitable[None]] = nothing
         #: What was called, in order.
         self.calls: list[str] = []
         #: Handles of the jobs that were to be cancelled.
         self.cancelled: list[Handle | None] = []
 
     async def offers(self, resources: Resources) -> Sequence[Offer]:
-        return [Offer(target="fake", hardware="imaginary")]
+        await self.met(self)
+        return [Offer(target=self.target.name, hardware="imaginary")]
 
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         for handle in self.handles:
@@ -57,6 +64,7 @@ class Fake(Executor):
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
         self.calls.append("poll")
+        await self.met(self)
         answer = self.polls.pop(0) if len(self.polls) > 1 else self.polls[0]
         if isinstance(answer, HybridError):
             raise answer

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from fakes import Fake, a_manager_of, ended, lines, missing, running
-from jobs import a_request
+from jobs import a_manager, a_request
 
 from jupyter_hybrid import reconcile
 from jupyter_hybrid.errors import PlaceError, StoreError, UnknownJob
@@ -203,6 +204,29 @@ async def test_a_cancel_is_sent_again_until_the_place_confirms(
     assert manager.get(job.id).state is State.CANCELLED
     await manager.cancel(job.id)
     assert fake.calls.count("cancel") == 2
+
+
+@pytest.mark.timeout(60)
+async def test_places_are_asked_at_once(fake: Fake, tmp_path: Path) -> None:
+    """Each answers once the other one has been asked."""
+    places = {"fake": fake, "other": Fake("other")}
+    manager = a_manager(targets={name: {"executor": "fake"} for name in places})
+    manager._executors.update(places)
+    for name, place in places.items():
+        await manager.submit(a_request(tmp_path, "1", target=name))
+        place.polls = [ended()]
+    asked = {place: asyncio.Event() for place in places.values()}
+
+    async def met(place: Fake) -> None:
+        asked[place].set()
+        await asyncio.gather(*(event.wait() for event in asked.values()))
+
+    for place in asked:
+        place.met = met
+    assert len(await manager.reconcile()) == 2
+    for event in asked.values():
+        event.clear()
+    assert {offer.target for offer in await manager.offers()} >= {"fake", "other"}
 
 
 async def test_a_broken_target_does_not_hide_the_others(
