@@ -182,7 +182,7 @@ def _directory(directory: Path) -> Iterator[Finding]:
 
 
 def _writable(directory: Path) -> Finding:
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=directory) as file:
         file.write(b"x")
     mode = directory.stat().st_mode & 0o777

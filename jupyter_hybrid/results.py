@@ -129,8 +129,9 @@ class _Changes:
         for relative in changed_files(paths, sent, deleted):
             try:
                 self._one(paths.work, relative, sent.get(relative))
-            except OSError as error:
-                self._left.append(f"{relative}: {error.strerror or error}")
+            # (Python up to 3.12 has a RuntimeError for links that lead in circles)
+            except (OSError, RuntimeError) as error:
+                self._left.append(f"{relative}: {getattr(error, 'strerror', None) or error}")
         return {
             "files": tuple(self._files),
             "conflicts": tuple(self._conflicts),

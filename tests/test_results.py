@@ -151,6 +151,16 @@ def test_fetching_twice_changes_nothing(place: Place) -> None:
     assert (again.files, again.conflicts, again.unchanged) == ((), (), 1)
 
 
+def test_a_link_that_leads_in_circles_here_keeps_back_what_is_below_it_alone(place: Place) -> None:
+    (place.base / "circle").symlink_to("circle")
+    place.write("circle/a", "1")
+    place.write("b", "2")
+    fetched = place.fetch()
+    assert fetched.files == (str(place.base / "b"),)
+    (left,) = fetched.left
+    assert left.startswith("circle/a: ")
+
+
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "link/evil", "itself"])
 def test_nothing_leaves_the_workspace(place: Place, name: str, tmp_path: Path) -> None:
     outside = tmp_path / "outside"

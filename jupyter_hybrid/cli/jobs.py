@@ -159,7 +159,7 @@ def _state(name: str) -> State:
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    what = job.reason if not job.state.final or job.state is not State.COMPLETED else ""
+    what = "" if job.state is State.COMPLETED else job.reason
     return (
         short_id(job),
         job.spec.name,
