@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,11 @@ def executed_notebook(paths: JobPaths) -> dict[str, Any]:
     Raises ``ResultError`` where the directory holds neither.
     """
     try:
-        content = json.loads(paths.result.read_bytes())
-    except (OSError, ValueError):
-        content = None
-    if isinstance(content, dict):
-        return content
+        left = _parse(paths.result.read_bytes())
+    except OSError:
+        left = None
+    if left is not None:
+        return left
     try:
         notebook = json.loads(paths.notebook.read_bytes())
     except (OSError, ValueError) as error:
@@ -41,11 +42,29 @@ def executed_notebook(paths: JobPaths) -> dict[str, Any]:
     return _assemble(notebook, events, paths.event_blobs)
 
 
+async def notebook_left(executor: Executor, job: Job) -> dict[str, Any] | None:
+    """What the ended job's runner wrote, without its files; None where the place has no such.
+
+    Raises ``PlaceError`` where the place does not answer.
+    """
+    content = await read_all(executor, job, JobPaths(Path()).result.name)
+    # (a hundred megabytes take a second)
+    return await asyncio.to_thread(_parse, content)
+
+
 async def notebook_so_far(executor: Executor, job: Job) -> dict[str, Any]:
     """The running job's notebook with the outputs that it has sent until now."""
     notebook = json.loads(await read_all(executor, job, JobPaths(Path()).notebook.name))
     events = [event async for event in Tail(executor, job).new()]
     return _assemble(notebook, events, None)
+
+
+def _parse(content: bytes) -> dict[str, Any] | None:
+    try:
+        notebook = json.loads(content)
+    except ValueError:
+        return None
+    return notebook if isinstance(notebook, dict) else None
 
 
 def _assemble(notebook: dict[str, Any], events: list[Any], blobs: Path | None) -> dict[str, Any]:

@@ -318,10 +318,15 @@ class Manager:
         from . import executed
 
         job = await self.status(job_id)
-        if job.state.final:
-            directory = await self.result_directory(job)
-            return await asyncio.to_thread(executed.executed_notebook, JobPaths(directory))
-        return await executed.notebook_so_far(self.executor(job.spec.target), job)
+        executor = self.executor(job.spec.target)
+        if not job.state.final:
+            return await executed.notebook_so_far(executor, job)
+        # its files may be a thousand times as large, and who reads it need not want them
+        left = await executed.notebook_left(executor, job)
+        if left is not None:
+            return left
+        directory = await self.result_directory(job)
+        return await asyncio.to_thread(executed.executed_notebook, JobPaths(directory))
 
     async def log(self, job_id: str, offset: int = 0) -> bytes:
         """The runner's own output behind ``offset``, for a job that died without a word."""

@@ -44,6 +44,8 @@ class Fake(Executor):
         self.cancels: list[HybridError | None] = []
         #: The content of events.jsonl; an error is raised instead.
         self.events: bytes | HybridError = b""
+        #: The contents of other files of the job, by name.
+        self.files: dict[str, bytes] = {}
         #: Awaited before it answers a question.
         self.met: Callable[[Fake], Awaitable[None]] = nothing
         #: What was called, in order.
@@ -73,7 +75,8 @@ class Fake(Executor):
     async def read(self, job: Job, name: str, offset: int) -> bytes:
         if isinstance(self.events, HybridError):
             raise self.events
-        return self.events[offset:] if name == "events.jsonl" else b""
+        content = self.events if name == "events.jsonl" else self.files.get(name, b"")
+        return content[offset:]
 
     async def cancel(self, job: Job, *, force: bool = False) -> None:
         self.calls.append("cancel")
@@ -86,6 +89,7 @@ class Fake(Executor):
         self.calls.append("cleanup")
 
     async def fetch(self, job: Job, directory: Path) -> Path:
+        self.calls.append("fetch")
         return directory
 
 

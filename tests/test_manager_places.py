@@ -10,7 +10,7 @@ from fakes import Fake, a_manager_of, ended, lines, missing, running
 from jobs import a_manager, a_request
 
 from jupyter_hybrid import reconcile
-from jupyter_hybrid.errors import PlaceError, StoreError, UnknownJob
+from jupyter_hybrid.errors import PlaceError, ResultError, StoreError, UnknownJob
 from jupyter_hybrid.events import Event
 from jupyter_hybrid.executors.base import Handle
 from jupyter_hybrid.job import Job, State
@@ -147,6 +147,19 @@ async def test_what_an_ended_job_said_and_nobody_can_read_is_told(
     assert items[-1] == manager.get(job.id)
     (record,) = caplog.records
     assert job.id in record.message and record.message.endswith("no route to host")
+
+
+async def test_to_read_a_notebook_does_not_bring_the_files(fake: Fake, tmp_path: Path) -> None:
+    manager = a_manager_of(fake)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    fake.polls = [ended()]
+    fake.files["result.ipynb"] = b'{"cells": []}'
+    assert await manager.notebook(job.id) == {"cells": []}
+    assert "fetch" not in fake.calls
+    fake.files["result.ipynb"] = b'{"cells'
+    with pytest.raises(ResultError, match="neither a result nor the notebook"):
+        await manager.notebook(job.id)
+    assert "fetch" in fake.calls
 
 
 async def test_a_job_that_is_deleted_meanwhile_stays_so(fake: Fake, tmp_path: Path) -> None:
