@@ -51,17 +51,22 @@ KERNEL_IDLE = """async () => {
 
 @contextmanager
 def lab(
-    work: Path, home: Path, module: str = "jupyterlab", settings: dict[str, Any] | None = None
+    work: Path,
+    home: Path,
+    module: str = "jupyterlab",
+    settings: dict[str, Any] | None = None,
+    *,
+    port: int = 0,
 ) -> Iterator[Server]:
-    """JupyterLab with the extension and the server of this checkout."""
+    """JupyterLab with the extension and the server of this checkout; on any port, or on this."""
     built_extension()
     for name, values in {**SETTINGS, **(settings or {})}.items():
         file = home / "config" / "lab" / "user-settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
     exposed = "JupyterNotebookApp" if module == "notebook" else "LabApp"
-    option = f"--{exposed}.expose_app_in_browser=True"
-    with server(work, home, module, option, **environment_of(PREFIX)) as started:
+    options = (f"--{exposed}.expose_app_in_browser=True", f"--ServerApp.port={port}")
+    with server(work, home, module, *options, **environment_of(PREFIX)) as started:
         yield started
 
 

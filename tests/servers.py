@@ -68,9 +68,10 @@ def server(
         "HOME": str(home),
         **more,
     }
-    command = [sys.executable, "-m", module, "--allow-root", "--no-browser", *options]
+    command = [sys.executable, "-m", module, "--allow-root", "--no-browser"]
     command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={work}"]
-    command += [f"--IdentityProvider.token={TOKEN}"]
+    # of an option that is given twice, the last one counts
+    command += [f"--IdentityProvider.token={TOKEN}", *options]
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
     try:

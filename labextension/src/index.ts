@@ -4,8 +4,10 @@ import { buttonPlugin } from './plugins/button';
 import { jobsPlugin } from './plugins/jobs';
 import { launcherPlugin } from './plugins/launcher';
 import { managerPlugin } from './plugins/manager';
+import { notificationsPlugin } from './plugins/notifications';
 import { outputsPlugin } from './plugins/outputs';
 import { pagePlugin } from './plugins/page';
+import { statusPlugin } from './plugins/status';
 import { submitPlugin } from './plugins/submit';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -15,7 +17,9 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   launcherPlugin,
   jobsPlugin,
   pagePlugin,
-  outputsPlugin
+  outputsPlugin,
+  notificationsPlugin,
+  statusPlugin
 ];
 
 export default plugins;

@@ -62,7 +62,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
     });
     palette?.addItem({
       command: CommandIDs.showJobs,
-      category: trans.__('Jobs')
+      category: trans.__('Jobs Elsewhere')
     });
   }
 };

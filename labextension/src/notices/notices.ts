@@ -1,0 +1,69 @@
+/** Tells when a job has ended or waits long. Decides and words only; others show it. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { counted, elapsed, errorLine, shown } from '../jobs/wording';
+import type { IJob } from '../records';
+import type { IJobChange } from '../tokens';
+
+/** Seconds from which the end of a `%%remote` cell's job is told: its cell shows it anyway. */
+const LONG_CELL = 60;
+
+/** What is told. */
+export interface INotice {
+  job: IJob;
+  kind: 'done' | 'failed' | 'waiting';
+  text: string;
+}
+
+export class Notices {
+  constructor(
+    private readonly _trans: TranslationBundle,
+    /** Ends before this (seconds since the epoch) are no news. */
+    private readonly _since: number
+  ) {}
+
+  /** What to tell of a change; null: nothing. */
+  ofChange({ before, job }: IJobChange): INotice | null {
+    if (job === null || !job.final || job.state === 'CANCELLED') {
+      return null;
+    }
+    const news = before ? !before.final : (job.finished_at ?? 0) > this._since;
+    const seconds = elapsed(job, 0);
+    if (!news || (job.kind === 'cell' && seconds < LONG_CELL)) {
+      return null;
+    }
+    const trans = this._trans;
+    const name = shown(job.name);
+    if (job.state === 'COMPLETED') {
+      const text = trans.__('%1 is done after %2', name, counted(seconds));
+      return { job, kind: 'done', text };
+    }
+    const text = trans.__('%1 failed: %2', name, shown(errorLine(job)));
+    return { job, kind: 'failed', text };
+  }
+
+  /** What to tell of jobs that have waited this long (seconds); of each once. */
+  ofWaiting(jobs: readonly IJob[], long: number, now: number): INotice[] {
+    const trans = this._trans;
+    return jobs
+      .filter(job => job.state === 'PENDING' && !this._told.has(job.id))
+      .filter(job => now - job.created_at >= long)
+      .map((job): INotice => {
+        this._told.add(job.id);
+        const since = counted(now - job.created_at);
+        const name = shown(job.name);
+        const text =
+          job.reason === ''
+            ? trans.__('%1 has waited for %2', name, since)
+            : trans.__(
+                '%1 has waited for %2: %3',
+                name,
+                since,
+                shown(job.reason)
+              );
+        return { job, kind: 'waiting', text };
+      });
+  }
+
+  private readonly _told = new Set<string>();
+}

@@ -1,0 +1,17 @@
+/** Jobs that have not ended, read once for all who want to know. */
+import { UNFINISHED } from '../records';
+import type { IJobList, IJobsManager } from '../tokens';
+
+/** More than these at the same time are counted, and not looked at one by one. */
+const MOST = 200;
+
+const lists = new WeakMap<IJobsManager, IJobList>();
+
+export function unfinished(manager: IJobsManager): IJobList {
+  let list = lists.get(manager);
+  if (list === undefined) {
+    list = manager.list({ states: UNFINISHED }, MOST);
+    lists.set(manager, list);
+  }
+  return list;
+}

@@ -1,0 +1,108 @@
+/** Tells of jobs by JupyterLab's notifications and, if somebody wants it, by the browser's. */
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
+import { type INotice, Notices } from '../notices/notices';
+import { unfinished } from '../notices/unfinished';
+import { IJobsManager } from '../tokens';
+
+/** Milliseconds between two looks at who waits. */
+const LOOK = 15_000;
+/** Milliseconds for which it is shown that a job is done. */
+const SHORT = 8000;
+
+interface IWishes {
+  ended: boolean;
+  /** Minutes; 0: never. */
+  waiting: number;
+  browser: boolean;
+}
+
+export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
+  id: PluginIDs.notifications,
+  description: 'Tells when a job is done, has failed or waits long.',
+  autoStart: true,
+  requires: [IJobsManager],
+  optional: [ISettingRegistry, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    manager: IJobsManager,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const notices = new Notices(trans, Date.now() / 1000);
+    let wishes: IWishes = { ended: true, waiting: 10, browser: false };
+    const open = (notice: INotice): void =>
+      void app.commands.execute(CommandIDs.openJob, { id: notice.job.id });
+    const tell = (notice: INotice): void => {
+      show(notice, trans.__('Open'), () => open(notice));
+      if (wishes.browser) {
+        showByBrowser(notice, () => open(notice));
+      }
+    };
+    manager.jobChanged.connect((_, change) => {
+      const notice = wishes.ended ? notices.ofChange(change) : null;
+      if (notice !== null) {
+        tell(notice);
+      }
+    });
+    void app.restored.then(() => {
+      const list = unfinished(manager);
+      setInterval(() => {
+        if (wishes.waiting > 0) {
+          const long = wishes.waiting * 60;
+          const now = Date.now() / 1000;
+          notices.ofWaiting(list.jobs, long, now).forEach(tell);
+        }
+      }, LOOK);
+    });
+    void registry?.load(PluginIDs.notifications).then(settings => {
+      const read = (): void => {
+        const asked = settings.composite as unknown as IWishes;
+        if (asked.browser && !wishes.browser) {
+          askBrowser();
+        }
+        wishes = asked;
+      };
+      settings.changed.connect(read);
+      read();
+    });
+  }
+};
+
+function show({ kind, text }: INotice, label: string, open: () => void): void {
+  const types = { done: 'success', failed: 'error', waiting: 'info' } as const;
+  Notification.emit(text, types[kind], {
+    autoClose: kind === 'failed' ? false : SHORT,
+    actions: [{ label, callback: open }]
+  });
+}
+
+/** Where nobody looks at JupyterLab; the same job in two windows is told once. */
+function showByBrowser({ job, text }: INotice, open: () => void): void {
+  const allowed =
+    'Notification' in window && window.Notification.permission === 'granted';
+  if (allowed && !document.hasFocus()) {
+    const shown = new window.Notification(text, { tag: job.id });
+    shown.onclick = (): void => {
+      window.focus();
+      open();
+    };
+  }
+}
+
+function askBrowser(): void {
+  if (
+    'Notification' in window &&
+    window.Notification.permission === 'default'
+  ) {
+    void window.Notification.requestPermission();
+  }
+}
