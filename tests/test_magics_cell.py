@@ -110,6 +110,13 @@ def test_a_progress_bar_of_widgets_has_a_static_form(kernel: Live) -> None:
     assert any("2/4" in text for text in texts[:-1]) and "epoch: 100%" in texts[-1]
 
 
+def test_a_figure_that_was_sent_is_drawn(kernel: Live) -> None:
+    kernel.run("from matplotlib.figure import Figure\nfigure = Figure()\naxes = figure.subplots()")
+    result = kernel.run("%%remote\naxes.set_title('t')\nfigure")
+    (shown,) = result.of("execute_result")
+    assert "image/png" in shown["data"], result.text
+
+
 def test_run_all_stops_at_a_cell_that_failed_there(kernel: Live) -> None:
     # as notebooks do it: every cell is asked for at once, and the kernel drops those after an error
     cells = ("%%remote\nreached = 1\n1 / 0", "reached = 2")

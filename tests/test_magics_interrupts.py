@@ -7,12 +7,17 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from commands import notebook
 from live_kernel import PATIENCE, Live, Result, live_kernel
+
+from jupyter_hybrid.job import Job, State
+from jupyter_hybrid.magics.watch import Detached, watch
+from jupyter_hybrid.spec import JobSpec
 
 #: A place that takes its time until it has a job.
 SLOW = """
@@ -112,6 +117,22 @@ def test_a_third_one_waits_for_nothing_and_the_job_is_cancelled_all_the_same(
     (directory / "hold").unlink()
     state_of(kernel, "thrice", "CANCELLED")
     assert not list((directory / "hybrid" / "staging").iterdir())
+
+
+def test_an_interrupt_while_the_job_is_being_cancelled_only_ends_the_waiting() -> None:
+    spec = JobSpec(name="slow", target="local", kind="cell")
+    job = Job(id="0" * 26, spec=spec, directory="/d", created_at=time.time(), state=State.RUNNING)
+
+    class Manager:
+        async def follow(self, job_id: str) -> AsyncIterator[Job]:
+            yield job.evolve(wanted=State.CANCELLED)
+
+    def show(item: object) -> None:
+        if item is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Detached, match="is being cancelled"):
+        watch(cast(Any, Manager()), job, show)
 
 
 @pytest.mark.parametrize("line", ["run n.ipynb --name whole", "rerun last"])

@@ -175,6 +175,15 @@ def test_a_display_that_is_updated_is_shown_as_it_was_last() -> None:
     assert "50%" not in text
 
 
+def test_a_display_that_is_emptied_leaves_no_line() -> None:
+    output = {"output_type": "display_data", "data": {"text/plain": "0%"}, "metadata": {}}
+    output["transient"] = {"display_id": "bar"}
+    emptied = event(Kind.UPDATE, display_id="bar", data={"text/plain": "", "text/html": ""})
+    end = event(Kind.CELL_END, status="ok", seconds=0)
+    shown = Plain().take(event(Kind.OUTPUT, output=output), emptied, end)
+    assert shown.out.getvalue() == ""
+
+
 # -- live ---------------------------------------------------------------------------------------
 
 

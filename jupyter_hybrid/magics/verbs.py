@@ -48,7 +48,7 @@ def run_verb(shell: Any, line: str) -> None:
 
 def _unknown(verb: str) -> str:
     if not verb:
-        return f"%remote: say what to do: {', '.join(VERBS)}"
+        return f"%remote: say what to do: {', '.join(VERBS)}. A cell to run begins with %%remote."
     if verb in this_manager().config.target_options():
         return f"%remote {verb}: with two %, %%remote {verb} on top of a cell runs the cell there"
     near = difflib.get_close_matches(verb, VERBS, n=1)

@@ -64,15 +64,18 @@ def watch(manager: Manager, job: Job, show: Callable[[Event | Job | None], None]
     """Show everything until the job has ended; returns its last record.
 
     An interrupt detaches (raises ``Detached``); a second one cancels the job and waits for its end.
-    Within a job, the first one does: a job takes along what it began.
+    Within a job, the first one does: a job takes along what it began. Where the job is being
+    cancelled already, an interrupt only ends the waiting.
     """
     try:
         for item in items(manager, job.id):
-            show(item)
             if isinstance(item, Job):
                 job = item
+            show(item)
         return job
     except KeyboardInterrupt:
+        if job.wanted is State.CANCELLED:
+            raise Detached(_is_cancelled(job)) from None
         let_go(manager, job)
         # what was shown is not shown again
         return _await_end(manager, job)
@@ -140,7 +143,11 @@ def _await_end(manager: Manager, job: Job) -> Job:
 
 
 def _being_cancelled(job: Job) -> AbstractContextManager[None]:
-    return interruptible(f"job {job.id} is being cancelled; %remote status {job.id}")
+    return interruptible(_is_cancelled(job))
+
+
+def _is_cancelled(job: Job) -> str:
+    return f"job {job.id} is being cancelled; %remote status {job.id}"
 
 
 def is_waiting(job: Job) -> bool:

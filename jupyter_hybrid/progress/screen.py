@@ -33,7 +33,9 @@ class Screen:
         elif event.kind == Kind.UPDATE:
             display_id = str(event.data.get("display_id"))
             if display_id in self._displays:
-                self._displays[display_id] = shown_text(event.data)
+                # a bar that was closed leaves no line
+                text = shown_text(event.data)
+                self._displays[display_id] = text if text.strip() else ""
         elif event.kind == Kind.CLEAR:
             self._displays.clear()
             for lines in self._lines.values():

@@ -104,6 +104,7 @@ class HybridClient(PapermillNotebookClient):
             exits = error.ename == "SystemExit" and error.evalue in ("", "0")
             status = "ok" if exits else "error"
             self.session.failed_cell = None if exits else cell.id
+            self.session.failed_with = error.ename, error.evalue
             return False
         except DeadKernelError:
             self._last_words(cell, index)
@@ -124,7 +125,9 @@ class HybridClient(PapermillNotebookClient):
         if self.session.control.journal is not None:
             self.session.control.journal.begin_cell()
         self._times.begin(cell.id)
-        line = next(line for line in cell.source.splitlines() if line.strip())
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        # that every remote cell begins with it says nothing
+        line = next((line for line in lines if not line.startswith("# %%remote")), lines[0])
         extra = {} if cell.id in self.session.sent_ids else {"source": cell.source}
         self.session.emitter.emit(
             Kind.CELL,
@@ -200,6 +203,8 @@ class HybridClient(PapermillNotebookClient):
             self.session.emitter.emit(Kind.CLEAR, cell_id=cell.id, wait=bool(content.get("wait")))
         elif kind == "update_display_data":
             self._on_update(content)
+        elif kind == "comm_close":
+            self._widgets.closed(content.get("comm_id", ""))
         elif kind.startswith("comm_"):
             self._widgets.changed(content.get("comm_id", ""))
         elif output is not None or (hooked and kind in OUTPUTS):

@@ -121,6 +121,13 @@ def oom_killed() -> ExitRecord:
     return failed(Cause.OUT_OF_MEMORY, message)
 
 
+#: Signals that end a process because somebody sends them, and not for a fault of its own.
+_SENT = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
+    signal.SIGALRM, signal.SIGPIPE,
+)  # fmt: skip
+
+
 def kernel_died(returncode: Optional[int]) -> ExitRecord:
     """The record of a job whose kernel's process ended in the middle."""
     if returncode is None:
@@ -128,6 +135,8 @@ def kernel_died(returncode: Optional[int]) -> ExitRecord:
     message = f"The kernel died while the notebook was executed: {death_words(returncode)}."
     if returncode == -signal.SIGKILL:
         message += " Somebody killed it, or the machine ran out of memory."
+    elif -returncode in _SENT:
+        message += " The cell, or somebody else, sent it this signal."
     elif returncode < 0:
         message += " A compiled library crashed; what had been printed before is in the outputs."
     else:

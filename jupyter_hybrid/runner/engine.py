@@ -137,7 +137,11 @@ def _papermill_words(error: PapermillException, session: Session) -> str:
 def _cell_error(error: PapermillExecutionError, session: Session) -> ExitRecord:
     cell_id, shown = _failing_cell(error, session)
     ename, evalue, cause = str(shown.ename), str(shown.evalue), Cause.CELL_ERROR
+    if shown is error and session.failed_cell is not None:
+        # an unknown magic is on stderr; papermill makes a CellExecutionError without words of it
+        ename, evalue = session.failed_with
     message = f"{ename}: {evalue.strip().splitlines()[0][:500]}" if evalue.strip() else ename
+    message = message.rstrip(".")
     if session.failed_cell is None:
         message = (
             f"A cell failed with {message}. Those after it were executed, as its tag "

@@ -45,6 +45,8 @@ class Session:
         self.sent_ids: List[str] = []
         #: The cell whose error ended the notebook; None while none has.
         self.failed_cell: Optional[str] = None
+        #: Name and value of its error, which not every kernel puts among the outputs as well.
+        self.failed_with = "", ""
         #: Why the job is to stop; None while it is not.
         self.stopping: Optional[ExitRecord] = None
         self.loop: Any = None

@@ -133,6 +133,13 @@ class ProgressWidgets:
                     wait = self._last + INTERVAL - time.monotonic()
                     self._timer = self._call_later(max(STEP, wait), self.settle)
 
+    def closed(self, comm_id: str) -> None:
+        """The kernel closed a widget: its bar goes away, as one of tqdm's does with leave=False."""
+        for shown in [shown for shown in self._shown if shown.model_id == comm_id]:
+            self._shown.remove(shown)
+            shown.output["data"] = {"text/plain": ""}
+            self._update(shown.display_id, {"text/plain": "", "text/html": ""})
+
     def settle(self) -> None:
         """What every bar shows now has been said."""
         if self._timer is not None:

@@ -6,6 +6,7 @@ This module travels into containers: Python 3.8, standard library; cloudpickle w
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import re
 import sys
@@ -49,6 +50,7 @@ def receive(
     if loaded.unreadable:
         told = "; ".join(f"{variable.name}: {variable.note}" for variable in loaded.unreadable)
         raise ResultError(f"what the cell needs cannot be read here: {told}")
+    _show_figures()
     _current = _Cell(namespace, paths.outputs, only, limit)
     _current.look(changed, loaded)
     _watch_failure(number)
@@ -58,6 +60,16 @@ def give_back() -> None:
     """Write what the user's cell assigned, changed or deleted, for the way back."""
     if _current is not None:
         _current.write()
+
+
+def _show_figures() -> None:
+    """Let a figure that came along be shown as one that is made here.
+
+    IPython draws figures once matplotlib's inline backend is there, which making one loads.
+    """
+    backend = os.environ.get("MPLBACKEND", "")
+    if "matplotlib.figure" in sys.modules and "matplotlib_inline" in backend:
+        importlib.import_module("matplotlib_inline.backend_inline")
 
 
 def _job_directory() -> Path:

@@ -74,6 +74,12 @@ def test_a_cell_error_fails_the_job_and_marks_the_notebook(make: Make) -> None:
     assert [e.data["status"] for e in job.events if e.kind == "cell_end"] == ["ok", "error"]
 
 
+def test_an_error_that_is_no_output_is_named(make: Make) -> None:
+    record = make("%no_such_magic").run()
+    assert (record.ename, record.cell_id) == ("UsageError", "c1")
+    assert "UsageError: Line magic function `%no_such_magic` not found. Nothing" in record.message
+
+
 @pytest.mark.parametrize(
     ("source", "state"),
     [("import sys; sys.exit(0)", "COMPLETED"), ("raise SystemExit(1)", "FAILED")],
@@ -214,6 +220,19 @@ def test_a_widget_progress_bar_has_a_static_form(make: Make) -> None:
     final = job.outputs("c1")[0]["data"]
     assert "4/4" in "".join(final["text/plain"])
     assert "application/vnd.jupyter.widget-view+json" in final
+
+
+def test_a_progress_bar_that_is_closed_goes_away(make: Make) -> None:
+    job = make(
+        "from tqdm.notebook import tqdm\nfor i in tqdm(range(2), desc='stays'):\n"
+        "    for j in tqdm(range(2), desc='goes', leave=False): pass"
+    )
+    assert job.run().message == ""
+    updates = [e.data["data"] for e in job.events if e.kind == "update"]
+    assert updates.count({"text/plain": "", "text/html": ""}) == 2
+    shown = ["".join(output["data"]["text/plain"]) for output in job.outputs("c1")]
+    assert "stays: 100%" in shown[0]
+    assert shown[1:] == ["", ""]
 
 
 def test_what_an_output_widget_holds_is_shown_and_the_cell_ends(make: Make) -> None:

@@ -47,6 +47,13 @@ def test_a_segmentation_fault_is_named(make: Make) -> None:
     assert "segmentation fault (SIGSEGV)" in record.message
 
 
+def test_a_signal_that_somebody_sent_is_no_crash(make: Make) -> None:
+    record = make("import os, signal; os.kill(os.getpid(), signal.SIGTERM)").run()
+    assert (record.cause, record.signal) == ("kernel-died", signal.SIGTERM)
+    assert "sent it this signal" in record.message
+    assert "crashed" not in record.message
+
+
 def test_memory_above_the_limit(make: Make) -> None:
     job = make("print('begun', flush=True)\nx = b'x' * 1_000_000_000\nimport time; time.sleep(30)")
     record = job.run("--mem", str(400 * 2**20))
