@@ -121,7 +121,9 @@ def a_user() -> Iterator[str]:
 def running(user: str, config: Path) -> Iterator[Cluster]:
     """The cluster while the block runs; the last of those who use it stops it."""
     with lock("all", fcntl.LOCK_SH) as users:
-        yield start(user, config)
+        with lock("tests", fcntl.LOCK_SH):  # nobody breaks it just now
+            found = start(user, config)
+        yield found
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
