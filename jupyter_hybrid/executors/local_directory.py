@@ -10,7 +10,7 @@ import shutil
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -54,8 +54,10 @@ def remove_directory(directory: Path) -> None:
     for folder, names, _ in os.walk(directory):
         # the job may have taken permissions away, its own included; before a folder is looked into
         for path in (Path(folder), *(Path(folder, name) for name in names)):
-            if not path.is_symlink():
-                path.chmod(0o700)
+            # (what is another user's, as containers leave it, may be removable all the same)
+            with suppress(OSError):
+                if not path.is_symlink():
+                    path.chmod(0o700)
     shutil.rmtree(directory, ignore_errors=True)
     if directory.exists():
         raise PlaceError(f"{directory} cannot be removed completely; remove it by hand")

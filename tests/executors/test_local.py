@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -133,6 +134,19 @@ async def test_what_a_killed_supervisor_left_is_alive(executor: LocalExecutor) -
 async def test_an_unreadable_folder_of_a_job_is_removed_too(executor: LocalExecutor) -> None:
     job = await started(executor, "import os; os.makedirs('a/b/c'); os.chmod('a/b', 0)")
     await until(JobPaths(Path(job.directory)).exit.exists)
+    await executor.cleanup(job)
+    assert not Path(job.directory).exists()
+
+
+async def test_a_folder_of_another_user_does_not_keep_a_job_from_being_removed(
+    executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    job, _ = a_job(executor.target.root, "1")
+    Path(job.directory, "work", "theirs").mkdir(parents=True)
+    monkeypatch.setattr(Path, "chmod", refuse)
     await executor.cleanup(job)
     assert not Path(job.directory).exists()
 
