@@ -42,6 +42,16 @@ def at_work(home: Home, command: str = "run") -> Iterator[tuple[Path, Path]]:
         home.said = (process.returncode, rest, said)  # type: ignore[attr-defined]
 
 
+def delete(directory: Path) -> None:
+    """The directory was gone for a moment: who is at work in it may put something there again."""
+
+    def gone() -> bool:
+        shutil.rmtree(directory, ignore_errors=True)
+        return not directory.exists()
+
+    until(gone)
+
+
 def test_the_database_is_deleted(home: Home) -> None:
     with at_work(home) as (ours, _):
         (ours / "jobs.sqlite").unlink()
@@ -54,7 +64,7 @@ def test_the_database_and_the_records_are_deleted(home: Home) -> None:
     """Nothing knows the job but the one who watches it, and it tells the new store."""
     with at_work(home) as (ours, _):
         (ours / "jobs.sqlite").unlink()
-        shutil.rmtree(ours / "records")
+        delete(ours / "records")
     status, text, said = home.said
     assert status == 0 and "ended" in text, said
     assert home.state() == "COMPLETED"
@@ -86,7 +96,7 @@ def test_the_database_is_locked_by_somebody_who_hangs(home: Home) -> None:
 def test_the_jobs_directory_is_deleted(home: Home) -> None:
     with at_work(home) as (ours, _):
         for job in (ours / "jobs").iterdir():
-            shutil.rmtree(job)
+            delete(job)
         until(lambda: "removed" in home.hybrid("status", "last").stdout)
     status, _, said = home.said
     assert status == 1 and "was removed" in said and "Traceback" not in said, said
@@ -95,7 +105,7 @@ def test_the_jobs_directory_is_deleted(home: Home) -> None:
 
 def test_a_job_without_a_directory_can_be_cancelled(home: Home) -> None:
     with at_work(home) as (ours, flag):
-        shutil.rmtree(next((ours / "jobs").iterdir()))
+        delete(next((ours / "jobs").iterdir()))
         done = home.hybrid("cancel", "last")
         assert done.returncode == 0, done.stderr
         until(lambda: home.state() == "CANCELLED")
@@ -105,6 +115,6 @@ def test_a_job_without_a_directory_can_be_cancelled(home: Home) -> None:
 
 def test_everything_of_ours_is_deleted(home: Home) -> None:
     with at_work(home) as (ours, _):
-        shutil.rmtree(ours)
+        delete(ours)
     status, _, said = home.said
     assert status == 1 and "was removed" in said and "Traceback" not in said, said
