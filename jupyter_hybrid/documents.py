@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,22 @@ if TYPE_CHECKING:
     from .executors.base import Offer
     from .parameters import Parameter
     from .request import Request
+
+
+def to_text(value: Any, **options: Any) -> str:
+    """The value as JSON that every program reads: most know no NaN and no infinity."""
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError:
+        return json.dumps(_finite(value), **options)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def job_document(job: Job) -> dict[str, Any]:

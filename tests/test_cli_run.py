@@ -66,6 +66,15 @@ def test_json_is_one_document(home: Home) -> None:
     assert document["problems"] == []
 
 
+def test_json_is_readable_for_every_program(home: Home) -> None:
+    """NaN, which Python writes and jq refuses, is null."""
+    home.write("n.ipynb", notebook("print(rate)", parameters="rate = 0.5"))
+    done = home.hybrid("run", "n.ipynb", "-p", "rate", "nan", "--json")
+    assert done.returncode == 0 and "NaN" not in done.stdout
+    assert json.loads(done.stdout)["parameters"] == {"rate": None}
+    assert home.hybrid("logs").stdout == "nan\n"
+
+
 def test_parameters_keep_their_types(home: Home) -> None:
     names = "integer text raw number flag nothing items table day"
     source = f"for v in ({', '.join(names.split())}):\n    print(type(v).__name__, v)"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, TextIO
 
+from ..documents import to_text
 from ..sentences import harmless, one_line
 
 PROGRAM = "jupyter-hybrid"
@@ -47,11 +47,11 @@ class Terminal:
 
     def document(self, value: Any) -> None:
         """One JSON document, to standard output."""
-        self.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        self.write(to_text(value, ensure_ascii=False, indent=2) + "\n")
 
     def line(self, value: Any) -> None:
         """One line of JSON, to standard output, at once."""
-        self.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self.write(to_text(value, ensure_ascii=False) + "\n")
         self.out.flush()
 
     def say(self, text: str) -> None:

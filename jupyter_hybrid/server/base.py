@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from jupyter_core.utils import ensure_async
@@ -13,6 +12,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, authenticated
 
+from .. import documents
 from ..errors import HybridError, UsageError
 from . import contract
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What Jupyter Server's authorizer is asked about.
 RESOURCE = "jupyter-hybrid"
+#: A value as JSON, in as few characters as it takes.
+to_text = partial(documents.to_text, separators=(",", ":"))
 
 Method = TypeVar("Method", bound=Callable[..., Awaitable[None]])
 
@@ -110,19 +112,3 @@ class Endpoint(APIHandler):
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         message = f"this should not have happened: {what}; the log of Jupyter Server has the rest"
         self.answer({"message": message, "reason": type(error).__name__}, status_code)
-
-
-def to_text(value: Any) -> str:
-    """The value as JSON that browsers read: they know no NaN and no infinity."""
-    try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
-    except ValueError:
-        return json.dumps(_finite(value), separators=(",", ":"))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
