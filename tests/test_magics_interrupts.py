@@ -15,7 +15,9 @@ import pytest
 from commands import notebook
 from live_kernel import PATIENCE, Live, Result, live_kernel
 
+from jupyter_hybrid.errors import HybridError
 from jupyter_hybrid.job import Job, State
+from jupyter_hybrid.magics import _uninterrupted
 from jupyter_hybrid.magics.watch import Detached, watch
 from jupyter_hybrid.spec import JobSpec
 
@@ -117,6 +119,11 @@ def test_a_third_one_waits_for_nothing_and_the_job_is_cancelled_all_the_same(
     (directory / "hold").unlink()
     state_of(kernel, "thrice", "CANCELLED")
     assert not list((directory / "hybrid" / "staging").iterdir())
+
+
+def test_an_interrupt_while_modules_are_imported_is_one_sentence() -> None:
+    with pytest.raises(HybridError, match="interrupted; nothing was done"), _uninterrupted("%r"):
+        raise KeyboardInterrupt
 
 
 def test_an_interrupt_while_the_job_is_being_cancelled_only_ends_the_waiting() -> None:

@@ -85,6 +85,27 @@ def test_attach_from_another_kernel_replays_and_sets_the_variables(
     assert text.startswith("first\n") and kernel.value("answer") == 42
 
 
+def test_what_was_changed_here_meanwhile_is_kept(kernel: Live) -> None:
+    kernel.run("mine, same, gone, listed = 'before', 1, 2, [1]")
+    text = kernel.run(
+        "%%remote --detach\nmine, same, listed, new = 'theirs', 11, [2], 'new'\ndel gone"
+    ).text
+    job = re.findall(r"%remote attach (\w{26})", text)[0]
+    kernel.run("mine = 'changed'; gone = 'made again'; listed = [1]")
+    result = kernel.run(f"%remote attach {job}")
+    assert kernel.value("(mine, same, gone, listed, new)") == (
+        "changed", 11, "made again", [1], "new",
+    )  # fmt: skip
+    beside = f"mine_{job[-8:]}"
+    assert f"mine (changed here meanwhile; the job's is {beside})" in result.text
+    assert "gone (changed here meanwhile; the job deleted it)" in result.text
+    assert "back: same (int), new (str)" in result.text
+    assert kernel.value(f"({beside}, listed_{job[-8:]})") == ("theirs", [2])
+    # once more brings the same
+    kernel.run(f"%remote attach {job}")
+    assert kernel.value("(mine, same)") == ("changed", 11)
+
+
 def test_interrupt_detaches_and_the_job_goes_on(kernel: Live) -> None:
     cell = (
         "%%remote\nimport time, pathlib\nprint('begun', flush=True)\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -10,14 +12,14 @@ def register(shell: Any) -> None:
 
     def remote_cell(line: str, cell: str) -> None:
         """Run this cell as a job: what it reads travels, what it assigns comes back."""
-        from .cell import run_cell
-
+        with _uninterrupted("%%remote"):
+            from .cell import run_cell
         run_cell(shell, line, cell)
 
     def remote_line(line: str) -> None:
         """Look after jobs."""
-        from .verbs import run_verb
-
+        with _uninterrupted("%remote"):
+            from .verbs import run_verb
         run_verb(shell, line)
 
     def complete(_: Any, event: Any) -> list[str]:
@@ -38,3 +40,14 @@ def register(shell: Any) -> None:
     shell.register_magic_function(remote_line, "line", "remote")
     for key in ("%remote", "%%remote"):
         shell.set_hook("complete_command", complete, str_key=key)
+
+
+@contextmanager
+def _uninterrupted(magic: str) -> Iterator[None]:
+    """An interrupt while our modules are imported, the first time, is one sentence."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from ..errors import HybridError
+
+        raise HybridError(f"{magic}: interrupted; nothing was done") from None

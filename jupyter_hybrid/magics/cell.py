@@ -31,6 +31,7 @@ from .endings import (
     take_variables,
     unreadable,
 )
+from .meanwhile import bindings, keep, kept_text, remember
 from .options import cell_options, cell_parser, help_text
 from .submitting import submitted, tell_detached
 from .tables import notes_text, preview_text
@@ -70,7 +71,10 @@ def run_cell(shell: Any, line: str, source: str) -> None:
             return
         # from here on it is the submit's
         staging.pop_all()
-    job = submitted(manager, manager.submit(prepared.request), staged=directory)
+    names = [*(variable.name for variable in prepared.sent), *(options.returns or ())]
+    was = bindings(shell.user_ns, source, names)
+    submit = manager.submit(prepared.request)
+    job = submitted(manager, submit, staged=directory, known=lambda job: remember(job, was))
     with let_go_if_interrupted(job):
         _tell_stayed(prepared)
         sys.stdout.write(notes_text(job.notes))
@@ -167,15 +171,15 @@ def finish_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) 
 
 
 def _take(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) -> None:
+    before, kept = dict(shell.user_ns), dict[str, str]()
     try:
-        loaded = take_variables(manager, job, shell.user_ns)
+        loaded, kept = keep(job, before, shell.user_ns, take_variables(manager, job, shell.user_ns))
     except ResultError as error:
         if job.state is State.COMPLETED:
             raise
         loaded = unreadable(error)
     if job.state is State.COMPLETED:
-        loaded = missing_returns(job, loaded, asked)
-    sys.stdout.write(
-        f"{receipt(job, loaded, shell.user_ns)}{files_text(take_files(manager, job))}\n"
-    )
+        loaded = missing_returns(job, loaded, [name for name in asked if name not in kept])
+    said = f"{receipt(job, loaded, shell.user_ns)}{kept_text(kept)}"
+    sys.stdout.write(f"{said}{files_text(take_files(manager, job))}\n")
     sys.stdout.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,13 @@ _WORDS = (
 
 
 def submitted(
-    manager: Manager, submit: Coroutine[Any, Any, Job], staged: Path | None = None
+    manager: Manager,
+    submit: Coroutine[Any, Any, Job],
+    staged: Path | None = None,
+    known: Callable[[Job], None] = lambda job: None,
 ) -> Job:
     """The job, once its place has it; ``staged`` is a directory that is not needed any more then.
+    ``known`` is told of the job in any case.
 
     The submit is never cut off, for then nobody would know the job. An interrupt waits for it and
     detaches (raises ``Detached``); a second one cancels the job as soon as there is one, and a
@@ -45,6 +49,7 @@ def submitted(
         if interrupts == len(_WORDS):
             future.add_done_callback(lambda done: _cancel_later(manager, done))
             raise Detached("the job is cancelled as soon as its place has it; see %remote jobs")
+    known(job)
     if interrupts == 1 and not inside_a_job():
         let_go(manager, job)
     elif interrupts:
