@@ -241,10 +241,11 @@ class Manager:
             try:
                 moved = await self._move(executor, job, status) if status else job
             # one job, whatever it has made of its own files, hides no other's news
-            except Exception:
+            except Exception as error:
                 if len(jobs) == 1:
                     raise
-                log.warning("job %s was passed over", job.id, exc_info=True)
+                unforeseen = not isinstance(error, HybridError)
+                log.warning("job %s was passed over: %s", job.id, error, exc_info=unforeseen)
                 continue
             if moved != job:
                 changed.append(moved)

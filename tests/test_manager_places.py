@@ -255,3 +255,23 @@ async def test_a_broken_target_does_not_hide_the_others(
     assert manager.get(local.id).state is State.COMPLETED
     assert manager.get(job.id).state is State.PENDING
     assert "fake: down" in caplog.text
+
+
+async def test_a_job_that_cannot_be_read_does_not_hide_the_others(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = a_manager_of(fake)
+    one, other = [await manager.submit(a_request(tmp_path, "1")) for _ in range(2)]
+    fake.polls = [ended()]
+
+    async def read(job: Job, name: str, offset: int) -> bytes:
+        if job.id == one.id:
+            raise PlaceError("permission denied")
+        return b""
+
+    monkeypatch.setattr(fake, "read", read)
+    assert [job.id for job in await manager.reconcile()] == [other.id]
+    assert manager.get(one.id).state is State.PENDING
+    (record,) = caplog.records
+    assert record.message == f"job {one.id} was passed over: permission denied"
+    assert not record.exc_info
