@@ -130,7 +130,13 @@ class Tree:
         if path in self.files or path in self.links:
             return
         if not entry.is_symlink():
-            self._add_file(path, entry.path, entry.stat(follow_symlinks=False), why, explicit)
+            try:
+                found = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                # gone since the folder was listed, as others' temporary files are
+                self.refuse(path, f"cannot be looked at: {error.strerror}")
+                return
+            self._add_file(path, entry.path, found, why, explicit)
         elif self._is_sound(path):
             target = self._inside(path)
             if target is None:

@@ -10,6 +10,7 @@ from jupyter_hybrid.bundle import Bundle, manifest
 from jupyter_hybrid.bundle.blobs import BlobStore
 from jupyter_hybrid.bundle.statcache import StatCache
 from jupyter_hybrid.capture import CaptureRequest, plan_files, store_plan
+from jupyter_hybrid.capture.tree import Tree
 from jupyter_hybrid.errors import BundleError
 
 # -- modules ------------------------------------------------------------------------------------
@@ -147,6 +148,17 @@ def test_what_cannot_travel_is_refused_by_name(lab: Path, plan: Make, tmp_path: 
         "data/root": "is a link to a directory that it is in (/)",
         "data/socket": "is a socket",
     }
+
+
+def test_a_file_that_vanishes_while_its_folder_is_looked_at(tmp_path: Path) -> None:
+    write(tmp_path, "data/part.tmp", "data/whole.csv")
+    tree = Tree(str(tmp_path))
+    entries = tree.entries("data")
+    (tmp_path / "data/part.tmp").unlink()
+    for entry in entries:
+        tree.take_entry(f"data/{entry.name}", entry, "data", explicit=False)
+    assert list(tree.files) == ["data/whole.csv"]
+    assert "No such file" in tree.refused["data/part.tmp"].reason
 
 
 def test_links_that_lead_to_each_other_outside(lab: Path, plan: Make, tmp_path: Path) -> None:
