@@ -77,7 +77,9 @@ def test_the_probe_reads_debians_packages() -> None:
     facts = probed(DEBIAN)
     assert facts.usable
     assert facts.pth == "/usr/lib/python3/dist-packages"
-    assert facts.packages
+    # a small Debian has none
+    installed = [*Path(facts.pth).glob("*.dist-info"), *Path(facts.pth).glob("*.egg-info")]
+    assert bool(facts.packages) == bool(installed)
 
 
 def test_images_without_a_python_that_can_be_used(tmp_path: Path) -> None:
