@@ -149,7 +149,7 @@ def test_mutated(source: str, expected: str) -> None:
 def test_deleted_imports_and_star() -> None:
     found = names("del big\nx = 1\ndel x\nopen('data/a.csv')\nimport a.b\nfrom .c import *")
     assert found.deleted == ["big"]
-    assert found.imports == ["a.b", ".c"] and found.star
+    assert (found.imports, found.assigned) == (["a.b", ".c"], ["x", "a"])
     assert found.reads == ["open"]
 
 

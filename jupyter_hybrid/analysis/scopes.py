@@ -25,8 +25,6 @@ class Names:
     deleted: list[str] = field(default_factory=list)
     #: Modules imported, by their dotted names.
     imports: list[str] = field(default_factory=list)
-    #: True where the cell holds a star import, so that it may assign any name.
-    star: bool = False
 
 
 @dataclass

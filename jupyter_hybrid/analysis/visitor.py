@@ -78,9 +78,8 @@ class CellVisitor(FlowVisitor):
         module = "." * node.level + (node.module or "")
         self.note(self.names.imports, module)
         for alias in node.names:
-            if alias.name == "*":
-                self.names.star = True
-            elif module != "__future__":
+            # what a star brings is seen when it is there: the kernel compares before and after
+            if alias.name != "*" and module != "__future__":
                 self.bind(alias.asname or alias.name)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
