@@ -70,7 +70,9 @@ class Tail:
                 self._pending.appendleft((event, end))
                 raise
             self._seq = event.seq
-            self.ended = self.ended or event.kind == Kind.FINISHED
+            # a job that its place runs again begins again
+            again = event.kind == Kind.STARTED
+            self.ended = event.kind == Kind.FINISHED or (self.ended and not again)
             yield whole
 
     def _take(self, chunk: bytes) -> None:

@@ -17,7 +17,7 @@ for _name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(_name, None)
 
 #: ``requirements``: the marker ``needs``, and the list of what could not run; clusters; spawners
-pytest_plugins = ["pytester", "requirements", "hpc", "kube", "bases", "spawners"]
+pytest_plugins = ["pytester", "requirements", "hpc", "slurm_jobs", "kube", "bases", "spawners"]
 
 
 @pytest.fixture(autouse=True)

@@ -94,9 +94,26 @@ def _create(path: Path, record: Mapping[str, Any]) -> bool:
     return True
 
 
+def _set_aside(paths: JobPaths) -> bool:
+    """Whether the job was ended by its scheduler, which now runs it again.
+
+    The exit record of the attempt that ended then makes room for this one's.
+    """
+    from ..spec import Cause
+
+    other = read_claim(paths.claim) or {}
+    if _restarts() <= int(other.get("restarts") or 0):
+        return False
+    record = read_claim(paths.exit) or {}
+    if record.get("cause") != Cause.PREEMPTED:
+        return False
+    paths.exit.replace(paths.exit.with_name(f"exit.{other.get('attempt') or 1}.json"))
+    return True
+
+
 def claim_job(paths: JobPaths) -> Dict[str, Any]:
     """Make this process the job's runner and return the claim; raises ``Claimed`` otherwise."""
-    if paths.exit.exists():
+    if paths.exit.exists() and not _set_aside(paths):
         raise Claimed(f"The job in {paths.directory} has ended: its exit record is {paths.exit}.")
     mine = _mine(attempt=1)
     if _create(paths.claim, mine):

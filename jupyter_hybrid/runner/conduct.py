@@ -25,6 +25,11 @@ from .kernelspec import Kernel, KernelMissing, find_kernel
 if TYPE_CHECKING:
     from ..spec import ExitRecord
 
+_AGAIN = (
+    "The place has started this job again (attempt {}): it begins with its first cell. What it "
+    "had written or sent elsewhere before is still there."
+)
+
 
 def _kernel_cwd(paths: JobPaths, spec: Dict[str, Any]) -> Path:
     from .layout import safe_path
@@ -107,13 +112,11 @@ class Runner:
         if session.emitter.no_room:
             raise Ending(disk_full(str(self._paths.directory)))
         session.spec = JobSpec.from_json(json.loads(self._paths.spec.read_bytes()))
-        session.emitter.emit(
-            Kind.STARTED,
-            host=self._claim["host"],
-            pid=self._claim["pid"],
-            python=".".join(map(str, sys.version_info[:3])),
-            attempt=self._claim["attempt"],
-        )
+        python = ".".join(map(str, sys.version_info[:3]))
+        claim = {name: self._claim[name] for name in ("host", "pid", "attempt")}
+        session.emitter.emit(Kind.STARTED, python=python, **claim)
+        if claim["attempt"] > 1:
+            session.note(_AGAIN.format(claim["attempt"]))
         if isinstance(self._start_error, OSError):
             raise self._start_error
         if self._start_error is not None:

@@ -71,6 +71,24 @@ def test_a_restart_by_the_scheduler_ends_a_claim_of_another_host(
     assert is_living({"host": "elsewhere", "restarts": 1})
 
 
+def test_a_job_that_was_preempted_runs_again_where_the_scheduler_says_so(
+    paths: JobPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = claim_job(paths)
+    paths.claim.write_text(json.dumps({**claim, "started_ticks": 1}))
+    paths.exit.write_text('{"state": "FAILED", "cause": "preempted"}')
+    with pytest.raises(Claimed, match="has ended"):
+        claim_job(paths)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert claim_job(paths)["attempt"] == 2
+    assert not paths.exit.exists() and paths.exit.with_name("exit.1.json").exists()
+    # any other end is one
+    paths.exit.write_text('{"state": "FAILED", "cause": "cell-error"}')
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+    with pytest.raises(Claimed, match="has ended"):
+        claim_job(paths)
+
+
 def test_a_zombie_is_dead() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

@@ -64,10 +64,11 @@ class Queue:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     async def command(
-        self, *argv: str, timeout: float = PATIENCE, patience: float = 0.0
+        self, *argv: str, timeout: float | None = None, patience: float = 0.0
     ) -> Completed:
         """Run one of Slurm's commands; raises ``PlaceError`` where it hangs or is not there."""
         self.commands += 1
+        timeout = PATIENCE if timeout is None else timeout
         done = await self._transport.run(
             argv, timeout=timeout, env=listing.ENVIRONMENT, patience=patience
         )

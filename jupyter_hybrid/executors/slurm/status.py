@@ -25,6 +25,8 @@ _FROM_OUTSIDE = frozenset({Cause.PREEMPTED, Cause.KERNEL_DIED, Cause.RUNNER_DIED
 #: Files of a job that say how it is, in this order.
 _NAMES = ("exit.json", "spec.json", "slurm.id", "runner.json", "cancel", "slurm.id.begun")
 
+_AGAIN = "it was put back into the queue and starts again, with its first cell"
+
 
 class Statuses:
     """Says how jobs are. One question to the files and one to Slurm for all of them."""
@@ -44,10 +46,10 @@ class Statuses:
             if record is None:
                 open_jobs.append(job)
                 continue
-            if record.cause in _FROM_OUTSIDE and job.wanted is None:
-                record = await self._why_terminated(job, record)
-            if record is not None:
+            if record.cause not in _FROM_OUTSIDE or job.wanted is not None:
                 found[job.id] = JobStatus(state=State(record.state), exit=record)
+            elif status := await self._why_terminated(job, record):
+                found[job.id] = status
         if open_jobs:
             rows = await self._queue.rows(open_jobs)
             for job in open_jobs:
@@ -68,7 +70,7 @@ class Statuses:
         number = files["slurm.id"]
         if row is None:
             return self._unknown(job, files)
-        handle = {"name": row.name, "job": row.id}
+        handle = _handle(row)
         if row.state in WAITING:
             self._ended.pop(job.id, None)
             return JobStatus(
@@ -115,25 +117,52 @@ class Statuses:
         offset = float(hello["time"]) - float(hello.get("here", now))
         return waiting_words(row, asked_words(job), ahead, offset, now)
 
-    async def _why_terminated(self, job: Job, record: ExitRecord) -> ExitRecord | None:
+    async def _why_terminated(self, job: Job, record: ExitRecord) -> JobStatus | None:
         """A job that was ended from outside knows by what, not by whom: Slurm does.
 
         None while Slurm has not seen its end.
         """
         row = (await self._queue.rows([job], fresh=0.0)).get(job.id)
         first = self._ended.setdefault(job.id, time.monotonic())
-        if row is None or row.state not in ENDS:
-            return record if time.monotonic() - first > SHARED else None
-        nearly = row.limit is not None and (record.seconds or 0.0) >= row.limit - WARNING - 75
-        if record.cause == Cause.PREEMPTED and row.limit and nearly:
-            return replace(record, cause=Cause.WALL_TIME, message=_out_of_time(row.limit))
-        if row.state == "CANCELLED":
-            words = "The job was cancelled, and not from here; what it had printed is kept."
-            return replace(record, state="CANCELLED", cause=Cause.CANCELLED, message=words)
-        if row.state not in ("COMPLETED", "FAILED"):
-            _, cause, words = end_words(row)
-            return replace(record, cause=cause, message=words)
-        return record
+        if row is not None and _runs_again(row, record):
+            del self._ended[job.id]
+            return JobStatus(state=State.PENDING, reason=_AGAIN, handle=_handle(row))
+        if row is not None and row.state in ENDS:
+            record = _explained(row, record)
+        elif time.monotonic() - first <= SHARED:
+            return None
+        return JobStatus(state=State(record.state), exit=record)
+
+
+def _handle(row: Row) -> dict[str, str]:
+    return {"name": row.name, "job": row.id}
+
+
+def _runs_again(row: Row, record: ExitRecord) -> bool:
+    """Whether Slurm put the job back into its queue after the attempt that left the record.
+
+    It may be on a node already: its runner sets the record aside.
+    """
+    if row.state in WAITING:
+        return True
+    # COMPLETING is the attempt that ended
+    if record.cause != Cause.PREEMPTED or row.state not in ("RUNNING", "CONFIGURING"):
+        return False
+    return row.start is not None and row.start > (record.finished_at or row.start)
+
+
+def _explained(row: Row, record: ExitRecord) -> ExitRecord:
+    """The record of a job that Slurm ended, with Slurm's reason."""
+    nearly = row.limit is not None and (record.seconds or 0.0) >= row.limit - WARNING - 75
+    if record.cause == Cause.PREEMPTED and row.limit and nearly:
+        return replace(record, cause=Cause.WALL_TIME, message=_out_of_time(row.limit))
+    if row.state == "CANCELLED":
+        words = "The job was cancelled, and not from here; what it had printed is kept."
+        return replace(record, state="CANCELLED", cause=Cause.CANCELLED, message=words)
+    if row.state not in ("COMPLETED", "FAILED"):
+        _, cause, words = end_words(row)
+        return replace(record, cause=cause, message=words)
+    return record
 
 
 def _out_of_time(limit: float) -> str:

@@ -3,84 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hpc import NEEDS, Cluster
-from jobs import a_manager, a_request, until
+from jobs import until
+from slurm_jobs import TICKS, User
 
-from jupyter_hybrid.errors import PlaceError, UsageError
-from jupyter_hybrid.events import Kind
-from jupyter_hybrid.executors.slurm import SlurmExecutor, queue
-from jupyter_hybrid.job import Job, State
-from jupyter_hybrid.manager import Manager
-from jupyter_hybrid.spec import Cause, Resources
+from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.executors.slurm import queue
+from jupyter_hybrid.job import State
+from jupyter_hybrid.spec import Resources
 
 pytestmark = [pytest.mark.needs(*NEEDS), pytest.mark.timeout(600)]
 
-TICKS = "import time\nfor n in range({}):\n    print('tick', n, flush=True)\n    time.sleep(0.1)"
-
-
-class User:
-    """Somebody with jobs on the cluster."""
-
-    def __init__(self, cluster: Cluster, folder: Path, **options: Any) -> None:
-        self.cluster, self.folder = cluster, folder
-        target = {"executor": "slurm", "root": "~/faults", **cluster.options(**options)}
-        self.manager: Manager = a_manager(targets={"dgx": target}, default_target="dgx", grace=3.0)
-
-    @property
-    def executor(self) -> SlurmExecutor:
-        executor = self.manager.executor("dgx")
-        assert isinstance(executor, SlurmExecutor)
-        return executor
-
-    async def submit(self, *sources: str, **resources: Any) -> Job:
-        request = a_request(self.folder, *sources, resources=Resources(**resources))
-        return await self.manager.submit(request)
-
-    async def follow(self, job: Job) -> tuple[Job, str]:
-        """The job when it has ended, and all it printed, each event once."""
-        text, numbers, last = "", [], job
-        async for item in self.manager.follow(job.id):
-            if isinstance(item, Job):
-                last = item
-                continue
-            numbers.append(item.seq)
-            if item.kind == Kind.OUTPUT:
-                text += "".join(item.data["output"].get("text", ""))
-        assert numbers == sorted(set(numbers))
-        return last, text
-
-    async def says(self, job: Job, word: str) -> None:
-        """Wait until the job has printed the word."""
-
-        async def said() -> bool:
-            return word.encode() in await self.executor.read(job, "events.jsonl", 0)
-
-        await until(said, 60.0)
-
-    async def state(self, job: Job, wanted: State) -> Job:
-        """Wait until the job is in that state."""
-
-        async def reached() -> Job | None:
-            now = await self.manager.status(job.id)
-            return now if now.state is wanted else None
-
-        found: Job = await until(reached, 90.0)
-        return found
-
 
 @pytest.fixture
-async def user(cluster_alone: Cluster, tmp_path: Path) -> AsyncIterator[User]:
-    user = User(cluster_alone, tmp_path)
-    yield user
-    for job in user.manager.store.unfinished():
-        await user.executor.cancel(job, force=True)
-    user.executor.transport.disconnect()  # type: ignore[attr-defined]
-    cluster_alone.ssh("rm -rf ~/faults ~/fake")
+def user(lone_user: User) -> User:
+    return lone_user
 
 
 def daemon(cluster: Cluster, node: str, name: str, *, up: bool) -> None:
@@ -162,60 +103,6 @@ def idle(cluster: Cluster, command: str) -> str:
     return cluster.on("hpc-login", "sinfo", "-h", "-n", "p100-01", "-o", "%T")
 
 
-async def test_somebody_else_cancels(user: User) -> None:
-    job = await user.submit(TICKS.format(600))
-    await user.says(job, "tick 2")
-    user.cluster.on("hpc-login", "scancel", "--user", user.cluster.user)
-    ended, text = await user.follow(job)
-    assert (ended.state, "tick 2" in text) == (State.CANCELLED, True)
-    assert "not from here" in ended.reason or "somebody else" in ended.reason
-
-
-async def test_a_waiting_job_says_why_and_is_cancelled(user: User) -> None:
-    holds = [await user.submit(TICKS.format(6000), gpus=2, gpu_type="p100")]
-    await user.says(holds[0], "tick")
-    job = await user.submit("1", gpus=1, gpu_type="p100")
-
-    async def explained() -> Job | None:
-        user.executor.queue.forget()
-        now = await user.manager.status(job.id)
-        return now if now.reason.startswith("waiting for 1 p100:") else None
-
-    waits = await until(explained, 30.0)
-    assert waits.state is State.PENDING
-    ended = await user.manager.cancel(job.id)
-    assert (await user.state(ended, State.CANCELLED)).started_at is not None
-    await user.manager.cancel(holds[0].id)
-    await user.state(holds[0], State.CANCELLED)
-
-
-async def test_too_much_memory(user: User) -> None:
-    job = await user.submit(
-        "print('before')\nx = bytearray(900 << 20)\nprint('after')", mem=400 << 20
-    )
-    ended, text = await user.follow(job)
-    assert ended.state is State.FAILED and ended.exit is not None
-    assert (ended.exit.cause, text) == (Cause.OUT_OF_MEMORY, "before\n")
-
-
-async def test_what_sbatch_refuses_is_told_before_anything_waits(
-    cluster_alone: Cluster, tmp_path: Path
-) -> None:
-    for options, words in (
-        ({"partition": "nosuch"}, "partition 'nosuch', which the cluster does not have"),
-        ({"account": "nosuch"}, "the account 'nosuch' may not be used"),
-        ({"qos": "nosuch"}, "the QOS 'nosuch' may not be used"),
-        ({"constraint": "nosuch"}, "no node has the feature 'nosuch'"),
-    ):
-        user = User(cluster_alone, tmp_path, **options)
-        with pytest.raises((UsageError, PlaceError), match=words):
-            await user.submit("1")
-        for job in user.manager.jobs():
-            assert job.state is State.FAILED and words in job.reason
-            user.manager.store.delete(job.id)
-        user.executor.transport.close()
-
-
 @pytest.fixture
 def fake(user: User) -> Callable[[str, str], None]:
     """Puts a program of this name before Slurm's own on the login node."""
@@ -249,7 +136,7 @@ async def test_sbatch_answers_an_error_after_accepting(user: User, fake: Any) ->
 async def test_squeue_warns_hangs_and_says_nothing(
     user: User, fake: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(queue.Queue.command.__kwdefaults__, "timeout", 1.0)
+    monkeypatch.setattr(queue, "PATIENCE", 1.0)
     fake("squeue", 'echo "a warning: this cluster is loved"\nexec /usr/bin/squeue "$@"\n')
     job = await user.submit(TICKS.format(600))
     await user.says(job, "tick")
