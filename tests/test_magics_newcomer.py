@@ -61,8 +61,10 @@ def test_the_receipt_has_a_line_of_its_own_and_no_imports(kernel: Live) -> None:
 
 
 def test_an_image_is_not_ignored_in_silence(kernel: Live) -> None:
-    result = kernel.run("%%remote --image pytorch:1\n1", ok=False)
-    assert "runs no images yet; leave out --image pytorch:1" in result.error
+    """Nobody listens there; a machine without an engine says that first."""
+    result = kernel.run("%%remote --image 127.0.0.1:1/lab/pytorch:1\nprint('ran')", ok=False)
+    assert re.search(r"127\.0\.0\.1:1|docker, podman", result.error), result.error
+    assert "ran" not in result.text
 
 
 @pytest.mark.parametrize(
