@@ -84,6 +84,13 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
+def holds(field: Any, value: str) -> None:
+    """Wait until a field has this value."""
+    from playwright.sync_api import expect
+
+    expect(field).to_have_value(value, timeout=PATIENT)
+
+
 class Window:
     """A page of JupyterLab; what the browser complains of is kept."""
 
@@ -101,7 +108,8 @@ class Window:
 
     def open(self, path: str = "", view: str = "lab") -> None:
         """Show JupyterLab, as it is when nothing was open before, with this notebook."""
-        where = f"{view}/tree/{path}" if path else view
+        tree = "tree/" if view == "lab" else ""
+        where = f"{view}/{tree}{path}" if path else view
         mark = "&" if "?" in where else "?"
         self.page.goto(f"{self.running.url}{where}{mark}token={TOKEN}&reset")
         self.restored()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Window
+from browser import Window, holds
 from commands import notebook, until
 from servers import Server
 
@@ -21,7 +21,25 @@ label: str = "first"
 verbose = False
 sizes = [1, 2]
 """
+HOSTILE = "<img src=x onerror=window.evil=1> \u202eabc 🙂 " + "x" * 150
 WORK = "print(label, steps, rate, verbose, sizes, open('data.csv').read())"
+
+#: A second place, with a price, and one that is slow to say that it cannot be reached.
+CONFIG = """\
+c.Hybrid.targets = {
+    "here too": {"executor": "local", "price": 1.25},
+    "far": {"executor": "slurm", "host": "far", "ssh": ["sh", "-c", "sleep 3; exit 255"]},
+}
+c.Hybrid.default_target = "local"
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    (home / "config").mkdir()
+    (home / "config" / "jupyter_hybrid_config.py").write_text(CONFIG)
+    return home
 
 
 @pytest.fixture
@@ -40,23 +58,31 @@ def jobs_of(running: Server, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def ended(running: Server, path: str) -> dict[str, Any]:
-    """The notebook's one job, when it has ended."""
-
-    def job() -> dict[str, Any] | None:
-        found = jobs_of(running, path)
-        assert len(found) <= 1
-        return found[0] if found and found[0]["final"] else None
-
-    return until(job, "the job's end")
-
-
 def open_dialog(window: Window, path: str) -> Any:
     window.open(path)
     window.page.click(".jp-NotebookPanel-toolbar >> text=Run elsewhere")
     dialog = window.page.locator(DIALOG)
     dialog.locator("tr.jp-mod-selected").wait_for()
     return dialog
+
+
+def field(dialog: Any, name: str) -> Any:
+    """The field of a parameter."""
+    return dialog.locator(f".jp-hybrid-parameter:has(code:text-is('{name}')) input")
+
+
+def submitted(window: Window, running: Server, path: str, number: int = 1) -> dict[str, Any]:
+    """Press the dialog's button; the job when it has ended."""
+    window.page.click(f"{DIALOG} button.jp-mod-accept")
+    window.page.wait_for_selector(DIALOG, state="detached")
+
+    def job() -> dict[str, Any] | None:
+        found = jobs_of(running, path)
+        assert len(found) <= number
+        return found[0] if len(found) == number and found[0]["final"] else None
+
+    ended: dict[str, Any] = until(job, "the job's end")
+    return ended
 
 
 def test_one_click_and_enter_make_a_job(window: Window, running: Server, path: str) -> None:
@@ -66,7 +92,108 @@ def test_one_click_and_enter_make_a_job(window: Window, running: Server, path: s
     assert window.findings(DIALOG) == []
     window.page.keyboard.press("Enter")
     dialog.wait_for(state="detached")
-    job = ended(running, path)
+    # the panel shows it, whatever its place makes of it
+    window.page.locator(".jp-hybrid-Jobs >> text=study").first.wait_for()
+    job = until(lambda: next((j for j in jobs_of(running, path) if j["final"]), None), "the end")
     assert job["state"] == "COMPLETED", job["reason"]
     assert running.text(job["id"]) == "first 3 0.5 False [1, 2] 1,2\n\n"
     assert window.complaints == []
+
+
+def test_what_is_on_screen_is_sent_with_what_was_typed_and_kept_for_the_next_time(
+    window: Window, running: Server, path: str
+) -> None:
+    window.open(path)
+    window.page.click(".jp-Cell:nth-child(2) .cm-content")
+    window.page.keyboard.press("Control+End")
+    window.page.keyboard.insert_text("\nprint('not saved')")
+    window.page.keyboard.press("Control+Alt+Enter")
+    dialog = window.page.locator(DIALOG)
+    dialog.locator("text=with changes that are not saved yet").wait_for()
+    field(dialog, "steps").fill("10")
+    field(dialog, "label").fill("3")
+    field(dialog, "verbose").check()
+    field(dialog, "sizes").fill("[7]")
+    dialog.get_by_label("Name").fill(HOSTILE)
+    dialog.get_by_label("Time limit").fill("10m")
+    first = submitted(window, running, path)
+    assert running.text(first["id"]) == "3 10 0.5 True [7] 1,2\n\nnot saved\n"
+    assert first["name"] == HOSTILE
+    assert first["resources"]["time"] == 600
+    window.command("jupyter-hybrid:submit")
+    dialog.wait_for()
+    holds(field(dialog, "steps"), "10")
+    assert field(dialog, "label").input_value() == "3"
+    assert dialog.get_by_label("Time limit").input_value() == "10m"
+    assert dialog.get_by_label("Name").input_value() == ""
+    assert window.page.evaluate("window.evil") is None
+
+
+def test_refusals_are_told_before_and_nothing_is_lost_by_closing(
+    window: Window, running: Server, path: str
+) -> None:
+    dialog = open_dialog(window, path)
+    field(dialog, "steps").fill("many")
+    refusal = dialog.locator(".jp-hybrid-problems >> text=the parameter 'steps' is an int")
+    refusal.wait_for()
+    window.page.keyboard.press("Enter")
+    refusal.wait_for()
+    assert jobs_of(running, path) == []
+    dialog.get_by_label("Memory").fill("900T")
+    dialog.locator("text=ask for less").first.wait_for()
+    window.theme("JupyterLab Dark")
+    window.picture("submit-problems-dark")
+    assert window.findings(DIALOG) == []
+    window.page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    window.command("jupyter-hybrid:submit")
+    dialog.locator("text=Your choices from before are still here").wait_for()
+    assert field(dialog, "steps").input_value() == "many"
+    refusal.wait_for()
+    dialog.locator("text=Start over").click()
+    assert field(dialog, "steps").input_value() == "3"
+    # what had the focus is gone, and the keyboard still works
+    window.page.wait_for_function("document.activeElement.type === 'radio'")
+    window.page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+
+
+def test_files_may_stay_here(window: Window, running: Server, path: str) -> None:
+    dialog = open_dialog(window, path)
+    dialog.locator("summary", has_text="1 file").click()
+    dialog.get_by_label("data.csv").uncheck()
+    dialog.locator("text=1 stays here").wait_for()
+    window.picture("submit-files")
+    job = submitted(window, running, path)
+    assert (job["state"], job["exit"]["ename"]) == ("FAILED", "FileNotFoundError")
+
+
+def test_a_slow_target_delays_nothing_and_a_refusal_stands_in_its_row(
+    window: Window, running: Server, path: str
+) -> None:
+    dialog = open_dialog(window, path)
+    # "far" has not answered yet: the dialog is whole without it
+    assert dialog.locator("tr", has_text="far").locator("text=Asking").is_visible()
+    dialog.locator("tr", has_text="here too").click()
+    assert dialog.locator("button.jp-mod-accept").inner_text() == "Run on here too"
+    assert dialog.locator("tr", has_text="here too").locator("td").last.inner_text() == "1.25"
+    job = submitted(window, running, path)
+    assert job["target"] == "here too"
+
+
+def test_other_ways_to_the_dialog(window: Window, path: str) -> None:
+    window.open(path)
+    page, dialog = window.page, window.page.locator(DIALOG)
+    page.click("#jp-MainMenu >> text=File")
+    page.click(".lm-Menu >> text=Run Elsewhere")
+    dialog.locator("text=Parameters").wait_for()
+    page.keyboard.press("Escape")
+    page.click(".jp-DirListing-item[data-file-type=notebook]", button="right")
+    page.click(".lm-Menu >> text=Run Elsewhere")
+    dialog.locator("text=Parameters").wait_for()
+    page.keyboard.press("Escape")
+    window.command("launcher:create")
+    page.click(".jp-LauncherCard >> text=Run Elsewhere")
+    page.click(".jp-Open-Dialog .jp-DirListing-item[data-file-type=notebook]")
+    page.click(".jp-Dialog button.jp-mod-accept")
+    dialog.locator("text=Parameters").wait_for()

@@ -6,7 +6,7 @@ import type {
 import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
+import { CommandIDs, PluginIDs } from '../ids';
 
 export const launcherPlugin: JupyterFrontEndPlugin<void> = {
   id: PluginIDs.launcher,
@@ -19,7 +19,8 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
     launcher: ILauncher,
     translator: ITranslator | null
   ): void => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    // the category is one of JupyterLab's own
+    const trans = (translator ?? nullTranslator).load('jupyterlab');
     launcher.add({
       command: CommandIDs.submit,
       category: trans.__('Other'),

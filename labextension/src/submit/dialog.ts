@@ -89,7 +89,21 @@ class SubmitDialog extends Dialog<void> {
     });
   }
 
+  /** Take the focus back where what had it is gone: Escape and Enter would go nowhere. */
+  private _keepFocus(): void {
+    requestAnimationFrame(() => {
+      if (this.isAttached && document.activeElement === document.body) {
+        this.node
+          .querySelector<HTMLElement>(
+            'input[type="radio"]:checked, .jp-Dialog-button.jp-mod-accept'
+          )
+          ?.focus();
+      }
+    });
+  }
+
   private _update(): void {
+    this._keepFocus();
     const button = this.node.querySelector<HTMLButtonElement>(
       '.jp-Dialog-button.jp-mod-accept'
     );

@@ -23,6 +23,8 @@ export interface IDraft {
   files: string;
   /** Paths that shall stay here. */
   exclude: readonly string[];
+  /** Take values of other types than the notebook's. */
+  unchecked: boolean;
   /** By parameter. */
   parameters: Readonly<Record<string, string>>;
 }
@@ -38,6 +40,7 @@ export const EMPTY: IDraft = {
   image: '',
   files: '',
   exclude: [],
+  unchecked: false,
   parameters: {}
 };
 
@@ -78,6 +81,7 @@ export function submission(
     image: draft.image.trim() || null,
     resources: wishes(draft),
     ...values(parameters, draft.parameters),
+    ...(draft.unchecked ? { unchecked: true } : {}),
     ...(files.length > 0 ? { files } : {}),
     ...(draft.exclude.length > 0 ? { exclude: [...draft.exclude] } : {})
   };
@@ -102,6 +106,8 @@ export function fromPreferences(kept: Json | null): Partial<IDraft> {
         const texts = Object.entries(value).filter(([, text]) => isText(text));
         draft.parameters = Object.fromEntries(texts) as Record<string, string>;
       }
+    } else if (key === 'unchecked') {
+      draft.unchecked = value === true;
     } else if (isText(value)) {
       draft[key] = value;
     }
@@ -145,6 +151,7 @@ export function rerun(
   parameters: readonly IParameter[]
 ): IRerun {
   const changes: IRerun = {
+    ...(draft.unchecked ? { unchecked: true } : {}),
     resources: wishes(draft),
     ...values(parameters, draft.parameters)
   };

@@ -122,7 +122,11 @@ export function ParameterField(props: IParameterFieldProps): React.JSX.Element {
               'Back to the notebook’s own value of %1',
               parameter.name
             )}
-            onClick={() => onChange(initial)}
+            onClick={() => {
+              onChange(initial);
+              // the button goes away
+              document.getElementById(id)?.focus();
+            }}
           >
             ↺
           </button>

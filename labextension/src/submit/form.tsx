@@ -185,6 +185,16 @@ function Parameters({
     <Section title={trans.__('Parameters')}>
       <div className="jp-hybrid-parameters">{parameters.map(field)}</div>
       <Problems problems={model.problemsOf('parameters')} />
+      {(model.draft.unchecked || model.problemsOf('parameters').length > 0) && (
+        <label className="jp-hybrid-unchecked">
+          <input
+            type="checkbox"
+            checked={model.draft.unchecked}
+            onChange={event => model.set({ unchecked: event.target.checked })}
+          />
+          {trans.__('Send them unchecked')}
+        </label>
+      )}
     </Section>
   );
 }

@@ -50,8 +50,11 @@ describe('a draft', () => {
 
   it('takes nothing from what another version kept in another form', () => {
     const other = { gpus: 2, exclude: 'a', parameters: { a: 1, b: 'c' } };
-    expect(fromPreferences(other)).toEqual({ parameters: { b: 'c' } });
-    expect(fromPreferences(null)).toEqual({});
+    expect(fromPreferences(other)).toEqual({
+      unchecked: false,
+      parameters: { b: 'c' }
+    });
+    expect(fromPreferences(null)).toEqual({ unchecked: false });
   });
 
   it('of a job that runs again says what is different', () => {
