@@ -56,6 +56,31 @@ def round_trip(
     assert done.returncode == 0, done.stderr
 
 
+def test_cached_functions_travel(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        """
+        import functools
+        @functools.lru_cache(maxsize=7, typed=True)
+        def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+        class Sums:
+            @functools.lru_cache
+            def total(self, n): return sum(range(n)) + base
+        base, sums = 1, Sums()
+        """,
+        ["fib", "sums", "base"],
+        """
+        assert fib(50) == 12586269025 and fib.cache_info().maxsize == 7
+        assert fib.cache_info().hits and fib.__name__ == "fib"
+        assert sums.total(4) == 7
+        import functools
+        made = functools.lru_cache(None)(lambda n: n + base)
+        """,
+        ["made"],
+        "base = 2; assert made(1) == 3",
+    )
+
+
 def test_functions_see_the_namespace_of_the_other_side(tmp_path: Path) -> None:
     round_trip(
         tmp_path,

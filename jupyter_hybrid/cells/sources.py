@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import types
@@ -16,6 +17,7 @@ from ..notebooks import Notebook, read_notebook, tags_of
 LOCAL = "local"
 #: Characters of a path (PATH_MAX), and members of a collection that may be a list of files.
 LONGEST, MANY = 4096, 10_000
+_CACHED: Any = type(functools.lru_cache(None)(len))
 
 
 def sources_of(values: Iterable[Any]) -> tuple[str, ...]:
@@ -31,6 +33,8 @@ def sources_of(values: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _definitions(value: Any) -> Iterator[types.FunctionType]:
+    if isinstance(value, _CACHED):
+        value = value.__wrapped__
     if isinstance(value, types.FunctionType):
         yield value
         return

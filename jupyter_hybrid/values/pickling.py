@@ -8,6 +8,7 @@ the names they read; a class or function that comes back unchanged *is* the one 
 from __future__ import annotations
 
 import copyreg
+import functools
 import os
 import pickle
 import types
@@ -29,6 +30,7 @@ _NOISE = frozenset(
 )
 #: cloudpickle's classes and functions have no types to speak of.
 _Base: Any = cloudpickle.Pickler
+_Cached: Any = type(functools.lru_cache(None)(len))
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
@@ -52,6 +54,18 @@ def define(token: Optional[str], make: Callable[..., Any], args: Tuple[Any, ...]
 def complete(made: Any, state: Tuple[Any, ...]) -> None:
     """In a pickle: fill what ``define`` made, or apply what has changed to the existing one."""
     raise pickle.UnpicklingError("this pickle is read by jupyter_hybrid.values.load only")
+
+
+def cached(maxsize: Optional[int], typed: bool, function: Any) -> Any:
+    """In a pickle: a function of the notebook below ``lru_cache``, its cache empty."""
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+def _reduce_cached(obj: Any) -> Tuple[Any, ...]:
+    # by itself it is a name, which the other side's namespace does not have
+    known: Dict[str, Any] = getattr(obj, "cache_parameters", dict)()  # Python 3.9
+    maxsize, typed = known.get("maxsize", obj.cache_info().maxsize), known.get("typed", False)
+    return cached, (maxsize, typed, obj.__wrapped__)
 
 
 def _reduce_code(code: types.CodeType) -> Tuple[Any, ...]:
@@ -87,6 +101,8 @@ class Pickler(_Base):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         """Give definitions of the notebook a token; leave everything else to cloudpickle."""
+        if type(obj) is _Cached and self._is_the_notebooks(obj.__wrapped__):
+            return _reduce_cached(obj)
         reduced = super().reducer_override(obj)
         if reduced is NotImplemented or len(reduced) < 6:
             if isinstance(obj, (type, types.FunctionType, types.BuiltinFunctionType)):
@@ -104,6 +120,9 @@ class Pickler(_Base):  # type: ignore[misc]
         changed = _changes(obj) if token else None
         return define, (token, make, args), (token, changed, fill, state), None, None, complete
 
+    def _is_the_notebooks(self, function: Any) -> bool:
+        return getattr(function, "__globals__", None) is self._globals
+
 
 class _Reading:
     """How both unpicklers below understand what ``Pickler`` wrote."""
@@ -116,9 +135,10 @@ class _Reading:
         self.foreign = False
 
     def find_class(self, module: str, name: str) -> Any:
-        """Resolve a global; the three of this module mean this unpickler's own."""
+        """Resolve a global; those of this module mean this unpickler's own."""
         if module == __name__:
             return {
+                "cached": cached,
                 "namespace": lambda: self._globals,
                 "define": self._define,
                 "complete": self._complete,
