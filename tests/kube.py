@@ -175,7 +175,9 @@ def kubernetes_alone(_kubernetes: Kubernetes) -> Iterator[Kubernetes]:
     if FOREIGN:
         pytest.skip("does not break the cluster that KUBECONFIG names")
     with lock("tests", fcntl.LOCK_EX):
-        yield from _clean(_kubernetes)
+        for _ in _clean(_kubernetes):
+            yield _kubernetes
+            _kubernetes.service("mend")
 
 
 def _clean(cluster: Kubernetes) -> Iterator[Kubernetes]:
