@@ -1,4 +1,4 @@
-"""Jobs on the cluster of the tests, by the executor alone: started, followed to their end, removed."""
+"""Jobs on the cluster of the tests, by the executor alone: start, follow, remove."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ class Place:
         numbers = [event.seq for event in found]
         assert numbers == list(range(1, len(numbers) + 1)), numbers
         assert sum(event.kind == Kind.STARTED for event in found) <= 1
-        outputs = [event.data["output"] for event in found if event.kind == Kind.OUTPUT]
+        # (large ones are in files of their own)
+        outputs = [e.data.get("output", {}) for e in found if e.kind == Kind.OUTPUT]
         return "".join(str(output.get("text", "")) for output in outputs)
 
     def result(self, job: Job) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 
 USER, PASSWORD = "ada", "open-sesame"
 #: bcrypt of the password, as ``htpasswd -B`` writes it.
-_HTPASSWD = "ada:$2b$05$abcdefghijklmnopqrstuutXu9KzOt.1yBoZUeFWoT/914/JfszCO\n"
+HTPASSWD = "ada:$2b$05$abcdefghijklmnopqrstuutXu9KzOt.1yBoZUeFWoT/914/JfszCO\n"
 #: Seconds that a registry has to start.
 PATIENCE = 20.0
 _LISTENS = re.compile(r"listening on (127\.0\.0\.1:\d+)")
@@ -117,7 +117,7 @@ def configuration(directory: Path, options: Options) -> dict[str, Any]:
             "certificate": str(directory / "server.pem"),
             "key": str(directory / "server.key"),
         }
-        (directory / "htpasswd").write_text(_HTPASSWD)
+        (directory / "htpasswd").write_text(HTPASSWD)
         path = str(directory / "htpasswd")
         config["auth"] = {"htpasswd": {"realm": "the lab's registry", "path": path}}
     if options.token:

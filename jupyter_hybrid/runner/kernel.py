@@ -6,6 +6,7 @@ machine could connect.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from ..errors import HybridError
 from ..paths import JobPaths
 from .homes import writable_homes
 from .kernelspec import Kernel
+from .memory import human
 from .processes import PR_SET_PDEATHSIG, prctl
 
 #: Paths of sockets may have 107 bytes on Linux; some kernels allow fewer.
@@ -157,10 +159,22 @@ def start_kernel(
         )
     except OSError as error:
         raise KernelNotStarted(
-            f"The kernel {kernel.name!r} could not be started: {argv[0]}: {error.strerror}. "
-            "Install the kernel again where the job ran, or choose another."
+            f"The kernel {kernel.name!r} could not be started: {_why(error, argv[0], env)}"
         ) from error
     return RunningKernel(kernel, process, directory, file, time.monotonic())
+
+
+def _why(error: OSError, program: str, env: Mapping[str, str]) -> str:
+    if error.errno == errno.E2BIG:
+        size = sum(len(name) + len(value) + 2 for name, value in env.items())
+        return (
+            f"its environment variables are too large ({human(size)}; one may have 128 kB). "
+            "Put what is large into a file."
+        )
+    return (
+        f"{program}: {error.strerror}. "
+        "Install the kernel again where the job ran, or choose another."
+    )
 
 
 def parse_log_tail(data: bytes, lines: int = 6) -> str:

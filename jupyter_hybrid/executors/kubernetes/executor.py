@@ -121,7 +121,7 @@ class KubernetesExecutor(Executor):
         if read_exit(paths) is not None or paths.cancel.exists():
             raise PlaceError(f"job {job.id} was ended meanwhile")
         with contextlib.suppress(ApiError):
-            found: dict[str, Any] = await self._api.get(session.job_path(job))
+            found: dict[str, Any] = await self._api.get(session.objects.job_path(job))
             return found
         small = await self._small(session, job, bundle)
         plan = await self._plan(session, job, small=small is not None)
@@ -203,7 +203,7 @@ class KubernetesExecutor(Executor):
         with contextlib.suppress(PlaceError):
             while time.monotonic() < deadline and read_exit(JobPaths(Path(job.directory))) is None:
                 await session.pods.sync()
-                pod = session.pods.get(job.id)
+                pod = session.pod(job)
                 if pod is not None and pod["status"].get("phase") == "Running":
                     task = session.deliver_if_needed(job, pod)
                     if task is None:
@@ -236,7 +236,7 @@ class KubernetesExecutor(Executor):
         if session.places.shared or paths.exit.exists() or not paths.directory.is_dir():
             return read_behind(here, offset)
         await session.pods.sync()
-        pod = session.pods.get(job.id)
+        pod = session.pod(job)
         if pod is None or pod["status"].get("phase") != "Running":
             return read_behind(here, offset)
         follower = session.follow(job, pod)
@@ -245,7 +245,9 @@ class KubernetesExecutor(Executor):
                 await follower.caught_up.wait()
             return read_behind(here, offset)
         directory = session.places.in_pod(job)[0]
-        return await session.tail(pod["metadata"]["name"], f"{directory}/{relative}", offset)
+        return await session.objects.tail(
+            pod["metadata"]["name"], f"{directory}/{relative}", offset
+        )
 
     async def idle(self, job: Job, seconds: float) -> None:
         """Return when the job's pod has said something, at the latest when to poll again."""
@@ -265,15 +267,15 @@ class KubernetesExecutor(Executor):
         with contextlib.suppress(OSError):
             paths.cancel.touch()
         await session.pods.sync()
-        pod = session.pods.get(job.id)
+        pod = session.pod(job)
         running = pod is not None and pod["status"].get("phase") == "Running"
         if not force and running and not session.places.shared:
             assert pod is not None
             try:
-                await session.ask_to_end(job, pod)
+                await session.objects.touch(pod, f"{session.places.in_pod(job)[0]}/cancel")
                 return
             except PlaceError as error:
-                if not await session.runs(pod):
+                if not await session.objects.runs(pod):
                     return
                 if "No such file" not in str(error):
                     raise
@@ -288,7 +290,7 @@ class KubernetesExecutor(Executor):
         if pod is not None and (follower := session.follow(job, pod)) is not None:
             with contextlib.suppress(PlaceError, asyncio.TimeoutError):
                 await asyncio.wait_for(follower.drain(), LAST_LOOK)
-        await session.remove(job, force=True)
+        await session.objects.remove(job, force=True)
         known = pod is not None or (paths.directory / POD).exists()
         if known and paths.directory.is_dir():
             message = "cancelled at once; outputs up to that moment are kept"
@@ -299,7 +301,7 @@ class KubernetesExecutor(Executor):
         session = self._session
         session.forget(job)
         await session.pods.sync()
-        await session.remove(job, force=True)
+        await session.objects.remove(job, force=True)
         await asyncio.to_thread(remove_directory, Path(job.directory))
 
     async def fetch(self, job: Job, directory: Path) -> Path:

@@ -59,6 +59,8 @@ def make_job(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
         "metadata": {"name": job_name(job.id), "labels": labels, "annotations": notes},
         "spec": {
             "backoffLimit": 0,
+            # (unknown before Kubernetes 1.28; then `Objects.let_go` sees to it)
+            "podReplacementPolicy": "Failed",
             "completions": 1,
             "parallelism": 1,
             "ttlSecondsAfterFinished": settings.keep,
@@ -238,7 +240,8 @@ def _volumes(
         {"name": "shm", "mountPath": "/dev/shm"},
     ]
     if plan.small:
-        source = {"secretName": job_name(job.id), "defaultMode": 0o400}
+        # optional: it goes once it was read, and the kubelet is not to complain of that
+        source = {"secretName": job_name(job.id), "defaultMode": 0o400, "optional": True}
         volumes.append({"name": "bundle", "secret": source})
         mounts.append({"name": "bundle", "mountPath": SMALL, "readOnly": True})
     named = [*settings.volumes, *([settings.root_volume] if settings.root_volume else [])]

@@ -20,9 +20,8 @@ class Mirror:
 
     def __init__(self, directory: Path) -> None:
         self.path = JobPaths(directory).events
-        #: Number and time of the last event.
+        #: Number of the last event.
         self.seq = 0
-        self.time = 0.0
         #: Bytes up to its end.
         self.size = 0
         #: What the pod said last of all: the exit record (None: there was none).
@@ -45,7 +44,6 @@ class Mirror:
     def _advance(self, record: dict[str, Any], length: int) -> None:
         # a runner that was started again may repeat numbers: the file is as it is
         self.seq = max(self.seq, record["seq"])
-        self.time = float(record.get("time") or self.time)
         self.size += length
 
     def missing(self, line: bytes) -> bool:

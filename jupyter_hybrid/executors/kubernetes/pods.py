@@ -29,7 +29,8 @@ class Pods:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._pods: dict[str, Mapping[str, Any]] = {}
+        #: By job and by pod, each by its id.
+        self._pods: dict[str, dict[str, Mapping[str, Any]]] = {}
         self._version = ""
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -44,9 +45,18 @@ class Pods:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._watch())
 
-    def get(self, job_id: str) -> Mapping[str, Any] | None:
-        """The job's pod."""
-        return self._pods.get(job_id)
+    def get(self, job_id: str, uid: str = "") -> Mapping[str, Any] | None:
+        """The job's pod: that one, or else the first that the cluster made."""
+        found = self._pods.get(job_id, {})
+        if uid:
+            return found.get(uid)
+        return min(
+            found.values(), key=lambda p: str(p["metadata"]["creationTimestamp"]), default=None
+        )
+
+    def all(self, job_id: str) -> list[Mapping[str, Any]]:
+        """All pods of the job: a cluster may replace one that is being ended."""
+        return list(self._pods.get(job_id, {}).values())
 
     async def change(self, timeout: float) -> None:
         """Return at the next change, or after so many seconds."""
@@ -58,10 +68,9 @@ class Pods:
     async def _list(self) -> None:
         found = await self._api.get(self._path, labelSelector=JOB)
         self._version = found["metadata"]["resourceVersion"]
-        pods: dict[str, Mapping[str, Any]] = {}
+        self._pods = {}
         for pod in found["items"]:
-            self._keep(pods, pod)
-        self._pods = pods
+            self._keep(pod)
         self._tell()
 
     @property
@@ -108,21 +117,19 @@ class Pods:
             raise ApiError(str(found.get("message")), code=int(found.get("code") or 0))
         self._version = found["metadata"]["resourceVersion"]
         if event["type"] == "DELETED":
-            known = self._pods.get(found["metadata"]["labels"][JOB])
-            if known and known["metadata"]["uid"] == found["metadata"]["uid"]:
-                del self._pods[found["metadata"]["labels"][JOB]]
+            self._pods.get(found["metadata"]["labels"][JOB], {}).pop(found["metadata"]["uid"], None)
         elif event["type"] != "BOOKMARK":
-            self._keep(self._pods, found)
+            self._keep(found)
         self._tell()
 
-    @staticmethod
-    def _keep(pods: dict[str, Mapping[str, Any]], pod: Mapping[str, Any]) -> None:
-        job_id = pod["metadata"]["labels"][JOB]
-        known = pods.get(job_id)
-        if known and known["metadata"]["creationTimestamp"] > pod["metadata"]["creationTimestamp"]:
-            return
-        pods[job_id] = pod
+    def _keep(self, pod: Mapping[str, Any]) -> None:
+        metadata = pod["metadata"]
+        self._pods.setdefault(metadata["labels"][JOB], {})[metadata["uid"]] = pod
 
     def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _created(pod: Mapping[str, Any]) -> str:
+    return str(pod["metadata"]["creationTimestamp"])

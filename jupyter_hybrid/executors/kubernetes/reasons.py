@@ -90,7 +90,8 @@ def _terminated(found: Object, container: Object) -> ExitRecord:
     if reason == "OOMKilled":
         words = "the job needed more memory than its container may have; ask for more with --mem"
         return ExitRecord("FAILED", Cause.OUT_OF_MEMORY, words, code=code)
-    if reason in ("StartError", "ContainerCannotRun") or code in (126, 127, 128):
+    foreign = re.match(r"exec \S+: exec format error", said)
+    if foreign or reason in ("StartError", "ContainerCannotRun") or code in (126, 127, 128):
         words = _cannot_start(str(container.get("image")), str(found.get("message", "")))
         return ExitRecord("FAILED", Cause.REFUSED, words, code=code)
     if "did not arrive" in said:

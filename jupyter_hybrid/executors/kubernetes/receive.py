@@ -39,8 +39,11 @@ def wait(base: str, options: Dict[str, str]) -> Tuple[str, str, str]:
     if "--job" in options:
         return options["--job"], options["--blobs"], options["--code"]
     if "--bundle" in options:
-        with open(options["--bundle"], "rb") as stream:
-            take(stream, base, "r|gz")
+        try:
+            with open(options["--bundle"], "rb") as stream:
+                take(stream, base, "r|gz")
+        except FileNotFoundError:
+            sys.exit("another pod of this job has begun it; a job runs once")
     patience = float(options.get("--patience", 900))
     end = time.monotonic() + patience
     delivered = Path(base, "delivered")

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from ...bundle import read_job_directory
 from ...errors import PlaceError
@@ -30,6 +27,7 @@ from .collecting import ARRIVED, collect, release
 from .following import Follower
 from .manifest import job_name
 from .mirror import Mirror
+from .objects import Objects
 from .places import Places
 from .pods import Pods
 from .settings import Settings
@@ -38,14 +36,8 @@ Pod = Mapping[str, Any]
 
 #: Files in the job's directory here: the pod that runs it, and which pod has its things.
 POD, DELIVERED = "pod.json", "delivered"
-#: Seconds that a first look at a log may take, and between two looks at a pod's events.
-CATCH_UP, EVENTS_EVERY = 10.0, 2.0
-#: Bytes that one read from a pod returns at most.
-CHUNK = 1 << 22
-_TAIL = (
-    "import sys\nf = open(sys.argv[1], 'rb')\nf.seek(int(sys.argv[2]))\n"
-    "sys.stdout.buffer.write(f.read(int(sys.argv[3])))"
-)
+#: Seconds that a first look at a log may take.
+CATCH_UP = 10.0
 
 
 class Session:
@@ -55,9 +47,12 @@ class Session:
         self.api, self._target, self._settings = api, target, settings
         self.places = Places(target, settings)
         self.pods = Pods(api)
+        self.objects = Objects(api, self.pods, settings.python)
         self._followers: dict[str, Follower] = {}
         self._work: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._said: dict[str, tuple[float, list[Any]]] = {}
+        #: Jobs that make no other pod any more, and whose Secret is gone.
+        self._alone: set[str] = set()
+        self._read: set[str] = set()
 
     # -- what becomes of a job ------------------------------------------------------------------
 
@@ -67,12 +62,18 @@ class Session:
         record = read_exit(paths)
         if record is not None:
             return JobStatus(state=State(record.state), exit=record)
-        pod = self.pods.get(job.id)
         known = read_record(paths.directory / POD)
-        if pod is None or (known and known["uid"] != pod["metadata"]["uid"]):
+        pod = self.pod(job)
+        if pod is None:
             return await self._without_pod(job, paths, known)
         status = await self._with_pod(job, paths, pod)
-        return replace(status, handle=self.handle(job, _owner(pod)))
+        uid = _owner(pod)
+        return replace(status, handle=self.handle(job, uid)) if uid else status
+
+    def pod(self, job: Job) -> Pod | None:
+        """The pod that runs the job, or shall run it."""
+        known = read_record(Path(job.directory) / POD)
+        return self.pods.get(job.id, known["uid"] if known else "")
 
     def handle(self, job: Job, uid: str) -> dict[str, str]:
         """The job's name at the cluster."""
@@ -81,7 +82,7 @@ class Session:
     async def _without_pod(self, job: Job, paths: JobPaths, known: Any) -> JobStatus | None:
         wanted = paths.cancel.exists() or job.wanted is State.CANCELLED
         try:
-            found = await self.api.get(self.job_path(job))
+            found = await self.api.get(self.objects.job_path(job))
         except ApiError as error:
             if error.code != 404:
                 raise
@@ -95,12 +96,12 @@ class Session:
             return JobStatus(state=state, missing=True, started=started, reason=words)
         if known or wanted:
             # the cluster would make another pod; a job runs once
-            await self.remove(job)
+            await self.objects.remove(job)
             return self.end(paths, reasons.gone(known, wanted=wanted))
         handle = self.handle(job, found["metadata"]["uid"])
-        outlook = reasons.not_created(await self.events(found["metadata"]["uid"]))
+        outlook = reasons.not_created(await self.objects.events(found["metadata"]["uid"]))
         if outlook.hopeless is not None:
-            await self.remove(job)
+            await self.objects.remove(job)
             return self.end(paths, outlook.hopeless)
         return JobStatus(state=State.PENDING, reason=outlook.words, handle=handle)
 
@@ -114,6 +115,9 @@ class Session:
             record = {"uid": pod["metadata"]["uid"], "name": pod["metadata"]["name"]}
             with contextlib.suppress(OSError):
                 write_record(paths.directory / POD, {**record, "spec": _where(pod)})
+        if pod["metadata"].get("deletionTimestamp") and job.id not in self._alone:
+            await self.objects.let_go(job, pod)
+            self._alone.add(job.id)
         self.deliver_if_needed(job, pod)
         follower = self.follow(job, pod)
         if follower is None:
@@ -123,15 +127,30 @@ class Session:
         if follower.mirror.ended:
             return self._take_results(job, paths, pod, follower.mirror)
         if follower.mirror.seq:
+            self._forget_secret(job, pod)
             return JobStatus(state=State.RUNNING, reason=_illness(pod))
         return JobStatus(state=State.PENDING, reason=_illness(pod) or "starting")
 
+    def _forget_secret(self, job: Job, pod: Pod) -> None:
+        """What the pod has read is for no other pod."""
+        delivered = Path(job.directory) / DELIVERED
+        if job.id in self._read or (read_record(delivered) or {}).get("pod") != "":
+            return
+
+        async def forget() -> None:
+            await self.objects.delete_secret(job)
+            self._read.add(job.id)
+            with contextlib.suppress(OSError):
+                write_record(delivered, {"pod": pod["metadata"]["uid"]})
+
+        self.start_work(job, "forget", forget)
+
     async def _with_waiting_pod(self, job: Job, paths: JobPaths, pod: Pod) -> JobStatus:
-        events = await self.events(pod["metadata"]["uid"])
+        events = await self.objects.events(pod["metadata"]["uid"])
         outlook = reasons.outlook(pod, events)
         if outlook.hopeless is None:
             return JobStatus(state=State.PENDING, reason=outlook.words)
-        await self.remove(job)
+        await self.objects.remove(job)
         return self.end(paths, outlook.hopeless)
 
     async def _with_ended_pod(self, job: Job, paths: JobPaths, pod: Pod) -> JobStatus:
@@ -220,20 +239,9 @@ class Session:
         try:
             await release(self.api, name, python)
         except PlaceError:
-            if await self.runs(pod):
+            if await self.objects.runs(pod):
                 raise
         arrived.replace(paths.exit)
-
-    async def runs(self, pod: Pod) -> bool:
-        """Whether the pod still runs, by the server's latest word."""
-        path = f"/api/v1/namespaces/{self.api.namespace}/pods/{pod['metadata']['name']}"
-        try:
-            found = await self.api.get(path)
-        except ApiError as error:
-            if error.code == 404:
-                return False
-            raise
-        return bool(found["status"].get("phase") == "Running")
 
     def follow(self, job: Job, pod: Pod) -> Follower | None:
         """The follower of a running pod; None where its files can be read from here."""
@@ -254,77 +262,11 @@ class Session:
             events = f"{self.places.in_pod(job)[0]}/events.jsonl"
 
             async def read(offset: int) -> bytes:
-                return await self.tail(name, events, offset)
+                return await self.objects.tail(name, events, offset)
 
             mirror = Mirror(Path(job.directory))
             self._followers[job.id] = Follower(self.api, name, mirror, read)
         return self._followers[job.id]
-
-    async def tail(self, pod: str, path: str, offset: int) -> bytes:
-        """What is behind the offset in a file of the pod; nothing where there is none."""
-        taken = bytearray()
-
-        async def take(piece: bytes) -> None:
-            taken.extend(piece)
-
-        words = [self._settings.python, "-c", _TAIL, path, str(offset), str(CHUNK)]
-        async with self.api.execute(pod, words) as socket:
-            try:
-                await delivery.finished(socket, take)
-            except PlaceError as error:
-                if "No such file" in str(error) or "Not a directory" in str(error):
-                    return b""
-                raise
-        return bytes(taken)
-
-    async def events(self, uid: str) -> list[Any]:
-        """What the cluster tells of an object, oldest first; not asked too often."""
-        asked, found = self._said.get(uid, (float("-inf"), []))
-        if time.monotonic() - asked < EVENTS_EVERY:
-            return found
-        path = f"/api/v1/namespaces/{self.api.namespace}/events"
-        try:
-            answer = await self.api.get(path, fieldSelector=f"involvedObject.uid={uid}")
-            found = sorted(answer["items"], key=lambda e: str(e.get("lastTimestamp") or ""))
-        except ApiError as error:
-            if error.code != 403:
-                raise
-            # not everybody may read events; the pod itself says most of it
-        self._said[uid] = (time.monotonic(), found)
-        return found
-
-    # -- the Job --------------------------------------------------------------------------------
-
-    def job_path(self, job: Job) -> str:
-        """Where the API has the Job."""
-        return f"/apis/batch/v1/namespaces/{self.api.namespace}/jobs/{job_name(job.id)}"
-
-    async def remove(self, job: Job, *, force: bool = False) -> None:
-        """Delete the Job, its pod and its Secret; none of them is none."""
-        background = {"propagationPolicy": "Background"}
-        await self.api.delete(self.job_path(job), background)
-        base = f"/api/v1/namespaces/{self.api.namespace}"
-        pod = self.pods.get(job.id)
-        if force and pod is not None:
-            name = pod["metadata"]["name"]
-            await self.api.delete(f"{base}/pods/{name}", {"gracePeriodSeconds": 0})
-        if not self.places.shared:
-            await self.api.delete(f"{base}/secrets/{job_name(job.id)}")
-
-    async def ask_to_end(self, job: Job, pod: Pod) -> None:
-        """Tell the keeper in the pod that the user wants the job to end."""
-        path = f"{self.places.in_pod(job)[0]}/cancel"
-        words = [self._settings.python, "-c", f"open({path!r}, 'w').close()"]
-        # kubelets refuse commands for moments, for reasons of their own; asking twice asks once
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(lambda e: isinstance(e, PlaceError) and e.transient),
-            stop=stop_after_attempt(4),
-            wait=wait_exponential(0.2),
-            reraise=True,
-        ):
-            with attempt:
-                async with self.api.execute(pod["metadata"]["name"], words) as socket:
-                    await delivery.finished(socket)
 
     def forget(self, job: Job) -> None:
         """Stop what goes on for the job."""

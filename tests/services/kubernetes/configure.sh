@@ -73,6 +73,8 @@ TOML
   for name in $MIRRORED; do
     printf '  [plugins."io.containerd.grpc.v1.cri".registry.mirrors."%s"]\n    endpoint = ["http://%s"]\n' "$name" "$REGISTRY"
   done
+  # what a test serves there (the same registry, for those who log in)
+  printf '  [plugins."io.containerd.grpc.v1.cri".registry.mirrors."private.lab"]\n    endpoint = ["http://127.0.0.1:5001"]\n'
 } >"$KUBE_DIR/containerd.toml"
 
 write_kubelet() {
@@ -100,6 +102,7 @@ kubeAPIQPS: 50
 kubeAPIBurst: 100
 serializeImagePulls: false
 nodeStatusUpdateFrequency: 2s
+volumeStatsAggPeriod: 3s
 containerLogMaxSize: ${KUBE_LOG_SIZE:-10Mi}
 evictionHard: {memory.available: "100Mi", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%"}
 YAML
