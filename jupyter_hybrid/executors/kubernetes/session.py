@@ -150,7 +150,8 @@ class Session:
         outlook = reasons.outlook(pod, events)
         if outlook.hopeless is None:
             return JobStatus(state=State.PENDING, reason=outlook.words)
-        await self.objects.remove(job)
+        # nothing of it runs that would want time to end
+        await self.objects.remove(job, force=True)
         return self.end(paths, outlook.hopeless)
 
     async def _with_ended_pod(self, job: Job, paths: JobPaths, pod: Pod) -> JobStatus:

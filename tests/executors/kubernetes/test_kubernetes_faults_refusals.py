@@ -78,6 +78,9 @@ async def test_an_image_that_needs_a_login(place: Place, tmp_path: Path) -> None
     }
     (tmp_path / "registry.json").write_text(json.dumps(config))
     with serving(place.cluster, "docker-registry", "serve", str(tmp_path / "registry.json")):
+        # (the image may be on the node since an earlier test)
+        place.options["image_pull_policy"] = "Always"
+        place.executor = place.another()
         record = await place.ended(await place.start("1", image=PRIVATE))
         assert record.cause == Cause.IMAGE_NOT_PULLED
         assert f"the registry does not give {PRIVATE} to the node" in record.message
