@@ -52,7 +52,10 @@ CONFIG = {
     ),
     "hostile": ("USER 1234:1234", 'ENTRYPOINT ["/bin/false"]', "WORKDIR /nowhere"),
     "no-python": ("ENV PATH=/bin",),
-    "python3.8": ("ENV PATH=/opt/python/bin:/usr/bin:/bin",),
+    "python3.8": (
+        "ENV PATH=/opt/python/bin:/usr/bin:/bin",
+        "ENV LD_LIBRARY_PATH=/opt/python/lib",
+    ),
 }
 BANNER = """\
 #!/bin/bash

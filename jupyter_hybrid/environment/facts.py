@@ -18,7 +18,7 @@ from ..files import replacing
 from .probe import MARK
 
 #: Changes with what the probe looks at; facts of other versions are learned anew.
-FORMAT = 1
+FORMAT = 2
 #: The oldest Python that a job's runner and kernel run in.
 OLDEST = (3, 8)
 #: Interpreters that are asked, in this order; the first that is new enough is the image's.

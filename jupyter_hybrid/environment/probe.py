@@ -161,7 +161,8 @@ def pth_directory(directories: List[str]) -> Optional[str]:
     except AttributeError:
         read = []
     usable = [path for path in directories if path in read]
-    return usable[-1] if usable else None
+    # one that is not there yet is read once something is put there
+    return (usable or read or [None])[-1]
 
 
 def facts() -> Dict[str, Any]:

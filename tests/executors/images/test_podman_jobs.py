@@ -5,42 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import bases
 import pytest
-from jobs import a_manager, a_request, until
+from in_images import a_podman_manager, containers, outputs, run
+from jobs import a_request, until
 
 from jupyter_hybrid.errors import ImageError
 from jupyter_hybrid.job import State
-from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.paths import JobPaths
 
 pytestmark = [pytest.mark.needs(*bases.NEEDS), pytest.mark.timeout(300)]
-
-
-def a_podman_manager(**options: object) -> Manager:
-    return a_manager(targets={"local": {"executor": "local", "engine": "podman", **options}})
-
-
-async def run(manager: Manager, directory: Path, *sources: str, **options: object) -> str:
-    """Submit, wait for a good end, and return what the notebook printed."""
-    job = await manager.submit(a_request(directory, *sources, **options))
-    return await outputs(manager, job.id)
-
-
-async def outputs(manager: Manager, job_id: str, state: State = State.COMPLETED) -> str:
-    async def final() -> bool:
-        return (await manager.status(job_id)).state.final
-
-    await until(final, timeout=60)
-    job = manager.get(job_id)
-    assert job.state is state, (job.exit, (await manager.log(job_id)).decode())
-    notebook = await manager.notebook(job_id)
-    texts = [o.get("text", "") for c in notebook["cells"] for o in c.get("outputs", ())]
-    return "".join("".join(text) for text in texts)
 
 
 async def test_a_notebook_runs_in_the_image(
@@ -134,8 +111,3 @@ async def test_a_container_outlives_the_client_that_started_it(
     (paths.work / "go").touch()
     assert await outputs(manager, job.id) == "went\n"
     await until(lambda: not containers())
-
-
-def containers() -> list[str]:
-    command = ["podman", "ps", "--all", "--format", "{{.Names}}"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
