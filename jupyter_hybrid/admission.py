@@ -59,7 +59,7 @@ async def admit(
         subject = Subject(packages=prepared.packages, licences=prepared.licences)
         findings += await asyncio.to_thread(check, subject, others)
     if config.checks:
-        await asyncio.to_thread(_keep, config, prepared, findings)
+        await asyncio.to_thread(keep_findings, config, prepared, findings)
     refuse(findings)
     return bundle, (*prepared.notes, *_sentences(findings))
 
@@ -83,7 +83,7 @@ def _sentences(findings: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(finding.text for finding in findings)
 
 
-def _keep(config: Hybrid, prepared: Prepared, findings: Sequence[Finding]) -> None:
+def keep_findings(config: Hybrid, prepared: Prepared, findings: Sequence[Finding]) -> None:
     """Write down what was found about an image and its packages, beside what is known of it."""
     digest = prepared.digest.rpartition(":")[2]
     path = config.home / "images" / "checks" / f"{digest}.json"

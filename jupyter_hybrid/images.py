@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from .config import Hybrid
 from .containers.append import Append, Pushed, append
+from .containers.engines import Apptainer, Docker, Podman
 from .containers.layers import GZIP
 from .containers.ngc import Answer, Catalogue, Details, check_allowed
 from .containers.references import parse_reference
 from .containers.registry import RegistryClient
 from .containers.tars import tree_entries, write_layer
-from .errors import ImageError
+from .errors import ImageError, UsageError
+from .executors.images.sif import make_sif, presence_of
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,42 @@ async def push_folder(config: Hybrid, base: str, target: str, folder: Path, insi
             image = await client.image(reference)
             wish = Append(image, [layer], parse_reference(target))
             return await append(client, wish, kept / "notes")
+
+
+async def convert(config: Hybrid, name: str, file: Path) -> Path:
+    """Make a SIF of an image in a registry, for Apptainer; the file is whole or not there.
+
+    Raises ``ImageError`` where the image is not allowed or not there, ``UsageError`` where the file
+    is, ``PlaceError`` where Apptainer cannot.
+    """
+    reference = parse_reference(named(config, name))
+    check_allowed(reference, config.allowed_images)
+    file = file.absolute()
+    if file.exists():
+        raise UsageError(f"{file} is there already; remove it, or name another file")
+    async with client_of(config) as client:
+        await make_sif(Apptainer(), client, await client.image(reference), file, directory(config))
+    return file
+
+
+async def remove(config: Hybrid, name: str) -> list[str]:
+    """Remove an image from this machine, from whichever engine has it; returns who had it.
+
+    What was learned of it stays: that is little. Registries keep theirs. Raises ``ImageError``
+    where no engine has it, ``PlaceError`` where one does not let go of it.
+    """
+    name = named(config, name)
+    removed = []
+    for engine in (Docker(), Podman(), Apptainer()):
+        if shutil.which(engine.program) is None:
+            continue
+        presence = presence_of(engine, directory(config), config.registries)
+        if await presence.find(name) is not None:
+            await presence.remove(name)
+            removed.append(engine.name)
+    if not removed:
+        raise ImageError(f"no container engine of this machine has the image {name}")
+    return removed
 
 
 def named(config: Hybrid, name: str) -> str:

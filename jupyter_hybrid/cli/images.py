@@ -1,4 +1,4 @@
-"""``image list | tags | show | push``."""
+"""``image list | tags | show | push | build | convert | rm``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RegistryError, UsageError
+from ..sentences import harmless
 from ..units import format_size
 from .terminal import Terminal
 
@@ -23,7 +24,10 @@ def image(options: Namespace, terminal: Terminal) -> int:
     """Carry out one of the verbs of images."""
     from ..config import load_config
 
-    verbs = {"list": _list, "tags": _tags, "show": _show, "push": _push}
+    verbs = {
+        **{"list": _list, "tags": _tags, "show": _show, "push": _push},
+        **{"build": _build, "convert": _convert, "rm": _remove},
+    }
     return verbs[options.what](load_config(), options, terminal)
 
 
@@ -125,4 +129,42 @@ def _push(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
         return 0
     terminal.write(f"{pushed.reference}\n")
     terminal.say(f"{format_size(pushed.sent)} were sent" if pushed.blobs else "it was there")
+    return 0
+
+
+def _build(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
+    from ..building import build
+
+    recipe, target = _words(options, "RECIPE TARGET", 2, 2)
+    built = asyncio.run(build(config, Path(recipe), target))
+    if options.json:
+        terminal.document(asdict(built))
+        return 0
+    terminal.write(f"{built.image}\n")
+    for note in built.notes:
+        terminal.say(f"note: {harmless(note)}")
+    return 0
+
+
+def _convert(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
+    from ..images import convert
+
+    name, file = _words(options, "IMAGE FILE.sif", 2, 2)
+    made = asyncio.run(convert(config, name, Path(file)))
+    if options.json:
+        terminal.document({"image": str(made), "size": made.stat().st_size})
+        return 0
+    terminal.write(f"{made}\n")
+    return 0
+
+
+def _remove(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
+    from ..images import remove
+
+    (name,) = _words(options, "IMAGE", 1, 1)
+    engines = asyncio.run(remove(config, name))
+    if options.json:
+        terminal.document({"image": name, "removed_from": engines})
+        return 0
+    terminal.say(f"{name} was removed from {' and '.join(engines)}")
     return 0

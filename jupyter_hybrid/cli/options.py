@@ -186,8 +186,12 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 
 def _image(parser: argparse.ArgumentParser) -> None:
-    text = "list [WORD …], tags IMAGE, show IMAGE, or push BASE TARGET FOLDER [INSIDE]"
-    parser.add_argument("what", choices=("list", "tags", "show", "push"), help=text)
+    text = (
+        "list [WORD …], tags IMAGE, show IMAGE, push BASE TARGET FOLDER [INSIDE], "
+        "build RECIPE TARGET, convert IMAGE FILE.sif, or rm IMAGE"
+    )
+    verbs = ("list", "tags", "show", "push", "build", "convert", "rm")
+    parser.add_argument("what", choices=verbs, help=text)
     parser.add_argument("words", nargs="*", metavar="…", help="what that wants")
 
 

@@ -176,7 +176,7 @@ class _Reader:
             packages=packages,
             regular=frozenset(regular),
             site=tuple(f"/{path}" for path in site),
-            pth=f"/{site[-1]}" if site else None,
+            pth=f"/{site[-1] if site else self._first_site(prefix, minor)}",
             constraints=self._root.read(
                 self._env.get("PIP_CONSTRAINT") or "etc/pip/constraint.txt"
             ),
@@ -221,6 +221,12 @@ class _Reader:
             wanted += system
         resolved = dict.fromkeys(self._root.resolve(path) for path in wanted)
         return [path for path in resolved if path and any(True for _ in self._root.below(path))]
+
+    def _first_site(self, prefix: str, minor: tuple[int, int]) -> str:
+        """Where Python looks once there is something; Debian's own has another place for it."""
+        if prefix == "usr":
+            return "usr/lib/python3/dist-packages"
+        return "{}/lib/python{}.{}/site-packages".format(prefix, *minor)
 
     def _version(self, prefix: str, minor: tuple[int, int]) -> str:
         named = "{}.{}".format(*minor)

@@ -162,7 +162,8 @@ def pth_directory(directories: List[str]) -> Optional[str]:
         read = []
     usable = [path for path in directories if path in read]
     # one that is not there yet is read once something is put there
-    return (usable or read or [None])[-1]
+    found = usable or read
+    return found[-1] if found else None
 
 
 def facts() -> Dict[str, Any]:

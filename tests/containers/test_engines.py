@@ -15,7 +15,7 @@ from jupyter_hybrid.containers.engines import (
     Mount,
     Podman,
     engine_named,
-    first_engine,
+    engines_here,
 )
 from jupyter_hybrid.errors import ConfigError, PlaceError, UsageError
 
@@ -127,6 +127,6 @@ def test_engines_are_found_by_name_and_by_program() -> None:
     assert engine_named("podman").name == "podman"
     with pytest.raises(ConfigError, match="choose one of: docker, podman"):
         engine_named("rkt")
-    found = first_engine(lambda name: f"/bin/{name}" if name == "apptainer" else None)
+    (found,) = engines_here(lambda name: f"/bin/{name}" if name == "apptainer" else None)
     assert isinstance(found, Apptainer)
-    assert first_engine(lambda name: None) is None
+    assert engines_here(lambda name: None) == []

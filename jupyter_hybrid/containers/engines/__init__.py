@@ -24,10 +24,10 @@ __all__ = [
     "Mount",
     "Podman",
     "engine_named",
-    "first_engine",
+    "engines_here",
 ]
 
-#: By the name that a target's configuration has; first come, first taken where it names none.
+#: By the name that a target's configuration has.
 ENGINES: dict[str, Callable[[], Engine]] = {
     "docker": Docker,
     "podman": Podman,
@@ -44,6 +44,7 @@ def engine_named(name: str) -> Engine:
     return ENGINES[name]()
 
 
-def first_engine(which: Callable[[str], str | None] = shutil.which) -> Engine | None:
-    """The first engine whose program is on the PATH; None where there is none."""
-    return next((make() for name, make in ENGINES.items() if which(name)), None)
+def engines_here(which: Callable[[str], str | None] = shutil.which) -> list[Engine]:
+    """Engines whose programs are on the PATH; a daemon that they need may not run all the same."""
+    names = ("docker", "podman", "apptainer", "singularity")
+    return [ENGINES[name]() for name in names if which(name)]

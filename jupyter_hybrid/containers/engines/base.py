@@ -51,6 +51,8 @@ class Command:
     argv: tuple[str, ...]
     #: In addition to the caller's own. Values stand here and not in ``argv``, which all can read.
     env: Mapping[str, str] = field(default_factory=dict)
+    #: Where it is to be started, where that matters.
+    cwd: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,18 @@ class Engine(ABC):
 
     def tag(self, image: str, name: str) -> Command | None:
         """Give an image on the disk a name; None where images are files."""
+        return None
+
+    def build(self, directory: Path, name: str) -> Command | None:
+        """Make the image of the ``Dockerfile`` in the directory; None where that is not known."""
+        return None
+
+    def push(self, name: str, *, plain: bool = False) -> Command | None:
+        """Send an image to its registry; None where images are files."""
+        return None
+
+    def remove_image(self, name: str) -> Command | None:
+        """Remove an image from the disk; None where images are files."""
         return None
 
     def storage(self) -> Command | None:

@@ -80,6 +80,18 @@ class Docker(Engine):
         """``docker tag``."""
         return Command((self.program, "tag", image, name))
 
+    def build(self, directory: Path, name: str) -> Command:
+        """``docker build``."""
+        return Command((self.program, "build", "--quiet", f"--tag={name}", str(directory)))
+
+    def push(self, name: str, *, plain: bool = False) -> Command:
+        """``docker push``; which registries are spoken to without TLS its daemon knows."""
+        return Command((self.program, "push", "--quiet", name))
+
+    def remove_image(self, name: str) -> Command:
+        """``docker rmi``: containers that use it keep it."""
+        return Command((self.program, "rmi", name))
+
     def storage(self) -> Command:
         """``docker info``."""
         return Command((self.program, "info", "--format={{.DockerRootDir}}"))
@@ -106,6 +118,16 @@ class Podman(Docker):
     def load(self, layout: Path, name: str) -> Command:
         """``podman pull`` out of the layout."""
         return Command((self.program, "pull", "--quiet", f"oci:{layout}:{name}"))
+
+    def build(self, directory: Path, name: str) -> Command:
+        """``podman build``, in the format that keeps what docker's images have."""
+        words = ("build", "--quiet", "--format=docker", "--pull=never", f"--tag={name}")
+        return Command((self.program, *words, str(directory)))
+
+    def push(self, name: str, *, plain: bool = False) -> Command:
+        """``podman push``."""
+        words = ("--tls-verify=false",) if plain else ()
+        return Command((self.program, "push", "--quiet", *words, name))
 
     def storage(self) -> Command:
         """``podman info``."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from ...containers.engines import Command
+from ...containers.engines import Command, Engine
 from ...errors import PlaceError
 
 #: Seconds for what should take a moment.
@@ -24,7 +25,7 @@ async def run(command: Command, *, timeout: float = PATIENCE) -> subprocess.Comp
         process = await asyncio.create_subprocess_exec(
             *command.argv,
             env={**os.environ, **command.env},
-            cwd=Path("/"),
+            cwd=command.cwd or Path("/"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -44,6 +45,21 @@ async def run(command: Command, *, timeout: float = PATIENCE) -> subprocess.Comp
         raise PlaceError(f"{what} did not end within {timeout:.0f} seconds") from error
     texts = (data.decode("utf-8", "replace") for data in (out, err))
     return subprocess.CompletedProcess(command.argv, process.returncode or 0, *texts)
+
+
+async def first_at_work(engines: Sequence[Engine]) -> Engine:
+    """The first engine that answers: of docker there may be the program and no daemon.
+
+    One alone is taken as it is. Raises ``PlaceError`` in the words of the first.
+    """
+    said = []
+    for engine in engines:
+        command = engine.storage()
+        done = await run(command) if command is not None and len(engines) > 1 else None
+        if done is None or done.returncode == 0:
+            return engine
+        said.append(f"{engine.name}: {complaint(done)}")
+    raise PlaceError(f"no container engine is at work here; {'; '.join(said)}")
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:

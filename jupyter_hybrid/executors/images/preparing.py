@@ -16,6 +16,7 @@ from ...environment.needs import Environment
 from ...errors import ImageError
 from ...spec import JobSpec
 from ..base import Prepared, TargetConfig
+from .commands import first_at_work
 from .presence import Present
 from .settings import ImageSettings
 from .sif import presence_of
@@ -77,13 +78,17 @@ class Images:
 
     def __init__(self, target: TargetConfig, settings: ImageSettings) -> None:
         self._target, self._settings = target, settings
+        self._engine: Engine | None = None
         #: What was made ready last: a submit asks for it right after it was prepared.
         self._last: tuple[tuple[str, str, str], Ready] | None = None
 
     async def prepare(self, image: str, spec: JobSpec, environment: Environment | None) -> Ready:
         """Make everything ready, and look whether it still is."""
         directory = self._target.images
-        engine = self._settings.find_engine(self._target.name, image)
+        if self._engine is None:
+            engines = self._settings.engines(self._target.name, image)
+            self._engine = await first_at_work(engines)
+        engine = self._engine
         presence = presence_of(engine, directory, self._target.registries)
         found = await presence.image(image)
         try:

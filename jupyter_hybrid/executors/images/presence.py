@@ -72,6 +72,13 @@ class Presence:
                 return Present(image.id, image.id, image.digests)
         return None
 
+    async def remove(self, name: str) -> None:
+        """Remove what ``find`` finds; raises ``PlaceError`` where a container still uses it."""
+        command = self._engine.remove_image(_local(name))
+        done = await run(command) if command is not None else None
+        if done is not None and done.returncode != 0:
+            raise PlaceError(f"{self._engine.name} cannot remove {name}: {complaint(done)}")
+
     async def _bring(self, name: str) -> None:
         reference = parse_reference(name)
         cache = self._directory / "configurations"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...containers.engines import Engine, Mount, engine_named, first_engine
+from ...containers.engines import Engine, Mount, engine_named, engines_here
 from ...errors import ConfigError, UsageError
 
 #: Their names.
@@ -33,25 +33,22 @@ class ImageSettings:
     engine_options: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def find_engine(
+    def engines(
         self, target: str, image: str, which: Callable[[str], str | None] = shutil.which
-    ) -> Engine:
-        """The engine; raises ``UsageError`` where there is none for the image."""
+    ) -> list[Engine]:
+        """The engines to choose from; raises ``UsageError`` where there is none for the image."""
         leave = f"leave out --image {image}, or name another target"
         if self.engine == NONE:
             raise UsageError(f"the target {target!r} runs no images ('engine' is 'none'); {leave}")
-        if not self.engine:
-            found = first_engine(which)
-            if found is None:
-                raise UsageError(
-                    f"the target {target!r} has no container engine: neither docker, podman nor "
-                    f"apptainer is installed; install one, or {leave}"
-                )
-            found.options = self.engine_options
-            return found
-        engine = engine_named(self.engine)
-        engine.options = self.engine_options
-        return engine
+        found = [engine_named(self.engine)] if self.engine else engines_here(which)
+        if not found:
+            raise UsageError(
+                f"the target {target!r} has no container engine: neither docker, podman nor "
+                f"apptainer is installed; install one, or {leave}"
+            )
+        for engine in found:
+            engine.options = self.engine_options
+        return found
 
 
 def image_settings(target: str, options: Mapping[str, Any]) -> ImageSettings:

@@ -11,7 +11,7 @@ from ...containers.endpoints import RegistrySettings
 from ...containers.engines import Apptainer, Engine
 from ...containers.pull import pull
 from ...containers.references import parse_reference
-from ...containers.registry import RegistryClient
+from ...containers.registry import Image, RegistryClient
 from ...containers.room import check_room
 from ...errors import ImageError, PlaceError
 from ..records import read_record, write_record
@@ -40,6 +40,16 @@ class Files(Presence):
         digest = str(record["digest"])
         return Present(digest, str(file), (f"{name}@sha256:{digest}",))
 
+    async def remove(self, name: str) -> None:
+        """Forget the name, and remove the file where no other name means it."""
+        found = await self.find(name)
+        if found is None or not Path(found.run).is_relative_to(self._files):
+            return  # somebody else's file
+        self._known(name).unlink(missing_ok=True)
+        others = (read_record(path) or {} for path in self._files.glob("*.json"))
+        if all(record.get("digest") != found.id for record in others):
+            Path(found.run).unlink(missing_ok=True)
+
     async def _bring(self, name: str) -> None:
         reference = parse_reference(name)
         cache = self._directory / "configurations"
@@ -47,22 +57,31 @@ class Files(Presence):
             image = await client.image(reference)
             digest = image.manifest.digest.rpartition(":")[2]
             file = self._files / f"{digest}.sif"
-            if not file.is_file():
-                layout = self._directory / "pulls" / digest
-                # the SIF is about as large as the layers are, and for a while both are there
-                check_room(self._files, 2 * image.manifest.size, name)
-                await pull(client, image, layout)
-                done = await run(self._maker.make(f"oci:{layout}", file), timeout=PULL)
-                if done.returncode != 0:
-                    raise PlaceError(
-                        f"{self._engine.name} cannot make a SIF of {name}: {complaint(done)}"
-                    )
-                shutil.rmtree(layout, ignore_errors=True)
+            await make_sif(self._maker, client, image, file, self._directory)
         self._files.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_record(self._known(name), {"image": name, "digest": digest})
 
     def _known(self, name: str) -> Path:
         return self._files / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+
+
+async def make_sif(
+    engine: Apptainer, client: RegistryClient, image: Image, file: Path, directory: Path
+) -> None:
+    """Make the file of the image, unless it is there; ``directory`` is for what is on its way.
+
+    Raises ``ImageError`` with numbers where there is no room, ``PlaceError`` in Apptainer's words.
+    """
+    if file.is_file():
+        return
+    layout = directory / "pulls" / image.manifest.digest.rpartition(":")[2]
+    # the SIF is about as large as the layers are, and for a while both are there
+    check_room(file.parent, 2 * image.manifest.size, str(image.reference))
+    await pull(client, image, layout)
+    done = await run(engine.make(f"oci:{layout}", file), timeout=PULL)
+    if done.returncode != 0:
+        raise PlaceError(f"{engine.name} cannot make a SIF of {image.reference}: {complaint(done)}")
+    await asyncio.to_thread(shutil.rmtree, layout, ignore_errors=True)
 
 
 def presence_of(engine: Engine, directory: Path, registries: RegistrySettings | None) -> Presence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,3 +107,15 @@ async def test_a_target_without_an_engine_says_what_to_do(
         await a_podman_manager(engine="").submit(request)
     with pytest.raises(HybridError, match="podman cannot be started"):
         await a_podman_manager().submit(request)
+
+
+async def test_docker_without_its_daemon_is_passed_over(
+    base_image: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    docker = tmp_path / "bin" / "docker"
+    docker.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    said = await run(a_podman_manager(engine=""), tmp_path, "print(1)", image=base_image("ngc"))
+    assert said == "1\n"
