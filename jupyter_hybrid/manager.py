@@ -186,6 +186,12 @@ class Manager:
         """Records as stored, newest first; filters as ``Store.jobs``."""
         return self.store.jobs(**filters)
 
+    def recent(self, number: int) -> list[Job]:
+        """The newest jobs, and all older ones that have not ended; newest first."""
+        newest = self.store.jobs(limit=number)
+        known = {job.id for job in newest}
+        return [*newest, *(job for job in self.store.unfinished() if job.id not in known)]
+
     async def status(self, job_id: str) -> Job:
         """The job's record after asking its place."""
         job = self.get(job_id)

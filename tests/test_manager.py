@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs import a_manager, a_request, until
+from jobs import a_job, a_manager, a_request, until
 
 from jupyter_hybrid.errors import HybridError, UnknownTarget, UsageError
 from jupyter_hybrid.events import Event, Kind
@@ -272,3 +272,11 @@ async def test_twenty_jobs_at_once_are_all_right(manager: Manager, workspace: Pa
     jobs = [await manager.submit(a_request(workspace, f"print({n})")) for n in range(20)]
     results = await asyncio.gather(*(followed(manager, job.id) for job in jobs))
     assert [text_of(events) for events, _ in results] == [f"{n}\n" for n in range(20)]
+
+
+def test_recent_jobs_are_the_newest_and_all_that_have_not_ended(environment: Path) -> None:
+    manager = a_manager()
+    jobs = [manager.store.add(a_job(environment)[0]) for _ in range(4)]
+    for job in (jobs[0], *jobs[2:]):
+        manager.store.save(job.evolve(state=State.FAILED))
+    assert [job.id for job in manager.recent(2)] == [jobs[n].id for n in (3, 2, 1)]

@@ -39,7 +39,10 @@ def jobs(options: Namespace, terminal: Terminal) -> int:
     states = [_state(name) for name in options.state]
     manager = Manager.default()
     asyncio.run(manager.reconcile())
-    listed = manager.jobs(states=states or None, limit=-1 if options.all else LISTED)
+    if states or options.all:
+        listed = manager.jobs(states=states or None, limit=-1 if options.all else LISTED)
+    else:
+        listed = manager.recent(LISTED)
     if options.json:
         terminal.document([job_document(job) for job in listed])
         return 0

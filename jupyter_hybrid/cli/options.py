@@ -120,7 +120,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
 
 
 def _jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", "-a", action="store_true", help="all jobs, not just the last 20")
+    parser.add_argument(
+        "--all", "-a", action="store_true", help="all jobs, not just those that run and the last 20"
+    )
     parser.add_argument(
         "--state", action="append", default=[], metavar="STATE", help="only jobs in this state"
     )

@@ -81,7 +81,7 @@ def write(text: str) -> None:
 def jobs(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
     """List jobs, newest first, after asking their places."""
     blocking.run(manager.reconcile())
-    found = manager.jobs(limit=LISTED)
+    found = manager.recent(LISTED)
     if not found:
         write("no jobs yet; put %%remote on top of a cell to start one")
         return
