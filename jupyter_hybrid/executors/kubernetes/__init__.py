@@ -6,8 +6,11 @@
     manifest          job + settings -> Job and Secret as plain dicts (pure)
     reasons           pods, jobs and events -> plain words (pure)
     offers            nodes and pods -> what could start now (pure)
-    api               the one door to the API server: kubernetes_asyncio
+    kubeconfig        who asks, and where the cluster is; what is rare by kubernetes_asyncio
+    connection        an HTTP session with that
+    api               the one door to the API server
     pods              the jobs' pods, by one watch
+    objects           what one job has at the cluster: asked for, ended, removed
     following         a pod's log -> the job's events here
     delivery          what travels, into the pod
     collecting        results, out of the pod
