@@ -69,8 +69,9 @@ def server(
         **more,
     }
     command = [sys.executable, "-m", module, "--allow-root", "--no-browser"]
-    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={work}"]
-    # of an option that is given twice, the last one counts
+    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={work}"]
+    if not any(option.startswith("--ServerApp.port=") for option in options):
+        command.append("--ServerApp.port=0")
     command += [f"--IdentityProvider.token={TOKEN}", *options]
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
