@@ -59,6 +59,7 @@ export const Row = memo(function Row(props: IRowProps): ReactElement {
         <div className="jp-hybrid-Job-now" title={oneLiner(job)}>
           <bdi>{oneLiner(job)}</bdi>
         </div>
+        <Bar job={job} trans={trans} />
       </div>
       <div role="gridcell" tabIndex={-1} className="jp-hybrid-Job-actions">
         {!job.final && (
@@ -89,7 +90,6 @@ export const Row = memo(function Row(props: IRowProps): ReactElement {
           <ellipsesIcon.react tag="span" />
         </button>
       </div>
-      <Bar job={job} trans={trans} />
     </div>
   );
 });

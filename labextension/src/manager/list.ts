@@ -79,6 +79,7 @@ export class JobList implements IJobList {
     if (this._request !== null) {
       this._meanwhile.push(change);
     }
+    this._taken += 1;
     if (this._loading) {
       return;
     }
@@ -143,9 +144,13 @@ export class JobList implements IJobList {
 
   private async _countAnew(): Promise<void> {
     const filter = this._filter;
+    const taken = this._taken;
     try {
       const { counts } = await this._api.jobs(filter, { limit: 1 });
-      if (filter === this._filter && !this._isDisposed) {
+      if (taken !== this._taken) {
+        // it may be older than what was told meanwhile
+        this._countLater();
+      } else if (filter === this._filter && !this._isDisposed) {
         this._counts = counts;
         this._changed.emit();
       }
@@ -225,5 +230,7 @@ export class JobList implements IJobList {
   private _request: AbortController | null = null;
   private _meanwhile: IJobChange[] = [];
   private _counting: ReturnType<typeof setTimeout> | undefined;
+  /** How often something was told. */
+  private _taken = 0;
   private _isDisposed = false;
 }
