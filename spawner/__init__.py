@@ -6,12 +6,14 @@
     images      which images there are, and what each holds
     hardware    which GPUs there are, and what of them is free
     profiles    both, as profile_list wants it
-    form        what a user sees, and what comes back from it
+    wishes      what users ask for, in the same words by form, web address and REST
+    form        the page that they see
     identity    who the user is on the shared storage
-    pods        the pod: kubespawner's, with what NGC's images want
+    parts, pods  kubespawner's pod, with what NVIDIA's images and a shared storage want
     overrides   what a choice has set is gone with the next start
-    waiting     what happens while a pod starts, in plain words
-    spawner     all of it together, as a KubeSpawner
+    starting    what happens while a pod starts, in plain words
+    watched     a KubeSpawner that says so, and does not wait for what cannot come
+    spawner     all of it together
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlparse
 
-from kubespawner import KubeSpawner
 from traitlets import default
 
 from . import form, images, parts, pods, profiles, wishes
@@ -17,12 +16,13 @@ from .hardware import Cluster, View
 from .identity import Identity, identify
 from .options import Options
 from .overrides import Overrides
+from .watched import Watched
 
 #: Who a user is whom nobody has numbered, in images that would start as root.
 NOBODY = Identity(1000, 100)
 
 
-class NGCSpawner(Options, KubeSpawner):
+class NGCSpawner(Options, Watched):
     """Starts servers in NVIDIA's images as they are, as the user, on the GPUs that are free."""
 
     user_options: dict[str, Any]

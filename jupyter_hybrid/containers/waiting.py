@@ -138,6 +138,22 @@ def _part(part: str) -> str:
     return part
 
 
+def over_quota(message: str) -> str:
+    """``the namespace's quota 'gpus': it asks for …``; empty where the message is no such."""
+    found = re.search(r"exceeded quota: (\S+), requested: (.*), used: (.*), limited: (.*)", message)
+    if found is None:
+        return ""
+    name, asked, used, limit = found.groups()
+    return f"the namespace's quota {name!r}: it asks for {asked}, {used} is used of {limit}"
+
+
+def not_admitted(message: str) -> str:
+    """Why a cluster refuses a pod, by rules or a webhook; empty where the message is no such."""
+    if "forbidden" in message or "admission webhook" in message or "invalid" in message.lower():
+        return short(re.sub(r'^pods "[^"]*" is forbidden: ', "", message))
+    return ""
+
+
 def containers(status: Object) -> list[Object]:
     """What a pod's status says of its containers, the first to start first."""
     return [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]

@@ -16,7 +16,7 @@ from tree import ROOT
 #: Modules and packages that are copied beside a job.
 TRAVELS = (
     *("__init__", "_version", "errors", "events", "paths", "spec", "values", "runner"),
-    *("environment/probe", "executors/kubernetes/receive"),
+    *("environment/probe", "executors/kubernetes/receive", "containers/serverfiles"),
 )
 
 

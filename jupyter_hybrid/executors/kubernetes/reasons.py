@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...containers.waiting import containers, short, waiting
+from ...containers.waiting import containers, not_admitted, over_quota, short, waiting
 from ...spec import Cause, ExitRecord
 
 Object = Mapping[str, Any]
@@ -43,17 +43,10 @@ def not_created(events: Iterable[Object]) -> Outlook:
         if event.get("reason") != "FailedCreate":
             continue
         message = re.sub(r"^Error creating: ", "", str(event.get("message", "")))
-        quota = re.search(
-            r"exceeded quota: (\S+), requested: (.*), used: (.*), limited: (.*)", message
-        )
-        if quota:
-            return Outlook(
-                f"waits for the namespace's quota {quota[1]!r}: it asks for {quota[2]}, "
-                f"{quota[3]} is used of {quota[4]}"
-            )
-        if "forbidden" in message or "admission webhook" in message or "invalid" in message.lower():
-            said = re.sub(r'^pods "[^"]*" is forbidden: ', "", message)
-            words = f"the cluster does not admit the job's pod: {short(said)}"
+        if found := over_quota(message):
+            return Outlook(f"waits for {found}")
+        if found := not_admitted(message):
+            words = f"the cluster does not admit the job's pod: {found}"
             return _failed(Cause.REFUSED, words)
         return Outlook(f"its pod cannot be made yet: {short(message)}")
     return Outlook("waits for its pod")

@@ -1,0 +1,123 @@
+"""Starts that are watched: ended at once where they are hopeless, and given the time of a pull."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from kubernetes_asyncio.client.rest import ApiException
+from kubespawner import KubeSpawner
+
+from . import starting
+from .starting import StartFailed, StartTimeout
+
+#: Seconds between two looks at what is known of the pod.
+LOOK = 0.3
+#: Seconds after which it is said again how long an image is being pulled.
+AGAIN = 5.0
+
+
+class Watched(KubeSpawner):
+    """A KubeSpawner that says why a start takes time, and does not wait for what cannot come."""
+
+    start_timeout: int
+    #: Whether this start's pod is made: before, the reflector may know the last one's.
+    _made = False
+    _pulling_since: float | None = None
+    _patience = 60
+
+    def start(self) -> Any:
+        """Start the server; its time-out is that of everything but the pull of its image."""
+        self._patience = self.start_timeout
+        # the hub looks at it once, now
+        self.start_timeout = self._patience + self.image_pull_timeout
+        return super().start()
+
+    async def _start(self) -> Any:
+        self._made, self._pulling_since = False, None
+        theirs = asyncio.ensure_future(super()._start())
+        watcher = asyncio.ensure_future(self._watch())
+        try:
+            await asyncio.wait({theirs, watcher}, return_when=asyncio.FIRST_COMPLETED)
+            if watcher.done() and not theirs.done():
+                theirs.cancel()
+                await asyncio.wait({theirs})
+                return watcher.result()
+            return await theirs
+        finally:
+            watcher.cancel()
+            theirs.cancel()
+            await asyncio.gather(theirs, watcher, return_exceptions=True)
+            self.start_timeout = self._patience
+
+    async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
+        try:
+            self._made = bool(await super()._make_create_pod_request(pod, request_timeout))
+        except ApiException as error:
+            if error.status in (400, 403, 422):
+                raise StartFailed(starting.refused(str(error.body))) from error
+            raise
+        return self._made
+
+    async def _watch(self) -> None:
+        """Raise ``StartFailed`` once it is known that the pod will not run."""
+        waited, last = 0.0, time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK)
+            now = time.monotonic()
+            pod = self._pod()
+            if starting.pulling(pod, self.events):
+                self._pulling_since = self._pulling_since or now
+            else:
+                self._pulling_since = None
+                waited += now - last
+            last = now
+            found = starting.outlook(pod, self.events)
+            if found.hopeless:
+                raise StartFailed(f"The server cannot start: {found.words}.")
+            if waited > self._patience:
+                raise StartTimeout(
+                    f"The server did not start within {self._patience:g} seconds: {found.words}. "
+                    "Choose what is free now, or try again later."
+                )
+
+    def _pod(self) -> Any:
+        if not self._made or self.pod_reflector is None:
+            return None
+        return self.pod_reflector.pods.get(f"{self.namespace}/{self.pod_name}")
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Kubespawner's events in plain words, and why the pod waits as soon as that is known."""
+        theirs = super().progress()
+        coming: asyncio.Future[Any] | None = None
+        said, reached = "", 0
+        try:
+            while True:
+                coming = coming or asyncio.ensure_future(anext(theirs))
+                await asyncio.wait({coming}, timeout=LOOK)
+                if coming.done():
+                    try:
+                        event = coming.result()
+                    except StopAsyncIteration:
+                        return
+                    coming, reached = None, event.get("progress", reached)
+                    yield starting.in_words(event)
+                elif (words := self._words()) != said:
+                    said = words
+                    yield starting.told(words, reached)
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.wait({coming})
+            await theirs.aclose()
+
+    def _words(self) -> str:
+        words = starting.outlook(self._pod(), self.events).words
+        if self._pulling_since is None:
+            return words
+        seconds = time.monotonic() - self._pulling_since
+        # in steps, or it would be said anew at every look
+        steps = int(seconds / AGAIN) * AGAIN
+        return f"{words}, for {steps:.0f} seconds now" if steps else words
