@@ -160,4 +160,6 @@ def told(words: str, progress: int) -> dict[str, Any]:
 
 
 def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}."
+    # names of images are as they are
+    image = ":" in words.partition(" ")[0]
+    return f"{words if image else words[:1].upper() + words[1:]}."

@@ -30,7 +30,7 @@ DIRECTORY = f"{ROOT}/server"
 PLATFORM = "x86_64-manylinux_2_31"
 #: Programs that run in the image, from this directory.
 _PROGRAMS = ("start.py", "kernel.py")
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,9 @@ def _entries(tree: Path) -> Iterator[Entry]:
     for name in _PROGRAMS:
         yield Entry(f"{DIRECTORY}/{name}", _program(name))
     for entry in tree_entries(tree, DIRECTORY):
-        # programs of an installer, which nobody starts from here
-        if "/bin/" not in entry.name and not entry.name.endswith((".lock", "/REQUESTED")):
+        # what nobody starts, runs or looks at from here
+        left_out = any(part in entry.name for part in ("/bin/", "/test/", "/tests/"))
+        if not left_out and not entry.name.endswith((".map", ".pdb", ".pyi", "/REQUESTED")):
             yield entry
 
 

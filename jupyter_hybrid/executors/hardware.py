@@ -15,6 +15,8 @@ QUERY = "--query-gpu=name,memory.used,utilization.gpu"
 INDEXED = "--query-gpu=index,name,memory.used"
 #: A GPU with more memory in use than this (MiB) is somebody's.
 IDLE_BELOW = 64
+#: Percent of utilisation from which a GPU works; a display alone makes one or two.
+WORKS_FROM = 5
 
 
 def cpus() -> int:
@@ -70,6 +72,17 @@ def _ask(query: str) -> str:
         # a driver that does not answer gives no GPUs
         return ""
     return done.stdout
+
+
+def gpus_work() -> bool:
+    """Whether a GPU of this machine is at work now; False without nvidia-smi."""
+    return parse_work(_ask(QUERY))
+
+
+def parse_work(text: str) -> bool:
+    """Whether a line of nvidia-smi's answer to ``QUERY`` is of a GPU that works."""
+    used = [line.rpartition(",")[2].strip() for line in text.splitlines()]
+    return any(percent.isdigit() and int(percent) >= WORKS_FROM for percent in used)
 
 
 def parse_gpus(text: str) -> dict[str, tuple[int, int]]:

@@ -36,7 +36,9 @@ class HybridApp(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Serve every path of the OpenAPI document, and look after jobs once the loop runs."""
         self.handlers.extend(routes(PREFIX, self.service))
-        IOLoop.current().add_callback(self.service.begin)
+        assert self.serverapp is not None
+        times = self.serverapp.web_app.settings["last_activity_times"]
+        IOLoop.current().add_callback(self.service.begin, times)
 
     async def stop_extension(self) -> None:
         """Stop looking after jobs; they run on, and whoever comes next finds them."""

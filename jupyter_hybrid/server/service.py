@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ..job import Job
 from ..manager import Manager
 from ..store import Preferences
+from .activity import Activity
 from .news import News
 from .once import Once
 from .reading import Reader
@@ -29,7 +31,7 @@ class Service:
         self.submits: Once[Job] = Once()
         self._manager: Manager | None = None
         self._empty: Path | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._looking: list[asyncio.Task[None]] = []
 
     @property
     def manager(self) -> Manager:
@@ -52,15 +54,19 @@ class Service:
             self._empty = Path(tempfile.mkdtemp(prefix="jupyter-hybrid-"))
         return self._empty
 
-    def begin(self) -> None:
-        """Look after the jobs from now on."""
-        if self._looking is None:
-            self._looking = asyncio.create_task(self.news.run())
+    def begin(self, times: MutableMapping[str, datetime]) -> None:
+        """Look after the jobs from now on, and note in ``times`` when there was work."""
+        if not self._looking:
+            activity = Activity(times, lambda: self.manager)
+            self._looking = [
+                asyncio.create_task(work) for work in (self.news.run(), activity.run())
+            ]
 
     async def close(self) -> None:
         """End what runs for as long as the server does, and remove what was made for it."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        for task in self._looking:
+            task.cancel()
+        if self._looking:
+            await asyncio.wait(self._looking)
         if self._empty is not None:
             shutil.rmtree(self._empty, ignore_errors=True)

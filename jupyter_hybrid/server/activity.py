@@ -1,0 +1,57 @@
+"""A server whose jobs run, or whose GPUs work, is not idle: what cullers look at says so.
+
+Jupyter Server's last activity is the newest of ``last_activity_times``; JupyterHub's single-user
+server reports it to the hub, and whatever ends idle servers goes by that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Callable, MutableMapping
+
+from ..errors import HybridError
+from ..executors.hardware import gpus_work
+from ..job import State
+from ..manager import Manager
+
+log = logging.getLogger(__name__)
+
+NAME = "jupyter_hybrid"
+#: Seconds between two looks; a hub is told every five minutes.
+EVERY = 60.0
+#: States of jobs that somebody waits for.
+UNDER_WAY = (State.CREATED, State.PENDING, State.RUNNING)
+
+
+class Activity:
+    """Notes the time for as long as work is under way."""
+
+    def __init__(
+        self,
+        times: MutableMapping[str, datetime.datetime],
+        manager: Callable[[], Manager],
+        gpus: Callable[[], bool] = gpus_work,
+    ) -> None:
+        self._times, self._manager, self._gpus = times, manager, gpus
+
+    async def run(self) -> None:
+        """Look again and again."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Note the time where a job is under way or a GPU works."""
+        if await asyncio.to_thread(self._busy):
+            self._times[NAME] = datetime.datetime.now(datetime.timezone.utc)
+
+    def _busy(self) -> bool:
+        try:
+            counts = self._manager().store.counts()
+        except HybridError as error:
+            # told to whoever asks for jobs
+            log.debug("jobs are not counted: %s", error)
+            counts = {}
+        return any(counts.get(state) for state in UNDER_WAY) or self._gpus()

@@ -1,0 +1,110 @@
+"""What is shipped for administrators: read as the hub, the chart and kubectl read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jupyter_hybrid_spawner
+import kube
+import pytest
+import yaml
+from jupyter_hybrid_spawner import prepuller
+from jupyter_hybrid_spawner.server_image import parser
+from spawners import Make, manifest
+from traitlets.config import Config, PyFileConfigLoader
+
+DEPLOY = Path(jupyter_hybrid_spawner.__file__).parent / "deploy"
+
+
+def example() -> Config:
+    return PyFileConfigLoader("jupyterhub_config.py", path=str(DEPLOY)).load_config()
+
+
+def chart() -> Config:
+    """What zero-to-jupyterhub's configuration makes of the values: hub.config goes to classes."""
+    values = yaml.safe_load((DEPLOY / "values.yaml").read_text())
+    config = Config({name: Config(options) for name, options in values["hub"]["config"].items()})
+    server = values["singleuser"]
+    config.KubeSpawner.uid, config.KubeSpawner.fs_gid = server["uid"], server["fsGid"]
+    config.Spawner.start_timeout = server["startTimeout"]
+    return config
+
+
+@pytest.mark.parametrize("read", [example, chart])
+async def test_both_configurations_make_the_same_server(make: Make, read: Any) -> None:
+    config = read()
+    assert config.JupyterHub.spawner_class == "ngc"
+    spawner = make(config=config)
+    known = {name for kind in type(spawner).__mro__ for name in getattr(kind, "_traits", {})}
+    for section in ("NGCSpawner", "KubeSpawner", "Spawner"):
+        assert set(config[section]) <= known, section
+    await spawner.run_auth_state_hook({"uid": 5001, "gid": 500})
+    page = await spawner.get_options_form()
+    for words in ("25.06", "On premises", "Measurements", "Another image"):
+        assert words in page
+    spawner.user_options = {"image": "nvcr.io/nvidia/jax:25.04-py3", "gpu": "any:1"}
+    await spawner.load_user_options()
+    pod = await manifest(spawner)
+    notebook = pod["spec"]["containers"][0]
+    assert notebook["securityContext"]["runAsUser"] == 5001
+    assert notebook["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert {m["mountPath"] for m in notebook["volumeMounts"]} >= {"/home/mock@name", "/data"}
+    assert spawner.start_timeout == 300
+
+
+def documents(name: str) -> Iterator[dict[str, Any]]:
+    yield from yaml.safe_load_all((DEPLOY / name).read_text())
+
+
+def test_the_prepuller_is_what_its_program_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepuller.main([]) == 0
+    assert (DEPLOY / "prepuller.yaml").read_text().endswith(capsys.readouterr().out)
+    (found,) = documents("prepuller.yaml")
+    spec = found["spec"]["template"]["spec"]
+    assert spec["tolerations"] == [{"operator": "Exists", "effect": "NoSchedule"}]
+    assert spec["initContainers"][0]["image"] == "nvcr.io/nvidia/pytorch:25.06-py3"
+    assert prepuller.main(["site/lab:3", "--pause", "site/pause:1"]) == 0
+    (pull,) = yaml.safe_load(capsys.readouterr().out)["spec"]["template"]["spec"]["initContainers"]
+    assert pull["image"] == "site/lab:3"
+
+
+def test_the_servers_image_has_options() -> None:
+    options = parser().parse_args(["site/server:1", "--python", "3.12"])
+    assert options.target == "site/server:1" and options.python == ["3.12"]
+
+
+@pytest.mark.needs(*kube.NEEDS)
+def test_the_role_for_jobs_allows_them_and_nothing_else(kubernetes: kube.Kubernetes) -> None:
+    objects = list(documents("jobs-role.yaml"))
+    here = kubernetes.namespace
+    for found in objects:
+        if found["metadata"].get("namespace"):
+            found["metadata"]["namespace"] = here
+        for subject in found.get("subjects", ()):
+            subject["namespace"] = here
+    kubernetes.apply(*(o for o in objects if o["kind"] != "Namespace"))
+    account = f"--as=system:serviceaccount:{here}:hybrid-jobs"
+
+    def may(*words: str) -> bool:
+        return kubernetes.kubectl("auth", "can-i", *words, account, check=False).strip() == "yes"
+
+    allowed = ["create jobs.batch", "delete jobs.batch", "watch pods", "get pods --subresource=log"]
+    allowed += ["create pods --subresource=exec", "create secrets", "list events"]
+    refused = [
+        "create pods",
+        "get secrets",
+        "list secrets",
+        "list nodes",
+        "create deployments.apps",
+    ]
+    refused += ["patch pods", "create rolebindings.rbac.authorization.k8s.io", "get configmaps"]
+    refused += ["list pods --namespace=default", "create jobs.batch --namespace=default"]
+    refused += [
+        "create serviceaccounts --subresource=token",
+        "impersonate users",
+        "list pods --all-namespaces",
+    ]
+    assert [words for words in allowed if not may(*words.split())] == []
+    assert [words for words in refused if may(*words.split())] == []

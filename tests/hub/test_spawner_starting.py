@@ -1,0 +1,181 @@
+"""What is said while a server starts, and when it is given up: by recorded words of clusters."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from jupyter_hybrid_spawner import starting
+from jupyter_hybrid_spawner.starting import StartFailed, StartTimeout
+from jupyter_hybrid_spawner.watched import Watched
+from spawners import Make
+
+IMAGE = "nvcr.io/nvidia/pytorch:25.06-py3"
+
+
+def pod(**status: Any) -> dict[str, Any]:
+    return {"metadata": {"uid": "1"}, "spec": {"nodeName": "dgx"}, "status": status}
+
+
+def container(name: str = "notebook", **fields: Any) -> dict[str, Any]:
+    return {"name": name, "image": IMAGE, "state": {}, **fields}
+
+
+def waits(reason: str, message: str = "") -> dict[str, Any]:
+    state = {"waiting": {"reason": reason, "message": message}}
+    return pod(phase="Pending", containerStatuses=[container(state=state)])
+
+
+def event(reason: str, message: str) -> dict[str, Any]:
+    return {"reason": reason, "message": message, "type": "Normal", "lastTimestamp": "now"}
+
+
+PULLING = event("Pulling", f'Pulling image "{IMAGE}"')
+CRASHED = {"terminated": {"exitCode": 2, "reason": "Error", "message": "no such option"}}
+KILLED = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+MISSING = {
+    "terminated": {
+        "exitCode": 128,
+        "message": 'exec: "jupyterhub-singleuser": executable file not found in $PATH',
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "hopeless"),
+    [
+        (None, "the cluster makes its pod", ""),
+        (waits("ContainerCreating"), "its container is being made", ""),
+        (waits("ErrImagePull", "manifest unknown"), f"there is no image {IMAGE}", "image"),
+        (waits("ImagePullBackOff", "pull access denied"), "image_pull_secrets", "image"),
+        (waits("ErrImagePull", "i/o timeout"), "tries again", ""),
+        (waits("CreateContainerConfigError", 'secret "x" not found'), "configured", "refused"),
+        (
+            pod(phase="Failed", message="Pod was evicted"),
+            "its pod ended: Pod was evicted",
+            "refused",
+        ),
+        (
+            pod(phase="Running", containerStatuses=[container(state={"running": {}})]),
+            "the server starts",
+            "",
+        ),
+        (
+            pod(
+                phase="Pending",
+                initContainerStatuses=[container("jh-server", state={"running": 1})],
+            ),
+            "the hub's server is laid beside the image",
+            "",
+        ),
+        (
+            pod(containerStatuses=[container(restartCount=2, lastState=CRASHED)]),
+            "the server ends with status 2 as soon as it is started: no such option",
+            "refused",
+        ),
+        (pod(containerStatuses=[container(restartCount=1, lastState=CRASHED)]), "prepares", ""),
+        (
+            pod(containerStatuses=[container(restartCount=3, lastState=KILLED)]),
+            "the server needed more memory than it may have; choose a larger size",
+            "refused",
+        ),
+        (
+            pod(containerStatuses=[container(restartCount=2, lastState=MISSING)]),
+            f"{IMAGE} has no jupyterhub-singleuser; choose another image",
+            "refused",
+        ),
+    ],
+)
+def test_outlook(found: Any, said: str, hopeless: str) -> None:
+    outlook = starting.outlook(found, [])
+    assert said in outlook.words and outlook.hopeless == hopeless
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "said"),
+    [
+        ("Scheduled", "Successfully assigned jupyter/jupyter-ada to dgx-1", "place on dgx-1"),
+        (
+            "FailedScheduling",
+            "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+            "Waits for a node (of 3): 3 have not enough free nvidia.com/gpu.",
+        ),
+        ("Pulling", f'Pulling image "{IMAGE}"', f"The node pulls {IMAGE}; the first time"),
+        (
+            "Pulled",
+            f'Successfully pulled image "{IMAGE}" in 3m12.4s (3m12.4s including waiting)',
+            f"{IMAGE} was pulled in 3m12.4s.",
+        ),
+        ("Pulled", f'Container image "{IMAGE}" already present on machine', "is on the node"),
+        ("Started", "Started container notebook", "The container has started."),
+        ("TriggeredScaleUp", "pod triggered scale-up", "A new node is being started for it."),
+    ],
+)
+def test_events_in_words(reason: str, message: str, said: str) -> None:
+    raw = event(reason, message)
+    shown = starting.in_words(
+        {"progress": 30, "message": f"now [Normal] {message}", "raw_event": raw}
+    )
+    assert said in shown["html_message"]
+    # what kubespawner says is still there, for whoever reads that
+    assert shown["message"].endswith(message)
+
+
+def test_what_a_cluster_says_is_no_html() -> None:
+    raw = event("Scheduled", "assigned to <script>")
+    shown = starting.in_words({"message": "<script>", "raw_event": raw})
+    assert "<script>" not in shown["html_message"]
+
+
+def test_refusals_in_words() -> None:
+    quota = (
+        'pods "jupyter-ada" is forbidden: exceeded quota: gpus, requested: '
+        "requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=4, limited: "
+        "requests.nvidia.com/gpu=4"
+    )
+    said = starting.refused(json.dumps({"message": quota}))
+    assert "there is no room left in the namespace's quota 'gpus'" in said
+    violates = 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'
+    assert "does not admit the server's pod: violates Pod" in starting.refused(violates)
+
+
+async def started(make: Make, monkeypatch: pytest.MonkeyPatch, **known: Any) -> Any:
+    """A start that knows this of its pod, and of which kubespawner would wait for ever."""
+    spawner = make(start_timeout=1)
+    monkeypatch.setattr(Watched, "_pod", lambda self: known.get("pod"))
+    monkeypatch.setattr(Watched, "events", property(lambda self: known.get("events", [])))
+
+    async def forever(self: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("kubespawner.KubeSpawner._start", forever)
+    return spawner
+
+
+async def test_a_start_that_cannot_come_is_ended_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = waits("ErrImagePull", "manifest unknown")
+    spawner = await started(make, monkeypatch, pod=broken)
+    with pytest.raises(StartFailed, match="there is no image") as raised:
+        await asyncio.wait_for(spawner.start(), 30)
+    assert raised.value.jupyterhub_message == str(raised.value)
+    assert spawner.start_timeout == 1
+
+
+async def test_a_pull_does_not_count_as_waiting(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [PULLING]
+    known = {"pod": waits("ContainerCreating"), "events": events}
+    spawner = await started(make, monkeypatch, **known)
+    start = spawner.start()
+    # what the hub looks at has the pull in it
+    assert spawner.start_timeout == 1 + spawner.image_pull_timeout
+    await asyncio.wait({start}, timeout=2.5)
+    assert not start.done() and "the node pulls" in spawner._words()
+    events.append(event("Pulled", "Successfully pulled"))
+    with pytest.raises(StartTimeout, match="did not start within 1 seconds"):
+        await asyncio.wait_for(start, 30)

@@ -1,0 +1,191 @@
+"""A pytest plugin: a JupyterHub on the cluster of ``tests/services/kubernetes``.
+
+::
+
+    pytestmark = pytest.mark.needs(*hubs.NEEDS)
+
+    async def test_…(hub: Hub) -> None:
+
+It runs in the cluster's network, as a hub in a pod would, with the configuration that is shipped as
+an example; what is the lab's own is in ``services/hub/lab_config.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import kube
+from prebuilt import node_program
+from tree import ROOT
+
+SERVICE = Path(__file__).resolve().parent / "services" / "hub"
+EXAMPLE = ROOT / "spawner" / "deploy" / "jupyterhub_config.py"
+NEEDS = (*kube.NEEDS, "module:jupyterhub")
+#: Name of the image with the single-user server.
+SERVER = "hub-server:1"
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A running hub, and its cluster."""
+
+    url: str
+    token: str
+    cluster: kube.Kubernetes
+    log: Path
+
+    def client(self) -> httpx.AsyncClient:
+        """Speaks with its API, as a service that may do everything."""
+        headers = {"Authorization": f"token {self.token}"}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=PATIENCE)
+
+    @asynccontextmanager
+    async def browser(self, user: str) -> AsyncIterator[httpx.AsyncClient]:
+        """The user's browser, logged in."""
+        async with httpx.AsyncClient(
+            base_url=self.url, timeout=PATIENCE, follow_redirects=True
+        ) as client:
+            page = await client.get("/hub/login")
+            (xsrf,) = re.findall(r'name="_xsrf" value="([^"]+)"', page.text)[:1]
+            form = {"username": user, "password": "any", "_xsrf": xsrf}
+            answer = await client.post("/hub/login", data=form)
+            # the hub's page, or the user's server where it runs
+            assert answer.status_code == 200 and "login" not in answer.url.path, answer.text
+            yield client
+
+    async def start(self, user: str, **wish: Any) -> list[dict[str, Any]]:
+        """Start the user's server by REST; the events until it is ready or has failed."""
+        async with self.client() as client:
+            # where they have never been
+            await client.post(f"/hub/api/users/{user}")
+            answer = await client.post(f"/hub/api/users/{user}/server", json=wish)
+            if answer.status_code == 201:
+                return [{"ready": True}]
+            assert answer.status_code == 202, answer.text
+            return await self.progress(user)
+
+    async def progress(self, user: str) -> list[dict[str, Any]]:
+        """The events of a server that starts."""
+        events: list[dict[str, Any]] = []
+        async with self.client() as client:
+            path = f"/hub/api/users/{user}/server/progress"
+            async with client.stream("GET", path) as answer:
+                async for line in answer.aiter_lines():
+                    if line.startswith("data:"):
+                        events.append(json.loads(line.removeprefix("data:")))
+        return events
+
+    async def stop(self, user: str) -> None:
+        """Stop the user's server, and wait until nothing of it is left."""
+        async with self.client() as client:
+            await client.delete(f"/hub/api/users/{user}/server")
+            deadline = time.monotonic() + PATIENCE
+            while (await client.get(f"/hub/api/users/{user}")).json().get("servers"):
+                assert time.monotonic() < deadline, "the server did not stop"
+                await asyncio.sleep(0.1)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Pods of servers in the namespace."""
+        found: list[dict[str, Any]] = self.cluster.get("pods", "-l", "component=singleuser-server")[
+            "items"
+        ]
+        return found
+
+    def run(self, pod: str, *command: str) -> str:
+        """What a command says in a server's container."""
+        return self.cluster.kubectl("exec", pod, "-c", "notebook", "--", *command)
+
+
+def proxy() -> list[str]:
+    """The command of a configurable-http-proxy, installed once for each version."""
+    lock = hashlib.sha256((SERVICE / "package-lock.json").read_bytes()).hexdigest()[:12]
+    with kube.lock("proxy", 2) as file:
+        place = Path(file.name).parent / f"hub-proxy-{lock}"
+        if not (place / "complete").exists():
+            place.mkdir(exist_ok=True)
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(SERVICE / name, place)
+            npm = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit"]
+            subprocess.run(npm, cwd=place, check=True, capture_output=True)
+            (place / "complete").touch()
+    node = node_program()
+    assert node is not None
+    script = place / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+    return [str(node), str(script)]
+
+
+def server_image(cluster: kube.Kubernetes) -> str:
+    """The image with the single-user server for the lab's Python; made once."""
+    target = f"{cluster.registry}/{SERVER}"
+    with kube.lock("server", 2):
+        command = [sys.executable, "-m", "jupyter_hybrid_spawner.server_image", target]
+        command += ["--base", f"{cluster.registry}/base:1", "--insecure", cluster.registry]
+        command += ["--python", "3.11", "--with", "httpx"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@contextmanager
+def running(cluster: kube.Kubernetes, directory: Path, **traits: Any) -> Iterator[Hub]:
+    """A hub in the cluster's network, whose spawner has these traits."""
+    # below the ports that systems choose from, one block for each process of the tests
+    port, token = 20000 + (os.getpid() % 3000) * 4, secrets.token_hex(16)
+    host = cluster.registry.partition(":")[0]
+    site = {"server_image": server_image(cluster), **traits}
+    lab = {"example": str(EXAMPLE), "directory": str(directory), "host": host, "port": port}
+    lab |= {"token": token, "namespace": cluster.namespace, "traits": site, "proxy": proxy()}
+    env = {**os.environ, "JUPYTERHUB_LAB": json.dumps(lab), "KUBECONFIG": str(cluster.kubeconfig)}
+    env |= {"JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32), "PYTHONPATH": str(ROOT)}
+    network = f"/run/netns/{os.environ.get('KUBE_NAME', 'kube')}"
+    words = ["nsenter", f"--net={network}", sys.executable, "-m", "jupyterhub"]
+    log = directory / "hub.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [*words, "-f", str(SERVICE / "lab_config.py")],
+            cwd=directory, env=env, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        _await(f"http://{host}:{port}/hub/health", process, log)
+        yield Hub(f"http://{host}:{port}", token, cluster, log)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        # the proxy and the services are in its group
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        selector = ("pods,pvc,services,secrets", "-l", "app.kubernetes.io/managed-by=kubespawner")
+        cluster.kubectl("delete", *selector, "--force", "--grace-period=0", check=False)
+
+
+def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if httpx.get(url, timeout=5).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)

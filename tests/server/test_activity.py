@@ -1,0 +1,59 @@
+"""Jobs under way and GPUs at work are activity of the server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jupyter_hybrid.errors import StoreError
+from jupyter_hybrid.executors.hardware import parse_work
+from jupyter_hybrid.job import State
+from jupyter_hybrid.server.activity import NAME, Activity
+
+
+def manager(**counts: int) -> Any:
+    found = Counter({State(name): number for name, number in counts.items()})
+    return SimpleNamespace(store=SimpleNamespace(counts=lambda: found))
+
+
+@pytest.mark.parametrize(
+    ("counts", "gpus", "busy"),
+    [
+        ({"RUNNING": 1}, False, True),
+        ({"PENDING": 1, "FAILED": 3}, False, True),
+        ({"COMPLETED": 7}, False, False),
+        ({}, True, True),
+    ],
+)
+async def test_work_is_activity(counts: dict[str, int], gpus: bool, busy: bool) -> None:
+    times: dict[str, Any] = {}
+    await Activity(times, lambda: manager(**counts), lambda: gpus).look()
+    assert (NAME in times) is busy
+
+
+async def test_jobs_that_cannot_be_counted_are_none() -> None:
+    def broken() -> Any:
+        raise StoreError("the store cannot be read")
+
+    times: dict[str, Any] = {}
+    await Activity(times, broken, lambda: False).look()
+    assert times == {}
+
+
+def test_gpus_work_by_what_nvidia_smi_says() -> None:
+    idle = "Tesla V100-SXM2-16GB, 300, 0\nTesla V100-SXM2-16GB, 0, 2\n"
+    assert not parse_work(idle) and not parse_work("") and not parse_work("[N/A], [N/A], [N/A]")
+    assert parse_work(idle + "Tesla V100-SXM2-16GB, 9000, 87\n")
+
+
+async def test_a_server_reports_it(jp_serverapp: Any) -> None:
+    app = jp_serverapp.extension_manager.extension_apps["jupyter_hybrid"]
+    (extension,) = app
+    times = jp_serverapp.web_app.settings["last_activity_times"]
+    before = jp_serverapp.web_app.last_activity()
+    await Activity(times, lambda: manager(RUNNING=1), lambda: False).look()
+    assert jp_serverapp.web_app.last_activity() > before
+    assert extension.service._looking
