@@ -109,6 +109,18 @@ class Hub:
         ]
         return found
 
+    def wait_for_pods(self) -> list[dict[str, Any]]:
+        """Pods of servers, as soon as there is one."""
+        deadline = time.monotonic() + PATIENCE
+        while not (found := self.pods()):
+            assert time.monotonic() < deadline, "no pod came"
+            time.sleep(0.1)
+        return found
+
+    def stop_now(self, user: str) -> None:
+        """``stop`` for tests without a loop."""
+        asyncio.run(self.stop(user))
+
     def run(self, pod: str, *command: str) -> str:
         """What a command says in a server's container."""
         return self.cluster.kubectl("exec", pod, "-c", "notebook", "--", *command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ async def test_an_image_that_is_not_there_ends_the_start_and_is_forgotten(hub: H
     assert f'value="{none}"' in page
     async with hub.client() as client:
         await client.post("/hub/api/users/bob/server", json={"gpu": "none"})
-    (pod,) = await _pods(hub)
+    (pod,) = hub.wait_for_pods()
     assert pod["spec"]["containers"][0]["image"] == kube.IMAGE
     assert "nvidia.com/gpu" not in pod["spec"]["containers"][0]["resources"]["limits"]
     assert "nodeSelector" not in pod["spec"]
@@ -154,14 +155,6 @@ async def test_what_is_not_offered_is_refused_by_rest(hub: Hub) -> None:
     await hub.stop("lea")
 
 
-async def _pods(hub: Hub) -> list[dict[str, Any]]:
-    for _ in range(300):
-        if found := hub.pods():
-            return found
-        await hubs.asyncio.sleep(0.1)
-    raise AssertionError("no pod came")
-
-
 async def _until_form_says(hub: Hub, words: str) -> None:
     async with hub.browser("eve") as browser:
         for _ in range(60):
@@ -169,5 +162,5 @@ async def _until_form_says(hub: Hub, words: str) -> None:
             if words in page:
                 assert "would wait" in page
                 return
-            await hubs.asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)
     raise AssertionError(page)

@@ -11,9 +11,11 @@ import kube
 import pytest
 import yaml
 from jupyter_hybrid_spawner import prepuller
+from jupyter_hybrid_spawner.options import Options
 from jupyter_hybrid_spawner.server_image import parser
 from spawners import Make, manifest
 from traitlets.config import Config, PyFileConfigLoader
+from tree import ROOT
 
 DEPLOY = Path(jupyter_hybrid_spawner.__file__).parent / "deploy"
 
@@ -52,6 +54,12 @@ async def test_both_configurations_make_the_same_server(make: Make, read: Any) -
     assert notebook["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert {m["mountPath"] for m in notebook["volumeMounts"]} >= {"/home/mock@name", "/data"}
     assert spawner.start_timeout == 300
+
+
+def test_every_option_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "hub.md").read_text()
+    missing = [name for name in Options.class_own_traits(config=True) if f"`{name}`" not in page]
+    assert missing == []
 
 
 def documents(name: str) -> Iterator[dict[str, Any]]:
