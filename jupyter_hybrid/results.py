@@ -222,7 +222,8 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
     except OSError as error:
         raise ResultError(
-            f"{path} cannot be written: {error.strerror}; name another file with --output"
+            f"{path} cannot be written: {error.strerror}; name another file with --output "
+            "(the job keeps its results, and fetch brings them)"
         ) from error
 
 

@@ -143,6 +143,15 @@ def test_an_error_there_is_an_error_here(kernel: Live) -> None:
     assert kernel.value("before, 'after' in globals()") == (1, False)
 
 
+def test_an_error_has_colours_where_the_shell_has(kernel: Live) -> None:
+    kernel.run("shell = get_ipython(); colours = shell.colors")
+    for scheme, coloured in (("shell.colors", True), ("'nocolor'", False)):
+        kernel.run(f"shell.colors = {scheme}")
+        (error,) = kernel.run("%%remote\n1/0", ok=False).of("error")
+        assert ("\x1b" in "".join(error["traceback"])) == coloured
+    kernel.run("shell.colors = colours")
+
+
 def test_an_error_there_can_be_caught_here(kernel: Live) -> None:
     code = (
         "try:\n    get_ipython().run_cell_magic('remote', '', {body!r})\n"

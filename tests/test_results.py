@@ -195,7 +195,9 @@ def test_the_submitted_notebook_is_never_the_output(place: Place) -> None:
 
 def test_an_output_that_cannot_be_written_is_one_sentence(place: Place) -> None:
     (place.base / "file").write_text("")
-    with pytest.raises(ResultError, match=r"cannot be written: .*name another file with --output"):
+    with pytest.raises(
+        ResultError, match=r"cannot be written: .*name another file with --output .*fetch"
+    ):
         place.fetch(output=place.base / "file" / "below" / "out.ipynb")
 
 

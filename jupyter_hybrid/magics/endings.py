@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import blocking
 from ..errors import JobFailed, ResultError, UsageError
 from ..job import Job, State
-from ..sentences import harmless, one_line
+from ..sentences import ESCAPE, harmless, one_line
 from ..spec import Cause
 from ..units import format_duration, format_size
 from ..values import MANIFEST, Loaded, Variable, load
@@ -122,7 +122,15 @@ class _CellFailed(JobFailed):
         return self._text
 
     def _render_traceback_(self) -> list[str]:
-        return self._lines or [f"{type(self).__name__}: {self._text}"]
+        lines = self._lines or [f"{type(self).__name__}: {self._text}"]
+        return [ESCAPE.sub("", line) for line in lines] if _colourless() else lines
+
+
+def _colourless() -> bool:
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    return str(getattr(shell, "colors", "")).lower() == "nocolor"
 
 
 def failure(job: Job) -> JobFailed:
