@@ -35,9 +35,10 @@ class User:
         assert isinstance(executor, SlurmExecutor)
         return executor
 
-    async def submit(self, *sources: str, **resources: Any) -> Job:
+    async def submit(self, *sources: str, image: str | None = None, **resources: Any) -> Job:
         """Submit a notebook of these cells."""
-        request = a_request(self.folder, *sources, resources=Resources(**resources))
+        asked = Resources(**resources)
+        request = a_request(self.folder, *sources, image=image, resources=asked)
         return await self.manager.submit(request)
 
     async def follow(self, job: Job) -> tuple[Job, str]:

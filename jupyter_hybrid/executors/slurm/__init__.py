@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from ...bundle import Bundle
 from ...errors import PlaceError, ResultError, UsageError
@@ -15,7 +16,7 @@ from ...spec import JobSpec, Resources
 from ...transport import LocalTransport, Transport
 from ...transport.ssh import SSHTransport
 from ...transport.watching import Watches
-from ..base import Executor, Handle, JobStatus, Offer, TargetConfig
+from ..base import Executor, Handle, JobStatus, Offer, Prepared, TargetConfig
 from ..fetching import fetch_results
 from ..shipping import Shipped, relative_directory, runner_archive, runner_directory, ship
 from . import hardware
@@ -24,6 +25,11 @@ from .queue import Queue
 from .script import Place, job_name, render
 from .status import Statuses
 from .submitting import submit_script
+
+if TYPE_CHECKING:
+    from ...environment.needs import Environment
+    from ..images.starting import Interior
+    from .images import ClusterImages
 
 #: Seconds for which a submit, a cancel or a fetch goes on where the machine is out of reach.
 PATIENCE = 60.0
@@ -49,12 +55,14 @@ class SlurmExecutor(Executor):
 
     name = "slurm"
     ask_every = 2.0
+    adds_packages = True
 
     def __init__(self, target: TargetConfig) -> None:
         super().__init__(target)
         self.options = read_options(target)
         self.transport = transport_of(target, self.options)
         self.queue = Queue(self.transport)
+        self._made_images: ClusterImages | None = None
         self._watches = Watches(self.transport)
         self._statuses = Statuses(self.transport, self.queue)
         #: Jobs that have ended, by the last poll: what they said last may not have arrived yet.
@@ -84,21 +92,38 @@ class SlurmExecutor(Executor):
 
     async def describe(self, spec: JobSpec) -> str:
         """The batch script, for a job whose number is not known yet."""
-        self._check(spec)
         job = Job(id="example", spec=spec, directory="", created_at=0.0)
         root = await self.transport.root(PATIENCE)
         digest = runner_archive()[0]
         directory = f"{root}/{relative_directory(job)}"
-        return await self._script(job, Shipped(root, directory, runner_directory(root, digest)))
+        shipped = Shipped(root, directory, runner_directory(root, digest))
+        interior = None
+        if image := self.image(spec):
+            interior = (await self._images().ready(image, spec, None)).interior
+        return await self._script(job, shipped, interior)
 
-    def _check(self, spec: JobSpec) -> None:
-        if spec.image:
-            raise UsageError(
-                f"the target {self.target.name!r} has no container engine; "
-                f"leave out --image {spec.image}"
-            )
+    # -- images ---------------------------------------------------------------------------------
 
-    async def _script(self, job: Job, shipped: Shipped) -> str:
+    def image(self, spec: JobSpec) -> str:
+        """The job's own, else the target's."""
+        return spec.image or self.options.image
+
+    def _images(self) -> ClusterImages:
+        if self._made_images is None:
+            # only for jobs in images: it takes as long to import as the rest of a submit
+            from .images import ClusterImages
+
+            self._made_images = ClusterImages(self.target, self.options, self.transport)
+        return self._made_images
+
+    async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
+        """Have the SIF over there, its facts, and what it lacks as directories."""
+        image = self.image(spec)
+        if not image:
+            return Prepared()
+        return (await self._images().ready(image, spec, environment)).prepared
+
+    async def _script(self, job: Job, shipped: Shipped, interior: Interior | None) -> str:
         choice = await self._choice(job.spec.resources)
         place = Place(
             directory=PurePosixPath(shipped.directory),
@@ -107,6 +132,8 @@ class SlurmExecutor(Executor):
             partition=choice.partition,
             gpu_type=choice.gpu_type,
             longest=choice.longest,
+            interior=interior,
+            user=str((await self.transport.channel()).hello["user"]),
         )
         return render(job, self.options, place)
 
@@ -114,11 +141,14 @@ class SlurmExecutor(Executor):
 
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Ship the job and queue it once; a submit cut off before is found by the job's name."""
-        self._check(job.spec)
         handle = {"name": job_name(job)}
         yield handle
         shipped = await ship(self.transport, job, bundle, self.home, PATIENCE)
-        script = await self._script(job, shipped)
+        interior = None
+        if image := self.image(job.spec):
+            images = self._images()
+            interior = (await images.ready(image, job.spec, bundle.environment)).interior
+        script = await self._script(job, shipped, interior)
         number = await submit_script(self, job, script, PATIENCE)
         yield {**handle, "job": number}
 

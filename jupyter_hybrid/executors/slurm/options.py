@@ -50,6 +50,18 @@ class SlurmOptions:
     setup: tuple[str, ...] = field(default=(), metadata={"kind": "lines"})
     #: The compute nodes' Python that has a kernel and papermill.
     python: str = field(default="python3", metadata={"kind": _TEXT})
+    #: ``apptainer`` or ``singularity`` for jobs in images; empty or ``none``: there are no images.
+    engine: str = field(default="", metadata={"kind": "engine"})
+    #: Image of jobs that name none: a reference, or a path of a SIF over there.
+    image: str = field(default="", metadata={"kind": _TEXT})
+    #: Who fetches images and makes SIFs of them: the login node, a job, or this machine, which
+    #: sends what it fetched to the login node.
+    images: str = field(default="login", metadata={"kind": "images"})
+    #: What containers see besides the job: ``["/scratch", "/data/shared:/data:ro"]``; ``{user}`` is
+    #: the user over there.
+    mounts: tuple[str, ...] = field(default=(), metadata={"kind": "mounts"})
+    #: Further options of the engine's ``exec``: ``["--contain"]``, ``["--rocm"]``.
+    engine_options: tuple[str, ...] = field(default=(), metadata={"kind": _WORDS})
     #: Price per hour of a node, or of a GPU where there are any.
     price: float | None = field(default=None, metadata={"kind": _NUMBER})
 
@@ -109,6 +121,28 @@ def _lines(value: Any) -> tuple[str, ...]:
     return tuple(map(_text, _listed(value)))
 
 
+def _engine(value: Any) -> str:
+    if value not in ("", "none", "apptainer", "singularity"):
+        raise TypeError("'apptainer', 'singularity' or 'none'")
+    return str(value)
+
+
+def _images(value: Any) -> str:
+    if value not in ("login", "job", "here"):
+        raise TypeError("'login', 'job' or 'here'")
+    return str(value)
+
+
+def _mounts(value: Any) -> tuple[str, ...]:
+    found = tuple(map(_text, _listed(value)))
+    for text in found:
+        parts = text.split(":")
+        paths = parts[:-1] if len(parts) > 1 and parts[-1] in ("ro", "rw") else parts
+        if len(paths) > 2 or not all(path.startswith("/") for path in paths):
+            raise TypeError("a list of mounts: '/data', '/data:/inside' or '/data:/inside:ro'")
+    return found
+
+
 def _listed(value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise TypeError("a text, or a list of texts")
@@ -117,4 +151,5 @@ def _listed(value: Any) -> list[Any]:
 
 _READ: Mapping[str, Any] = {
     _TEXT: _text, _NUMBER: _number, _FLAG: _flag, _WORDS: _words, "lines": _lines,
+    "engine": _engine, "images": _images, "mounts": _mounts,
 }  # fmt: skip

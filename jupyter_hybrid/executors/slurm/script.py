@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
+from ...containers.engines import Apptainer, Mount
 from ...job import Job
 from ...spec import Resources
+from ..images.settings import ImageSettings
+from ..images.starting import Interior, Start, container
 from .options import SlurmOptions
 
 #: Seconds before the end of its time at which Slurm tells the job.
@@ -20,6 +23,13 @@ MARGIN = 180.0
 MARK = "JUPYTER_HYBRID_JOB"
 #: Characters of the user's name for the job that are in Slurm's.
 NAME = 24
+#: Lines that hand variables of these kinds on to the container, whatever their values are.
+_KINDS = "SLURM|PMI|PMIX|OMP|OPENBLAS|MKL|NUMEXPR|CUDA|ROCR|GPU"
+_PASS = """\
+for name in $(env | sed -nE 's/^((@KINDS@)_[A-Za-z0-9_]*)=.*/\\1/p'); do
+  eval "export @INTO@$name=\\"\\$$name\\""
+done
+""".replace("@KINDS@", _KINDS)
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,10 @@ class Place:
     gpu_type: str = ""
     #: Longest wall time of the partition in seconds; None: no limit.
     longest: float | None = None
+    #: The image that the job runs in, with its layers.
+    interior: Interior | None = None
+    #: The user's name over there.
+    user: str = ""
 
 
 def job_name(job: Job) -> str:
@@ -54,6 +68,16 @@ def render(job: Job, options: SlurmOptions, place: Place) -> str:
     lines += [f"#SBATCH {option}" for option in sbatch_options(job, options, place)]
     lines += ["umask 077", f"export {MARK}={job.id}", *_threads(job.spec.resources)]
     lines += options.setup
+    # the script becomes the runner: Slurm's signals reach it, and its end is the job's
+    if place.interior is None:
+        lines.append(f"exec {shlex.join(_bare(job, options, place))}")
+    else:
+        lines += contained(job, options, place, place.interior)
+    return "\n".join(lines) + "\n"
+
+
+def _bare(job: Job, options: SlurmOptions, place: Place) -> list[str]:
+    """The runner by an interpreter of the compute node."""
     command = [options.python, f"{place.runner}/run.py", str(place.directory)]
     command += ["--blobs", str(place.blobs)]
     resources = job.spec.resources
@@ -61,9 +85,43 @@ def render(job: Job, options: SlurmOptions, place: Place) -> str:
         command += ["--time", f"{seconds:g}"]
     if resources.mem is not None:
         command += ["--mem", str(resources.mem)]
-    # the script becomes the runner: Slurm's signals reach it, and its end is the job's
-    lines.append(f"exec {' '.join(map(shlex.quote, command))}")
-    return "\n".join(lines) + "\n"
+    return command
+
+
+def contained(job: Job, options: SlurmOptions, place: Place, interior: Interior) -> list[str]:
+    """Lines that become the runner in the job's image."""
+    resources = job.spec.resources
+    seconds = runner_time(resources.time, place.longest)
+    start = Start(
+        name=job.id,
+        directory=Path(place.directory),
+        blobs=Path(place.blobs),
+        resources=replace(resources, time=seconds),
+        user_name=place.user,
+        env={MARK: job.id},
+    )
+    settings = ImageSettings(mounts=_mounts(options, place.user))
+    # the devices are what Slurm gives, and not what a number here says
+    gpus = ("--nv",) if resources.gpus and "--rocm" not in options.engine_options else ()
+    engine = Apptainer(options.engine, (*gpus, *options.engine_options))
+    command = engine.run(container(interior, start, settings))
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in command.env.items()]
+    # what Slurm and MPI say to the job is to be known in the image as well
+    into = "SINGULARITYENV_" if options.engine == "singularity" else "APPTAINERENV_"
+    return [
+        *exports,
+        *_PASS.replace("@INTO@", into).splitlines(),
+        f"exec {shlex.join(command.argv)}",
+    ]
+
+
+def _mounts(options: SlurmOptions, user: str) -> tuple[Mount, ...]:
+    found = []
+    for text in options.mounts:
+        source, *rest = text.replace("{user}", user).split(":")
+        read_only = bool(rest) and rest[-1] in ("ro", "rw") and rest.pop() == "ro"
+        found.append(Mount(Path(source), PurePosixPath(rest[0] if rest else source), read_only))
+    return tuple(found)
 
 
 def sbatch_options(job: Job, options: SlurmOptions, place: Place) -> list[str]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from jupyter_hybrid.config import Hybrid, far_root
+from jupyter_hybrid.containers.layer_store import PackageLayer
+from jupyter_hybrid.containers.layers import Layer
 from jupyter_hybrid.errors import ConfigError, UsageError
 from jupyter_hybrid.executors.base import TargetConfig
+from jupyter_hybrid.executors.images.starting import Interior, Layered
 from jupyter_hybrid.executors.slurm import SlurmExecutor, script
 from jupyter_hybrid.executors.slurm.options import SlurmOptions, read_options
 from jupyter_hybrid.executors.slurm.script import Place, job_id, job_name, render
@@ -80,6 +87,53 @@ def test_everything_that_can_be_asked_for_is() -> None:
     assert text.index("module load") < text.index("exec ")
 
 
+def interior() -> Interior:
+    layer = Layer(Path("/here"), "sha256:1", "sha256:2", 3)
+    runner = PackageLayer(layer, "/opt/jupyter-hybrid/runners/r", {}, lock="r")
+    packages = PackageLayer(layer, "/opt/jupyter-hybrid/environments/e", {}, "e", "/usr/lib/e.pth")
+    laid = [Layered(added, Path("/s/ada/layers", added.lock)) for added in (runner, packages)]
+    return Interior("/s/ada/images/d.sif", "/usr/bin/python3", *laid)
+
+
+def test_a_job_in_an_image() -> None:
+    site = options(
+        engine="apptainer", mounts=["/scratch/{user}", "/data:/in:ro"], engine_options=["--contain"]
+    )
+    place = replace(PLACE, interior=interior(), user="ada", longest=3600.0)
+    text = render(a_job(gpus=1, cpus=2, time=3600.0), site, place)
+    _, _, last = text.partition("\nexec ")
+    words = shlex.split(last)
+    assert words[:3] == ["apptainer", "--quiet", "exec"]
+    assert words[words.index("/s/ada/images/d.sif") - 2 :][:2] == ["--nv", "--contain"]
+    for bind in (
+        "/s/ada/layers/r/opt/jupyter-hybrid/runners/r:/opt/jupyter-hybrid/runners/r:ro",
+        "/s/ada/layers/e/usr/lib/e.pth:/usr/lib/e.pth:ro",
+        "/s/ada/jobs/ID:/s/ada/jobs/ID",
+        "/s/ada/blobs:/s/ada/blobs:ro",
+        "/scratch/ada:/scratch/ada",
+        "/data:/in:ro",
+    ):
+        assert f"--bind={bind}" in words
+    assert words[-7:] == [
+        "/usr/bin/python3", "/opt/jupyter-hybrid/runners/r", "/s/ada/jobs/ID",
+        "--blobs", "/s/ada/blobs", "--time", "3570.0",
+    ]  # fmt: skip
+
+
+def test_what_slurm_says_to_a_job_reaches_its_image() -> None:
+    place = replace(PLACE, interior=interior(), user="ada")
+    before, _, _ = render(a_job(cpus=2), options(engine="apptainer"), place).partition("\nexec ")
+    name = "a 'b' $(c)\nd"
+    said = {"PATH": os.environ["PATH"], "SLURM_JOB_NAME": name, "CUDA_VISIBLE_DEVICES": "1"}
+    shell = ["sh", "-c", f"{before}\nenv -0"]
+    done = subprocess.run(shell, env=said, check=True, capture_output=True, text=True)
+    got = dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry)
+    assert got["APPTAINERENV_SLURM_JOB_NAME"] == name
+    assert got["APPTAINERENV_CUDA_VISIBLE_DEVICES"] == "1"
+    assert got["APPTAINERENV_OMP_NUM_THREADS"] == "2"
+    assert got["APPTAINERENV_JUPYTER_HYBRID_JOB"] == a_job().id
+
+
 def test_the_runner_ends_before_slurm_ends_it() -> None:
     assert (script.slurm_time(60.0, None), script.runner_time(60.0, None)) == (240.0, 60.0)
     # no more than the partition allows: the runner gets a little less than was asked for
@@ -107,6 +161,9 @@ def test_jobs_are_found_by_their_names(name: str) -> None:
         ({"partition": 3}, r"\['partition'\] is 3; it must be a text of one line"),
         ({"exclusive": "yes"}, "it must be True or False"),
         ({"setup": 3}, "it must be a text, or a list of texts"),
+        ({"engine": "docker"}, "it must be 'apptainer', 'singularity' or 'none'"),
+        ({"images": "nowhere"}, "it must be 'login', 'job' or 'here'"),
+        ({"mounts": ["data:/x"]}, "it must be a list of mounts: '/data'"),
         ({"price": "much"}, "it must be a number"),
         ({"account": "a\n#SBATCH --x"}, "a text of one line"),
     ],
