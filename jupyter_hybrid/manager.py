@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 from . import reconcile, staging
 from .config import Hybrid, load_config
 from .credentials import job_key
-from .errors import Conflict, HybridError, PlaceError, StoreError, UnknownJob, UsageError
+from .errors import (
+    Conflict,
+    HybridError,
+    PlaceError,
+    StoreError,
+    UnknownJob,
+    UnknownTarget,
+    UsageError,
+)
 from .events import Event
 from .executors.registry import load_executor
 from .job import Job, State, new_job_id
@@ -300,7 +309,14 @@ class Manager:
         job = await self.status(job_id)
         if not job.state.final:
             raise UsageError(f"job {job.id} is {job.state.value}; cancel it before deleting it")
-        await self.executor(job.spec.target).cleanup(job)
+        try:
+            await self.executor(job.spec.target).cleanup(job)
+        except UnknownTarget as error:
+            log.warning(
+                "%s; what job %s left there, in %s, is not removed", error, job.id, job.directory
+            )
+            own = job_directory(self.config.home, job.id)
+            await asyncio.to_thread(shutil.rmtree, own, ignore_errors=True)
         self.store.delete(job.id)
 
     # -- what a job says and makes --------------------------------------------------------------

@@ -7,7 +7,7 @@ and ``jobs/ID/`` the directory of one job. Python 3.8, standard library only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,13 @@ def blob_directory(root: Path) -> Path:
 def blob_path(blobs: Path, digest: str) -> Path:
     """Where the blob with this sha256 (64 hex digits) is or would be."""
     return blobs / digest[:2] / digest
+
+
+def leads_inside(relative: str, to: str) -> bool:
+    """Whether a symbolic link at this path stays in its directory, by its text alone."""
+    depth = 0
+    for part in (PurePosixPath(relative).parent / to).parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            return False
+    return not PurePosixPath(to).is_absolute()

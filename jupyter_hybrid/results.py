@@ -7,6 +7,7 @@ What was changed here since the submit is kept: the job's copy goes beside it, n
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from .errors import ResultError
 from .executed import executed_notebook
 from .files import file_digest, replacing
 from .job import SHORT_ID, Job
-from .paths import JobPaths
+from .paths import JobPaths, leads_inside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,12 @@ class _Changes:
             # (Python up to 3.12 has a RuntimeError for links that lead in circles)
             except (OSError, RuntimeError) as error:
                 self._left.append(f"{relative}: {getattr(error, 'strerror', None) or error}")
+        here = {entry["path"]: str(entry["to"]) for entry in _entries(paths.files, "links")}
+        for relative, to in changed_links(paths, here):
+            try:
+                self._link(relative, to, here.get(relative))
+            except (OSError, RuntimeError) as error:
+                self._left.append(f"{relative}: {getattr(error, 'strerror', None) or error}")
         return {
             "files": tuple(self._files),
             "conflicts": tuple(self._conflicts),
@@ -161,6 +168,28 @@ class _Changes:
                 self._conflicts.append((str(target), str(beside)))
                 return
         _copy(source, target)
+        self._files.append(str(target))
+
+    def _link(self, relative: str, to: str, sent: str | None) -> None:
+        """Make a symbolic link here that the job made there, where it leads nowhere else."""
+        target = self._base / relative
+        if not _inside(relative) or not leads_inside(relative, to):
+            self._left.append(f"{relative}: a link out of the work directory, to {to}")
+            return
+        if not _inside_really(target, self._base):
+            self._left.append(f"{relative}: leads out of {self._base} through a link")
+            return
+        here = str(target.readlink()) if target.is_symlink() else None
+        if here == to:
+            self._unchanged += 1
+            return
+        if (here is not None and here != sent) or (here is None and target.exists()):
+            self._left.append(f"{relative}: a link to {to} there, and something else here")
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{secrets.token_hex(6)}.part")
+        temporary.symlink_to(to)
+        temporary.replace(target)
         self._files.append(str(target))
 
     def _changed_here(self, target: Path, here: str | None, sent: str | None) -> bool:
@@ -200,6 +229,26 @@ def changed_files(paths: JobPaths, sent: Mapping[str, str], deleted: list[str]) 
         relative = path.relative_to(paths.work).as_posix()
         if sent.get(relative) != file_digest(path):
             yield relative
+
+
+def changed_links(paths: JobPaths, sent: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Symbolic links that are new or changed: each one's path, and where it leads."""
+    if paths.changes.exists():
+        for entry in _entries(paths.changes, "links"):
+            yield str(entry["path"]), str(entry["to"])
+        return
+    from .runner.changes import walk_links
+
+    yield from (link for link in walk_links(str(paths.work)) if sent.get(link[0]) != link[1])
+
+
+def _entries(manifest: Path, name: str) -> list[dict[str, Any]]:
+    """A list in a manifest; empty where there is none, or nobody can read it."""
+    try:
+        found = json.loads(manifest.read_bytes()).get(name, [])
+        return [entry for entry in found if {"path", "to"} <= set(entry)]
+    except (OSError, ValueError, TypeError, AttributeError):
+        return []
 
 
 def _inside(relative: str) -> bool:

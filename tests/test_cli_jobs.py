@@ -230,3 +230,20 @@ def test_no_jobs_yet(home: Home) -> None:
     assert "starts one" in home.hybrid("jobs").stderr
     done = home.hybrid("status")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_a_job_whose_target_has_left_the_configuration_can_be_deleted(
+    home: Home, tmp_path: Path
+) -> None:
+    config = Path(home.environ["JUPYTER_CONFIG_DIR"])
+    config.mkdir(exist_ok=True)
+    root = tmp_path / "far"
+    options = {"executor": "local", "root": str(root)}
+    settings = {"Hybrid": {"targets": {"local": {"executor": "local"}, "old": options}}}
+    (config / "jupyter_hybrid_config.json").write_text(json.dumps(settings))
+    home.write("n.ipynb", notebook("1"))
+    assert home.hybrid("run", "n.ipynb", "--target", "old").returncode == 0
+    (config / "jupyter_hybrid_config.json").unlink()
+    done = home.hybrid("delete", "last")
+    assert done.returncode == 0 and home.json("jobs") == []
+    assert "no target named 'old'" in done.stderr and f"{root}/" in done.stderr, done.stderr

@@ -32,6 +32,8 @@ class Place:
         self.paths.result.write_text(json.dumps(NOTEBOOK))
         self.sent: list[dict[str, Any]] = []
         self.changed: list[dict[str, Any]] = []
+        self.links: list[dict[str, str]] = []
+        self.sent_links: list[dict[str, str]] = []
 
     def send(self, name: str, text: str) -> None:
         (self.base / name).parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ class Place:
         self.changed.append({"path": name, "size": len(text)})
 
     def job(self, **changes: Any) -> Job:
-        self.paths.files.write_text(json.dumps({"files": self.sent}))
+        self.paths.files.write_text(json.dumps({"files": self.sent, "links": self.sent_links}))
         values: dict[str, Any] = {
             "id": new_job_id(),
             "spec": JobSpec(
@@ -62,7 +64,7 @@ class Place:
 
     def fetch(self, *, manifest: bool = True, **options: Any) -> Any:
         if manifest:
-            record = {"files": self.changed, "deleted": []}
+            record = {"files": self.changed, "links": self.links, "deleted": []}
             self.paths.changes.write_text(json.dumps(record))
         job = options.pop("job", None) or self.job()
         return bring_back(job, self.paths.directory, **options)
@@ -234,3 +236,30 @@ def test_replacing_removes_what_a_killed_writer_left_and_nothing_of_a_living_one
         assert target.read_text() == "second"
     assert target.read_text() == "first"
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_links_that_a_job_made_come_back_where_they_stay_inside(place: Place) -> None:
+    place.write("runs/7.pt", "weights")
+    for name in ("old", "mine"):
+        (place.base / name).symlink_to("somewhere")
+    (place.base / "file").write_text("mine")
+    made = {"latest": "runs/7.pt", "out": "../../etc", "root": "/etc", "file": "runs",
+            "old": "runs", "mine": "runs", "runs/up": "../runs"}  # fmt: skip
+    place.links = [{"path": path, "to": to} for path, to in made.items()]
+    place.sent_links = [{"path": "old", "to": "somewhere"}]
+    fetched = place.fetch()
+    assert (place.base / "latest").read_text() == "weights"
+    links = {path.name: str(path.readlink()) for path in place.base.rglob("*") if path.is_symlink()}
+    assert links == {"latest": "runs/7.pt", "old": "runs", "mine": "somewhere", "up": "../runs"}
+    assert (place.base / "file").read_text() == "mine"
+    assert sorted(line.split(":")[0] for line in fetched.left) == ["file", "mine", "out", "root"]
+    assert place.fetch().files == ()
+
+
+def test_links_come_back_also_where_the_runner_died_before_it_could_name_them(
+    place: Place,
+) -> None:
+    place.write("a", "a")
+    (place.paths.work / "b").symlink_to("a")
+    place.fetch(manifest=False)
+    assert (place.base / "b").read_text() == "a"

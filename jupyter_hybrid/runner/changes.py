@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from .layout import Layout, stamp
 
@@ -30,8 +30,23 @@ def walk(directory: str, relative: str = "") -> Iterator[os.DirEntry[str]]:
             yield entry
 
 
+def walk_links(directory: str) -> Iterator[Tuple[str, str]]:
+    """Symbolic links below the directory: each one's path from there, and where it leads."""
+    for folder, directories, files in os.walk(directory):
+        directories[:] = sorted(name for name in directories if name not in IGNORED)
+        for name in sorted([*directories, *files], key=os.fsencode):
+            path = f"{folder}/{name}"
+            try:
+                to = os.readlink(path)
+            except OSError:
+                continue
+            yield os.path.relpath(path, directory), to
+
+
 def find_changes(work: Path, layout: Layout, sent: Mapping[str, Any]) -> Dict[str, Any]:
-    """The manifest of changes: files that are new or differ from what was laid out, and deleted."""
+    """The manifest of changes: files and links that are new or differ from what was laid out, and
+    what was deleted of that.
+    """
     prefix = len(str(work)) + 1
     seen = set()
     files: List[Dict[str, Any]] = []
@@ -56,7 +71,12 @@ def find_changes(work: Path, layout: Layout, sent: Mapping[str, Any]) -> Dict[st
     # of what was sent, that which nobody laid out was deleted by nobody
     expected = [p for p in (*layout.stamps, *layout.links) if not p.startswith(".hybrid/")]
     deleted = [p for p in dict.fromkeys(expected) if p not in seen and not _exists(work, p)]
-    return {"files": files, "deleted": deleted}
+    links = [
+        {"path": path, "to": to}
+        for path, to in walk_links(str(work))
+        if layout.links.get(path) != to
+    ]
+    return {"files": files, "links": links, "deleted": deleted}
 
 
 def _exists(work: Path, relative: str) -> bool:

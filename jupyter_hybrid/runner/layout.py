@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Dict, Mapping, Optional, Set, Tuple
 
 from ..errors import BundleError
-from ..paths import blob_path
+from ..paths import blob_path, leads_inside
 from .emit import remove
 
 #: Linux's ioctl that makes one file share another's blocks: ioctl_ficlone(2).
@@ -35,7 +35,8 @@ class Layout:
     """What was laid out so far, by path relative to the work directory."""
 
     stamps: Dict[str, Stamp] = field(default_factory=dict)
-    links: Set[str] = field(default_factory=set)
+    #: Where each symbolic link leads.
+    links: Dict[str, str] = field(default_factory=dict)
 
 
 class Stopped(Exception):
@@ -141,21 +142,15 @@ class _Writer:
     def link(self, entry: Mapping[str, Any]) -> None:
         """Lay out one symbolic link that stays inside."""
         relative = safe_path(entry["path"])
-        folder = PurePosixPath(relative).parent
-        depth = 0
-        to = PurePosixPath(str(entry["to"]))
-        for part in (folder / to).parts:
-            depth += -1 if part == ".." else 1
-            if depth < 0:
-                break
-        if to.is_absolute() or depth < 0:
+        folder, to = PurePosixPath(relative).parent, str(entry["to"])
+        if not leads_inside(relative, to):
             raise BundleError(f"the link {relative!r} points outside the work directory, to {to}")
         self.directory("" if str(folder) == "." else str(folder))
         path = self._work / relative
         if path.is_symlink():
             path.unlink()
-        path.symlink_to(str(to))
-        self.layout.links.add(relative)
+        path.symlink_to(to)
+        self.layout.links[relative] = to
 
 
 def stamp(status: os.stat_result) -> Stamp:

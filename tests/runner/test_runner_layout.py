@@ -102,7 +102,7 @@ def test_what_was_not_laid_out_is_neither_changed_nor_deleted(tmp_path: Path) ->
         laying.wait(lambda: True)
     (work / "c").write_text("left by an earlier attempt")
     changes = find_changes(work, laying.layout, {f["path"]: f for f in files})
-    assert changes == {"files": [], "deleted": []}
+    assert changes == {"files": [], "links": [], "deleted": []}
 
 
 def test_laying_out_ends_where_it_is_not_wanted(
