@@ -144,6 +144,7 @@ def test_refusals_are_told_before_and_nothing_is_lost_by_closing(
     window.theme("JupyterLab Dark")
     window.picture("submit-problems-dark")
     assert window.findings(DIALOG) == []
+    window.theme("JupyterLab Light")
     window.page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
     window.command("jupyter-hybrid:submit")

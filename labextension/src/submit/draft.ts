@@ -14,6 +14,8 @@ export interface IDraft {
   target: string;
   gpus: string;
   gpuType: string;
+  /** The kind of GPU in the row that was chosen, where a target gives several. */
+  offered: string;
   cpus: string;
   mem: string;
   time: string;
@@ -33,6 +35,7 @@ export const EMPTY: IDraft = {
   target: '',
   gpus: '',
   gpuType: '',
+  offered: '',
   cpus: '',
   mem: '',
   time: '',
@@ -67,6 +70,15 @@ export function wishes(draft: IDraft): IWishes {
   return asked;
 }
 
+/** What the job shall get: what is asked for, of the kind in the row that was chosen. */
+function resources(draft: IDraft): IWishes {
+  const asked = wishes(draft);
+  if (asked.gpus && draft.offered !== '') {
+    asked.gpu_type = draft.offered;
+  }
+  return asked;
+}
+
 /** The submit, but for the notebook's content. `parameters` are those that it has. */
 export function submission(
   path: string,
@@ -79,7 +91,7 @@ export function submission(
     target: draft.target || null,
     name: draft.name.trim() || null,
     image: draft.image.trim() || null,
-    resources: wishes(draft),
+    resources: resources(draft),
     ...values(parameters, draft.parameters),
     ...(draft.unchecked ? { unchecked: true } : {}),
     ...(files.length > 0 ? { files } : {}),
@@ -107,7 +119,9 @@ export function fromPreferences(kept: Json | null): Partial<IDraft> {
         draft.parameters = Object.fromEntries(texts) as Record<string, string>;
       }
     } else if (key === 'unchecked') {
-      draft.unchecked = value === true;
+      if (typeof value === 'boolean') {
+        draft.unchecked = value;
+      }
     } else if (isText(value)) {
       draft[key] = value;
     }
@@ -152,7 +166,7 @@ export function rerun(
 ): IRerun {
   const changes: IRerun = {
     ...(draft.unchecked ? { unchecked: true } : {}),
-    resources: wishes(draft),
+    resources: resources(draft),
     ...values(parameters, draft.parameters)
   };
   if (draft.target !== '' && draft.target !== job.target) {

@@ -41,9 +41,7 @@ function Form({ model }: { model: SubmitModel }): React.JSX.Element {
           rows={model.offers.rows}
           draft={model.draft}
           trans={trans}
-          onChoose={(target, gpuType) =>
-            model.set(gpuType === null ? { target } : { target, gpuType })
-          }
+          onChoose={(target, offered) => model.set({ target, offered })}
         />
         {model.targetsProblem !== '' && (
           <Problems

@@ -10,7 +10,7 @@ import type { ITargetOffers } from './offers';
 export interface IOffersTableProps {
   rows: readonly ITargetOffers[];
   draft: IDraft;
-  onChoose: (target: string, gpuType: string | null) => void;
+  onChoose: (target: string, offered: string) => void;
   trans: TranslationBundle;
 }
 
@@ -57,7 +57,7 @@ function TargetRows(props: RowProps): React.JSX.Element {
   const { row, draft } = props;
   const here = draft.target === row.target.name;
   const several = row.offers.length > 1;
-  const wanted = row.offers.findIndex(one => one.gpu_type === draft.gpuType);
+  const wanted = row.offers.findIndex(one => one.gpu_type === draft.offered);
   const chosen = Math.max(0, wanted);
   // the first row stays the same element when its offer comes: somebody may be on it
   const offers = row.offers.length > 0 ? row.offers : [null];
@@ -69,7 +69,7 @@ function TargetRows(props: RowProps): React.JSX.Element {
           {...props}
           offer={offer}
           chosen={here && index === chosen}
-          own={several ? (offer?.gpu_type ?? '') : null}
+          own={several ? (offer?.gpu_type ?? '') : ''}
         />
       ))}
     </>
@@ -79,8 +79,8 @@ function TargetRows(props: RowProps): React.JSX.Element {
 interface IOneProps {
   offer: IOffer | null;
   chosen: boolean;
-  /** The kind of GPU that tells the offer from others of its target; null where it is alone. */
-  own: string | null;
+  /** The kind of GPU that tells the offer from others of its target; empty where it is alone. */
+  own: string;
 }
 
 function OfferRow(props: RowProps & IOneProps): React.JSX.Element {

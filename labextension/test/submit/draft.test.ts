@@ -39,6 +39,16 @@ describe('a draft', () => {
     });
   });
 
+  it('takes the kind of GPU of the row that was chosen', () => {
+    const chosen = { ...EMPTY, gpuType: 'v100,p100', offered: 'v100' };
+    const asked = (gpus: string): unknown =>
+      submission('a.ipynb', { ...chosen, gpus }, []).resources;
+    expect(asked('2')).toEqual({ gpus: 2, gpu_type: 'v100' });
+    // and what targets are asked about stays as it was typed, so that all rows stay
+    expect(wishes({ ...chosen, gpus: '2' }).gpu_type).toBe('v100,p100');
+    expect(asked('')).toEqual({ gpu_type: 'v100,p100' });
+  });
+
   it('is kept for the next time, without its name', () => {
     const draft = { ...EMPTY, name: 'mine', gpus: '2', exclude: ['a'] };
     const kept = JSON.parse(JSON.stringify(toPreferences(draft))) as never;
@@ -50,11 +60,8 @@ describe('a draft', () => {
 
   it('takes nothing from what another version kept in another form', () => {
     const other = { gpus: 2, exclude: 'a', parameters: { a: 1, b: 'c' } };
-    expect(fromPreferences(other)).toEqual({
-      unchecked: false,
-      parameters: { b: 'c' }
-    });
-    expect(fromPreferences(null)).toEqual({ unchecked: false });
+    expect(fromPreferences(other)).toEqual({ parameters: { b: 'c' } });
+    expect(fromPreferences(null)).toEqual({});
   });
 
   it('of a job that runs again says what is different', () => {
