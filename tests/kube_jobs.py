@@ -11,12 +11,16 @@ from typing import Any
 from jobs import a_job
 from kube import Kubernetes
 
+from jupyter_hybrid.bundle import FileEntry
+from jupyter_hybrid.bundle.blobs import BlobStore
+from jupyter_hybrid.containers.endpoints import RegistrySettings
+from jupyter_hybrid.environment.needs import Environment
 from jupyter_hybrid.errors import PlaceError
 from jupyter_hybrid.events import Kind, parse_events
 from jupyter_hybrid.executors.base import JobStatus, TargetConfig
 from jupyter_hybrid.executors.kubernetes.executor import KubernetesExecutor
 from jupyter_hybrid.job import Job
-from jupyter_hybrid.paths import JobPaths
+from jupyter_hybrid.paths import JobPaths, blob_directory
 from jupyter_hybrid.spec import ExitRecord
 
 #: Seconds for what takes one or two on an idle machine.
@@ -44,6 +48,7 @@ class Place:
     root: Path
     options: dict[str, Any] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    registries: RegistrySettings | None = None
     #: What ``poll`` complained of, while somebody waited.
     complaints: list[str] = field(default_factory=list)
     #: Reasons that ``poll`` gave, each once.
@@ -55,19 +60,35 @@ class Place:
     def another(self, **options: Any) -> KubernetesExecutor:
         """What another process would have."""
         known = {**self.cluster.target(), **self.options, **options}
-        root = self.root
-        target = TargetConfig(name="cloud", executor="kubernetes", root=root, options=known)
+        target = TargetConfig(
+            name="cloud",
+            executor="kubernetes",
+            root=self.root,
+            options=known,
+            registries=self.registries,
+        )
         return KubernetesExecutor(target)
 
-    async def start(self, *sources: str, env: dict[str, str] | None = None, **asked: Any) -> Job:
+    async def start(
+        self, *sources: str, env: dict[str, str] | None = None, image: str | None = None,
+        files: dict[str, bytes] | None = None, environment: Environment | None = None,
+        **resources: Any,
+    ) -> Job:  # fmt: skip
         """Submit a job of these cells."""
-        image = asked.pop("image", None)
-        job, bundle = a_job(self.root, *sources, **asked)
+        job, bundle = a_job(self.root, *sources, **resources)
         job = replace(job, spec=replace(job.spec, target="cloud", env=env or {}, image=image))
+        entries = tuple(self._stored(name, data) for name, data in (files or {}).items())
+        bundle = replace(bundle, files=entries, environment=environment)
         self.jobs[job.id] = job
         async for handle in self.executor.submit(job, bundle):
             job = self.jobs[job.id] = replace(job, handle=handle)
         return job
+
+    def _stored(self, name: str, data: bytes) -> FileEntry:
+        path = self.root / "sent"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return FileEntry(name, BlobStore(blob_directory(self.root)).put_file(path), len(data))
 
     async def look(self, job: Job) -> JobStatus | None:
         """What is known of the job; None also where the server does not answer."""

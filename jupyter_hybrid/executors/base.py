@@ -116,7 +116,7 @@ class Executor(ABC):
     #: Seconds between two polls for a job that somebody follows.
     ask_every: ClassVar[float] = 0.25
     #: True where ``prepare`` adds to an image what the notebook needs and the image lacks.
-    adds_packages: ClassVar[bool] = False
+    adds_packages: bool = False
 
     def __init__(self, target: TargetConfig) -> None:
         self.target = target

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -44,6 +45,7 @@ class Api:
         self._connections: weakref.WeakKeyDictionary[Any, asyncio.Task[Connection]]
         self._connections = weakref.WeakKeyDictionary()
         self._namespace: str | None = settings.namespace
+        self._minor: int | None = None
 
     @property
     def namespace(self) -> str:
@@ -51,6 +53,15 @@ class Api:
         if self._namespace is None:
             self._namespace = own_namespace(self._settings)
         return self._namespace
+
+    async def minor(self) -> int:
+        """The cluster's version: 28 is Kubernetes 1.28. Raises ``ApiError``."""
+        if self._minor is None:
+            said = str((await self.get("/version")).get("minor"))
+            # (some have "28+")
+            found = re.match(r"\d+", said)
+            self._minor = int(found[0]) if found else 0
+        return self._minor
 
     # -- requests -------------------------------------------------------------------------------
 

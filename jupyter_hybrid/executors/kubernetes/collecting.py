@@ -14,7 +14,7 @@ from ...errors import PlaceError, ResultError
 from ...paths import JobPaths
 from .api import Api
 from .delivery import finished
-from .manifest import BASE
+from .manifest import BASE, Inside
 
 #: Pieces that wait to be unpacked; then the pod waits.
 AHEAD = 64
@@ -59,13 +59,12 @@ class _Arriving:
         return data[:size]
 
 
-async def collect(api: Api, pod: str, python: str, places: tuple[str, str], here: Path) -> None:
+async def collect(api: Api, pod: str, inside: Inside, here: Path) -> None:
     """Bring what the job made into its directory here, and last its exit record (``ARRIVED``).
 
-    ``places`` are the job's and the code's directory in the pod. Raises ``PlaceError`` where the
+    Raises ``PlaceError`` where the
     stream broke: nothing of it counts then, and the next attempt begins anew.
     """
-    job, code = places
     scratch = here / f".arriving.{os.getpid()}"
     shutil.rmtree(scratch, ignore_errors=True)
     arriving = _Arriving()
@@ -79,7 +78,8 @@ async def collect(api: Api, pod: str, python: str, places: tuple[str, str], here
 
     try:
         try:
-            async with api.execute(pod, [python, f"{code}/{HANDOUT}", job]) as socket:
+            command = [inside.python, f"{inside.code}/{HANDOUT}", inside.directory]
+            async with api.execute(pod, command) as socket:
                 await finished(socket, take)
         finally:
             await asyncio.to_thread(arriving.put, None)
@@ -90,9 +90,9 @@ async def collect(api: Api, pod: str, python: str, places: tuple[str, str], here
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-async def release(api: Api, pod: str, python: str) -> None:
+async def release(api: Api, pod: str, inside: Inside) -> None:
     """Let the pod end."""
-    command = [python, "-c", f"open('{BASE}/released', 'w').close()"]
+    command = [inside.python, "-c", f"open('{BASE}/released', 'w').close()"]
     async with api.execute(pod, command) as socket:
         await finished(socket)
 

@@ -9,7 +9,8 @@ import json
 import os
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -57,26 +58,39 @@ def write_code(directory: Path) -> None:
         path.write_bytes(content)
 
 
-def size(directory: Path, bundle: Bundle) -> int:
+def size(directory: Path, bundle: Bundle, there: Sequence[str]) -> int:
     """Bytes that travel, about, before compression."""
     inputs = JobPaths(directory).inputs
     laid = sum(path.stat().st_size for path in inputs.rglob("*")) if inputs.is_dir() else 0
-    return laid + len(bundle.notebook) + sum(entry.size for entry in bundle.files)
+    files = 0 if "blobs" in there else sum(entry.size for entry in bundle.files)
+    return laid + len(bundle.notebook) + files
 
 
-def pack(stream: IO[bytes], directory: Path, blobs: Path, bundle: Bundle, mode: str) -> None:
+@dataclass(frozen=True)
+class Parcel:
+    """What is packed for one job."""
+
+    directory: Path
+    blobs: Path
+    bundle: Bundle
+    #: What is in the pod already: ``code``, ``blobs``.
+    there: Sequence[str] = ()
+
+
+def pack(stream: IO[bytes], parcel: Parcel, mode: str) -> None:
     """Write the tar: ``code``, ``job`` and ``blobs``. ``mode`` is ``w|gz`` or ``w|``."""
-    paths = JobPaths(directory)
+    paths = JobPaths(parcel.directory)
     with tarfile.open(fileobj=stream, mode=mode, bufsize=1 << 20) as tar:  # type: ignore[call-overload]
-        for name, content in code():
+        for name, content in code() if "code" not in parcel.there else ():
             _add(tar, f"code/{name}", content)
         for path in (paths.key, paths.files, paths.notebook, paths.spec):
             tar.add(path, f"job/{path.name}", filter=_anonymous)
         if paths.inputs.is_dir():
             tar.add(paths.inputs, "job/inputs", filter=_anonymous)
         _add(tar, "blobs/.ours", b"")
-        for digest in sorted({entry.digest for entry in bundle.files}):
-            path = blob_path(blobs, digest)
+        files = parcel.bundle.files if "blobs" not in parcel.there else ()
+        for digest in sorted({entry.digest for entry in files}):
+            path = blob_path(parcel.blobs, digest)
             tar.add(path, f"blobs/{digest[:2]}/{digest}", filter=_anonymous)
 
 
@@ -94,13 +108,13 @@ def _anonymous(info: tarfile.TarInfo) -> tarfile.TarInfo:
     return info
 
 
-def packed(directory: Path, blobs: Path, bundle: Bundle) -> Iterator[bytes]:
+def packed(parcel: Parcel) -> Iterator[bytes]:
     """The tar in pieces, as it is written: it is never whole in memory or on the disk."""
     read, write = os.pipe()
 
     def work() -> None:
         with contextlib.suppress(BrokenPipeError), os.fdopen(write, "wb") as stream:
-            pack(stream, directory, blobs, bundle, "w|")
+            pack(stream, parcel, "w|")
 
     thread = threading.Thread(target=work, name="jupyter-hybrid-pack", daemon=True)
     with os.fdopen(read, "rb") as stream:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import time
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...bundle import Bundle, write_job_directory
 from ...containers.nodes import rooms
-from ...errors import ImageError, PlaceError, ResultError, UsageError
+from ...errors import PlaceError, ResultError, UsageError
 from ...job import Job
-from ...paths import JobPaths, blob_directory
+from ...paths import JobPaths
 from ...spec import Cause, ExitRecord, JobSpec, Resources
-from ..base import Executor, Handle, JobStatus, Offer, TargetConfig
+from ..base import Executor, Handle, JobStatus, Offer, Prepared, TargetConfig
 from ..local_directory import locked, read_behind, remove_directory, unwritable
-from ..records import read_exit, write_record
-from . import delivery
+from ..records import read_exit
 from .api import Api, ApiError
-from .manifest import Plan, gpu_resource, job_name, make_job, make_secret, owned_by, to_yaml
+from .manifest import Inside, gpu_resource, job_name, make_job, to_yaml
 from .offers import make_offers, models
 from .session import DELIVERED, POD, Session
 from .settings import read_settings
+from .submitting import Submitting
+
+if TYPE_CHECKING:
+    from ...environment.needs import Environment
 
 #: Seconds that a submit waits for a pod that is about to start, to give it its things.
 START_WAIT = 20.0
@@ -42,7 +44,9 @@ class KubernetesExecutor(Executor):
     def __init__(self, target: TargetConfig) -> None:
         super().__init__(target)
         self.settings = read_settings(target)
+        self.adds_packages = bool(self.settings.push)
         self._api = Api(target.name, self.settings)
+        self._submitting = Submitting(self._api, target, self.settings)
         self._sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
     @property
@@ -74,14 +78,19 @@ class KubernetesExecutor(Executor):
     async def describe(self, spec: JobSpec) -> str:
         """The Job as YAML, without the program that waits in it for the job's files."""
         job = Job(id="example", spec=spec, directory="", created_at=0.0)
-        liked: Sequence[str] = ()
-        if spec.resources.gpus and spec.resources.gpu_type:
-            liked = await self._models(spec.resources.gpu_type)
-        receiver = "# jupyter_hybrid/executors/kubernetes/receive.py"
-        plan = Plan(image=self._image(job), gpu_models=liked, receiver=receiver)
+        inside = Inside(python=self.settings.python, directory="", code="", blobs="")
+        plan = await self._submitting.plan(spec, inside, small=self.settings.delivery != "volume")
+        plan = replace(plan, receiver="# jupyter_hybrid/executors/kubernetes/receive.py")
         made = make_job(job, self.settings, plan)
         made["metadata"]["namespace"] = self._api.namespace
         return to_yaml(made)
+
+    async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
+        """Have the layers ready that the job's image needs, where the site has images made."""
+        image = self._submitting.image(spec)
+        if not self.adds_packages:
+            return Prepared(image=image)
+        return await self._submitting.imaging.prepare(image, spec, environment)
 
     # -- submit ---------------------------------------------------------------------------------
 
@@ -90,7 +99,7 @@ class KubernetesExecutor(Executor):
         session, paths = self._session, JobPaths(Path(job.directory))
         if job.spec.resources.nodes > 1:
             raise UsageError(f"{self.target.name} runs jobs of one node; leave --nodes out")
-        self._image(job)
+        self._submitting.image(job.spec)
         try:
             paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -99,101 +108,13 @@ class KubernetesExecutor(Executor):
         # held until the Job exists: others see by it that this submit is under way
         async with locked(paths.directory):
             await asyncio.to_thread(write_job_directory, paths.directory, job.spec, bundle)
-            created = await self._create(session, job, bundle)
+            created = await self._submitting.create(session, job, bundle)
         yield session.handle(job, created["metadata"]["uid"])
         await self._hand_over(session, job)
 
     def image(self, spec: JobSpec) -> str:
         """The job's own, else the target's."""
         return spec.image or self.settings.image or ""
-
-    def _image(self, job: Job) -> str:
-        image = self.image(job.spec)
-        if not image:
-            raise ImageError(
-                f"{self.target.name} runs jobs in images: name one with --image, or add 'image' to "
-                "the target"
-            )
-        return image
-
-    async def _create(self, session: Session, job: Job, bundle: Bundle) -> dict[str, Any]:
-        base, paths = f"/namespaces/{self._api.namespace}", JobPaths(Path(job.directory))
-        if read_exit(paths) is not None or paths.cancel.exists():
-            raise PlaceError(f"job {job.id} was ended meanwhile")
-        with contextlib.suppress(ApiError):
-            found: dict[str, Any] = await self._api.get(session.objects.job_path(job))
-            return found
-        small = await self._small(session, job, bundle)
-        plan = await self._plan(session, job, small=small is not None)
-        if small is not None:
-            secret = make_secret(job.id, small, self.settings)
-            try:
-                await self._create_once(f"/api/v1{base}/secrets", secret)
-            except ApiError as error:
-                if error.code != 403:
-                    raise
-                small, plan = None, await self._plan(session, job, small=False)
-        created = await self._create_once(
-            f"/apis/batch/v1{base}/jobs", make_job(job, self.settings, plan)
-        )
-        if small is not None:
-            write_record(paths.directory / DELIVERED, {"pod": ""})
-            path = f"/api/v1{base}/secrets/{job_name(job.id)}"
-            await self._api.patch(path, owned_by(created))
-        return created
-
-    async def _create_once(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create the object, or find the one of that name."""
-        for attempt in range(4):
-            try:
-                created: dict[str, Any] = await self._api.post(path, body)
-                return created
-            except ApiError as error:
-                if error.code == 409 and error.reason == "AlreadyExists":
-                    found: dict[str, Any] = await self._api.get(
-                        f"{path}/{body['metadata']['name']}"
-                    )
-                    return found
-                if not error.transient or attempt == 3:
-                    raise
-                # it may have come through all the same: then the name is taken
-                await asyncio.sleep(0.5 * 2**attempt)
-        raise AssertionError
-
-    async def _small(self, session: Session, job: Job, bundle: Bundle) -> bytes | None:
-        """The bundle as one tar, where it fits into a Secret."""
-        directory = Path(job.directory)
-        if session.places.shared or delivery.size(directory, bundle) > 4 * delivery.SMALL:
-            return None
-        stream = io.BytesIO()
-        blobs = blob_directory(self.target.home or self.target.root)
-        await asyncio.to_thread(delivery.pack, stream, directory, blobs, bundle, "w|gz")
-        return stream.getvalue() if stream.tell() <= delivery.SMALL else None
-
-    async def _plan(self, session: Session, job: Job, *, small: bool) -> Plan:
-        liked: Sequence[str] = ()
-        if job.spec.resources.gpus and job.spec.resources.gpu_type:
-            liked = await self._models(job.spec.resources.gpu_type)
-        plan = Plan(
-            image=self._image(job), gpu_models=liked, receiver=delivery.receiver(), small=small
-        )
-        if not session.places.shared:
-            return plan
-        bundle = await asyncio.to_thread(_bundle, Path(job.directory))
-        await asyncio.to_thread(session.places.share, bundle)
-        directory, code = session.places.in_pod(job)
-        return replace(plan, directory=directory, code=code, blobs=session.places.blobs_in_pod())
-
-    async def _models(self, gpu_type: str) -> list[str]:
-        try:
-            nodes = (await self._api.get("/api/v1/nodes"))["items"]
-        except ApiError as error:
-            if error.code != 403:
-                raise
-            return [self.settings.gpu_models.get(w, w) for w in gpu_type.split(",")]
-        label = self.settings.gpu_label
-        known = [node["metadata"].get("labels", {}).get(label, "") for node in nodes]
-        return models(gpu_type, self.settings, known)
 
     async def _hand_over(self, session: Session, job: Job) -> None:
         """Wait for a pod that is about to start, as long as only its files are missing."""
@@ -244,10 +165,8 @@ class KubernetesExecutor(Executor):
             if follower is not None:
                 await follower.caught_up.wait()
             return read_behind(here, offset)
-        directory = session.places.in_pod(job)[0]
-        return await session.objects.tail(
-            pod["metadata"]["name"], f"{directory}/{relative}", offset
-        )
+        name, inside = pod["metadata"]["name"], session.places.inside(job)
+        return await session.objects.tail(name, inside, str(relative), offset)
 
     async def idle(self, job: Job, seconds: float) -> None:
         """Return when the job's pod has said something, at the latest when to poll again."""
@@ -272,7 +191,7 @@ class KubernetesExecutor(Executor):
         if not force and running and not session.places.shared:
             assert pod is not None
             try:
-                await session.objects.touch(pod, f"{session.places.in_pod(job)[0]}/cancel")
+                await session.objects.touch(pod, session.places.inside(job), "cancel")
                 return
             except PlaceError as error:
                 if not await session.objects.runs(pod):
@@ -312,12 +231,6 @@ class KubernetesExecutor(Executor):
                 f"job {job.id} has no results here; ask for its status until it has ended"
             )
         return own
-
-
-def _bundle(directory: Path) -> Bundle:
-    from ...bundle import read_job_directory
-
-    return read_job_directory(directory)
 
 
 def _refused(pod: Mapping[str, Any]) -> bool:

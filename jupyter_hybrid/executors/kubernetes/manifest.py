@@ -23,8 +23,26 @@ SMALL = "/jupyter-hybrid-bundle"
 HEADROOM = 128 << 20
 #: Seconds that saving and taking results may need when a pod is being ended.
 SAVING = 30
+#: The version since which a Job waits for the end of a pod before it makes another.
+REPLACEMENT = 28
 #: Seconds that a pod may take to begin, for its node's deadline.
 STARTING = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """Where a job's things are in its pod: JSON values, kept in the job's directory."""
+
+    #: The interpreter.
+    python: str
+    #: Directories of the job, of our code and of files by content.
+    directory: str
+    code: str
+    blobs: str
+    #: What of these is there before anything is delivered: ``job``, ``code``, ``blobs``.
+    there: Sequence[str] = ()
+    #: The image; empty: the one that was asked for.
+    image: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +56,9 @@ class Plan:
     receiver: str
     #: The bundle comes as the Secret of the job's name.
     small: bool = False
-    #: With a shared volume: the job's directory and the blobs there.
-    directory: str = ""
-    blobs: str = ""
-    code: str = ""
+    inside: Inside
+    #: The cluster's version: 28 is Kubernetes 1.28.
+    minor: int = 0
 
 
 def job_name(job_id: str) -> str:
@@ -51,6 +68,8 @@ def job_name(job_id: str) -> str:
 
 def make_job(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
     """The batch/v1 Job: at most one pod, never started again, removed some time after its end."""
+    # (where the cluster does not know it, `Objects.let_go` sees to it)
+    once = {"podReplacementPolicy": "Failed"} if plan.minor >= REPLACEMENT else {}
     labels = {**settings.labels, **MANAGED, JOB: job.id}
     notes = {**settings.annotations, "jupyter-hybrid/name": job.spec.name}
     return {
@@ -59,8 +78,7 @@ def make_job(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
         "metadata": {"name": job_name(job.id), "labels": labels, "annotations": notes},
         "spec": {
             "backoffLimit": 0,
-            # (unknown before Kubernetes 1.28; then `Objects.let_go` sees to it)
-            "podReplacementPolicy": "Failed",
+            **once,
             "completions": 1,
             "parallelism": 1,
             "ttlSecondsAfterFinished": settings.keep,
@@ -115,7 +133,7 @@ def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
     volumes, mounts = _volumes(job, settings, plan)
     container: dict[str, Any] = {
         "name": "job",
-        "image": plan.image,
+        "image": plan.inside.image or plan.image,
         # the image's own entry point (a banner, in NGC's) is passed over
         "command": _command(job.spec, settings, plan),
         "env": _environment(settings),
@@ -152,14 +170,16 @@ def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
 
 
 def _command(spec: JobSpec, settings: Settings, plan: Plan) -> list[str]:
-    words = [settings.python, "-c", plan.receiver, "wait", BASE]
+    inside = plan.inside
+    words = [inside.python, "-c", plan.receiver, "wait", BASE]
     # what is on a shared volume need not be taken out of the pod
-    linger = 0.0 if plan.directory else settings.linger
+    linger = 0.0 if "job" in inside.there else settings.linger
     words += ["--patience", f"{settings.patience:g}", "--linger", f"{linger:g}"]
     if plan.small:
         words += ["--bundle", f"{SMALL}/bundle.tar"]
-    if plan.directory:
-        words += ["--job", plan.directory, "--blobs", plan.blobs, "--code", plan.code]
+    places = {"job": inside.directory, "code": inside.code, "blobs": inside.blobs}
+    for name in inside.there:
+        words += [f"--{name}", places[name]]
     if spec.resources.time is not None:
         words += ["--time", str(spec.resources.time)]
     if spec.resources.mem is not None:

@@ -12,7 +12,7 @@ from ...errors import PlaceError
 from ...job import Job
 from . import delivery
 from .api import Api, ApiError
-from .manifest import job_name
+from .manifest import Inside, job_name
 from .pods import Pods
 
 Pod = Mapping[str, Any]
@@ -30,8 +30,8 @@ _TAIL = (
 class Objects:
     """The objects of one target's jobs."""
 
-    def __init__(self, api: Api, pods: Pods, python: str) -> None:
-        self._api, self._pods, self._python = api, pods, python
+    def __init__(self, api: Api, pods: Pods) -> None:
+        self._api, self._pods = api, pods
         self._said: dict[str, tuple[float, list[Any]]] = {}
 
     def job_path(self, job: Job) -> str:
@@ -98,14 +98,15 @@ class Objects:
             if error.code != 403:
                 raise
 
-    async def tail(self, pod: str, path: str, offset: int) -> bytes:
-        """What is behind the offset in a file of the pod; nothing where there is none."""
+    async def tail(self, pod: str, inside: Inside, name: str, offset: int) -> bytes:
+        """What is behind the offset in a file of the job; nothing where there is none."""
         taken = bytearray()
 
         async def take(piece: bytes) -> None:
             taken.extend(piece)
 
-        words = [self._python, "-c", _TAIL, path, str(offset), str(CHUNK)]
+        path = f"{inside.directory}/{name}"
+        words = [inside.python, "-c", _TAIL, path, str(offset), str(CHUNK)]
         async with self._api.execute(pod, words) as socket:
             try:
                 await delivery.finished(socket, take)
@@ -115,9 +116,10 @@ class Objects:
                 raise
         return bytes(taken)
 
-    async def touch(self, pod: Pod, path: str) -> None:
-        """Make an empty file in the pod. Raises ``PlaceError``."""
-        words = [self._python, "-c", f"open({path!r}, 'w').close()"]
+    async def touch(self, pod: Pod, inside: Inside, name: str) -> None:
+        """Make an empty file in the job's directory. Raises ``PlaceError``."""
+        path = f"{inside.directory}/{name}"
+        words = [inside.python, "-c", f"open({path!r}, 'w').close()"]
         # kubelets refuse commands for moments, for reasons of their own; asking twice asks once
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, PlaceError) and e.transient),

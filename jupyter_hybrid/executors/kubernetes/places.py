@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from ...bundle import Bundle
@@ -13,9 +14,13 @@ from ...errors import ConfigError
 from ...job import Job
 from ...paths import blob_directory, blob_path
 from ..base import TargetConfig
+from ..records import read_record, write_record
 from . import delivery
-from .manifest import BASE
+from .manifest import BASE, Inside
 from .settings import Settings
+
+#: The file in a job's directory here that says where things are in its image.
+INSIDE = "inside.json"
 
 
 class Places:
@@ -26,15 +31,26 @@ class Places:
         #: True where pods see the target's root, by a volume.
         self.shared = settings.delivery == "volume"
 
-    def in_pod(self, job: Job) -> tuple[str, str]:
-        """The job's directory and that of our code."""
-        if not self.shared:
-            return f"{BASE}/delivered/job", f"{BASE}/delivered/code"
-        return self._there(Path(job.directory)), self._there(self._code())
+    def inside(self, job: Job) -> Inside:
+        """Where the job's things are in its pod."""
+        python = self._settings.python
+        if self.shared:
+            return Inside(
+                python=python,
+                directory=self._there(Path(job.directory)),
+                code=self._there(self._code()),
+                blobs=self._there(blob_directory(self._target.root)),
+                there=("job", "blobs", "code"),
+            )
+        known = read_record(Path(job.directory) / INSIDE)
+        if known is not None:
+            return Inside(**known)
+        names = {"directory": "job", "code": "code", "blobs": "blobs"}
+        return Inside(python=python, **{k: f"{BASE}/delivered/{v}" for k, v in names.items()})
 
-    def blobs_in_pod(self) -> str:
-        """The directory of files by content."""
-        return self._there(blob_directory(self._target.root))
+    def note(self, job: Job, inside: Inside) -> None:
+        """Remember where the things of a job with an image of its own are."""
+        write_record(Path(job.directory) / INSIDE, asdict(inside))
 
     def share(self, bundle: Bundle) -> None:
         """Lay our code and the bundle's files where pods see them; what is there is left."""

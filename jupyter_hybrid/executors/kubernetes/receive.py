@@ -2,7 +2,7 @@
 
 ::
 
-    wait BASE [--bundle TAR] [--job DIR --blobs DIR --code DIR] [--patience S] …
+    wait BASE [--bundle TAR] [--job DIR] [--blobs DIR] [--code DIR] [--patience S] …
     take BASE          unpack a tar from standard input, whole or not at all
 
 ``wait`` goes on as the job's keeper (jupyter_hybrid.runner.pod) once the job's things are there.
@@ -35,9 +35,14 @@ def take(stream: Any, base: str, mode: Any) -> None:
 
 
 def wait(base: str, options: Dict[str, str]) -> Tuple[str, str, str]:
-    """Until something is delivered; directories of the job, of blobs and of our code."""
+    """Until something is delivered; directories of the job, of blobs and of our code.
+
+    What is there already (on a volume, in the image) is named by an option.
+    """
+    delivered = Path(base, "delivered")
+    job, blobs, code = (options.get(f"--{n}", str(delivered / n)) for n in ("job", "blobs", "code"))
     if "--job" in options:
-        return options["--job"], options["--blobs"], options["--code"]
+        return job, blobs, code
     if "--bundle" in options:
         try:
             with open(options["--bundle"], "rb") as stream:
@@ -46,12 +51,11 @@ def wait(base: str, options: Dict[str, str]) -> Tuple[str, str, str]:
             sys.exit("another pod of this job has begun it; a job runs once")
     patience = float(options.get("--patience", 900))
     end = time.monotonic() + patience
-    delivered = Path(base, "delivered")
     while not delivered.is_dir():
         if time.monotonic() > end:
             sys.exit(f"the job's files did not arrive within {patience:.0f} seconds")
         time.sleep(0.02)
-    return str(delivered / "job"), str(delivered / "blobs"), str(delivered / "code")
+    return job, blobs, code
 
 
 def main(words: List[str]) -> int:

@@ -47,7 +47,7 @@ class Session:
         self.api, self._target, self._settings = api, target, settings
         self.places = Places(target, settings)
         self.pods = Pods(api)
-        self.objects = Objects(api, self.pods, settings.python)
+        self.objects = Objects(api, self.pods)
         self._followers: dict[str, Follower] = {}
         self._work: dict[tuple[str, str], asyncio.Task[None]] = {}
         #: Jobs that make no other pod any more, and whose Secret is gone.
@@ -225,20 +225,21 @@ class Session:
         directory = Path(job.directory)
         bundle = await asyncio.to_thread(read_job_directory, directory)
         blobs = blob_directory(self._target.home or self._target.root)
-        pieces = delivery.packed(directory, blobs, bundle)
+        inside = self.places.inside(job)
+        pieces = delivery.packed(delivery.Parcel(directory, blobs, bundle, inside.there))
         name = pod["metadata"]["name"]
-        await delivery.deliver(self.api, name, self._settings.python, pieces)
+        await delivery.deliver(self.api, name, inside.python, pieces)
         write_record(directory / DELIVERED, {"pod": pod["metadata"]["uid"]})
 
     async def _collect(self, job: Job, pod: Pod) -> None:
-        name, python = pod["metadata"]["name"], self._settings.python
+        name, inside = pod["metadata"]["name"], self.places.inside(job)
         paths = JobPaths(Path(job.directory))
         arrived = paths.directory / ARRIVED
         if not arrived.exists():
-            await collect(self.api, name, python, self.places.in_pod(job), paths.directory)
+            await collect(self.api, name, inside, paths.directory)
         # released before anybody calls it ended: nobody would come back to do it
         try:
-            await release(self.api, name, python)
+            await release(self.api, name, inside)
         except PlaceError:
             if await self.objects.runs(pod):
                 raise
@@ -260,10 +261,10 @@ class Session:
     def _follower(self, job: Job, pod: Pod) -> Follower:
         name = pod["metadata"]["name"]
         if job.id not in self._followers:
-            events = f"{self.places.in_pod(job)[0]}/events.jsonl"
+            inside = self.places.inside(job)
 
             async def read(offset: int) -> bytes:
-                return await self.objects.tail(name, events, offset)
+                return await self.objects.tail(name, inside, "events.jsonl", offset)
 
             mirror = Mirror(Path(job.directory))
             self._followers[job.id] = Follower(self.api, name, mirror, read)

@@ -59,6 +59,8 @@ class Settings:
     #: Label of nodes that tells where they are; shown in offers.
     location_label: str | None = None
     delivery: str = "stream"
+    #: Repository that jobs' images are written to: the base with runner, packages and files on top.
+    push: str | None = None
     #: Seconds that a pod waits for its files, and with its results for somebody to take them.
     patience: float = 900.0
     linger: float = 3600.0
@@ -90,6 +92,8 @@ def read_settings(target: TargetConfig) -> Settings:
         )
     if settings.delivery == "volume" and not settings.root_volume:
         raise ConfigError(f"{where} delivers by a volume and names none; add 'root_volume'")
+    if settings.push and settings.delivery == "volume":
+        raise ConfigError(f"{where} has both 'push' and a volume; leave one of them out")
     for volume in (*settings.volumes, *([settings.root_volume] if settings.root_volume else [])):
         check_volume(volume, where, allow_host_path=settings.allow_host_path)
     return settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,27 @@ from jupyter_hybrid.spec import JobSpec, Resources
 ID = "01m89w43ce0c4evwa9v7wy2sck"
 
 
-def made(settings: Settings | None = None, models: Any = (), **resources: Any) -> dict[str, Any]:
+DELIVERED = manifest.Inside(python="python3", directory="/d/job", code="/d/code", blobs="/d/blobs")
+
+
+def made(
+    settings: Settings | None = None,
+    models: Any = (),
+    inside: manifest.Inside | None = None,
+    minor: int = 20,
+    **resources: Any,
+) -> dict[str, Any]:
     spec = JobSpec(
         name="n", target="cloud", kind="notebook", resources=Resources(**resources), grace=7.0
     )
     job = Job(id=ID, spec=spec, directory="/scratch/jobs", created_at=0.0)
-    plan = manifest.Plan(image="i:1", gpu_models=models, receiver="pass # $(HOME)")
+    plan = manifest.Plan(
+        image="i:1",
+        gpu_models=models,
+        receiver="pass # $(HOME)",
+        inside=inside or DELIVERED,
+        minor=minor,
+    )
     return manifest.make_job(job, settings or Settings(), plan)
 
 
@@ -41,6 +57,8 @@ def test_a_job_starts_at_most_once_and_is_removed_some_time_after() -> None:
     spec = job["spec"]
     assert (spec["backoffLimit"], pod(job)["restartPolicy"]) == (0, "Never")
     assert (spec["completions"], spec["parallelism"]) == (1, 1)
+    assert "podReplacementPolicy" not in spec
+    assert made(minor=28)["spec"]["podReplacementPolicy"] == "Failed"
     assert spec["ttlSecondsAfterFinished"] == 3600
     assert pod(job)["automountServiceAccountToken"] is False
     assert pod(job)["terminationGracePeriodSeconds"] >= 7
@@ -52,6 +70,15 @@ def test_a_job_starts_at_most_once_and_is_removed_some_time_after() -> None:
 def test_the_kubelet_replaces_nothing_in_the_command() -> None:
     (container,) = pod(made())["containers"]
     assert "$$(HOME)" in container["command"][2]
+
+
+def test_what_is_in_the_image_is_not_waited_for() -> None:
+    image = "r.lab/jobs@sha256:1"
+    inside = replace(DELIVERED, python="/opt/python", image=image, there=("code",))
+    (container,) = pod(made(inside=inside))["containers"]
+    assert container["image"] == image
+    assert container["command"][0] == "/opt/python"
+    assert container["command"][-2:] == ["--code", "/d/code"]
 
 
 def test_resources() -> None:
