@@ -92,6 +92,14 @@ class Options(Configurable):
         container and runs on its Python. Empty: images have `jupyterhub-singleuser` themselves.
         """,
     )
+    server_inside = Bool(
+        False,
+        config=True,
+        help="""
+        Whether the server is a layer of users' images themselves (server_image --base IMAGE):
+        nothing is copied at the start, and each image is made anew for each hub.
+        """,
+    )
     image_python = Unicode("python3", config=True, help="The Python in users' images.")
     keep_entrypoint = Bool(
         None,

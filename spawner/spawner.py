@@ -84,6 +84,8 @@ class NGCSpawner(Options, Watched):
         return form.render(profile_list, wish)
 
     def _options_from_form(self, formdata: dict[str, list[str]]) -> dict[str, Any]:
+        if not self.images:
+            return dict(super()._options_from_form(formdata))
         fields = {name: values for name, values in formdata.items() if name not in wishes.SHORT}
         found = super()._options_from_form(fields)
         # a field for another image that nobody filled in
@@ -158,7 +160,8 @@ class NGCSpawner(Options, Watched):
 
     def _set_command(self, pod: Any) -> None:
         nvidias = self.image.startswith("nvcr.io/")
-        if self.server_image:
+        own = self.server_image or self.server_inside
+        if own:
             words = [self.image_python, f"{parts.SERVER}/start.py", *self.get_args()]
         elif nvidias or self.cmd:
             words = [*(self.cmd or ["jupyterhub-singleuser"]), *self.get_args()]
@@ -166,9 +169,7 @@ class NGCSpawner(Options, Watched):
             # what the image starts by itself
             return
         keep = self.keep_entrypoint
-        pods.run(
-            pod, words, entrypoint=not (nvidias or self.server_image) if keep is None else keep
-        )
+        pods.run(pod, words, entrypoint=not (nvidias or own) if keep is None else keep)
 
 
 def _ours(profile_list: list[dict[str, Any]]) -> Mapping[str, Any]:

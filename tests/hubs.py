@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -129,7 +130,7 @@ class Hub:
 def proxy() -> list[str]:
     """The command of a configurable-http-proxy, installed once for each version."""
     lock = hashlib.sha256((SERVICE / "package-lock.json").read_bytes()).hexdigest()[:12]
-    with kube.lock("proxy", 2) as file:
+    with kube.lock("proxy", fcntl.LOCK_EX) as file:
         place = Path(file.name).parent / f"hub-proxy-{lock}"
         if not (place / "complete").exists():
             place.mkdir(exist_ok=True)
@@ -147,7 +148,7 @@ def proxy() -> list[str]:
 def server_image(cluster: kube.Kubernetes) -> str:
     """The image with the single-user server for the lab's Python; made once."""
     target = f"{cluster.registry}/{SERVER}"
-    with kube.lock("server", 2):
+    with kube.lock("server", fcntl.LOCK_EX):
         command = [sys.executable, "-m", "jupyter_hybrid_spawner.server_image", target]
         command += ["--base", f"{cluster.registry}/base:1", "--insecure", cluster.registry]
         command += ["--python", "3.11", "--with", "httpx"]
@@ -162,22 +163,11 @@ def running(cluster: kube.Kubernetes, directory: Path, **traits: Any) -> Iterato
     # below the ports that systems choose from, one block for each process of the tests
     port, token = 20000 + (os.getpid() % 3000) * 4, secrets.token_hex(16)
     host = cluster.registry.partition(":")[0]
-    site = {"server_image": server_image(cluster), **traits}
-    lab = {"example": str(EXAMPLE), "directory": str(directory), "host": host, "port": port}
-    lab |= {"token": token, "namespace": cluster.namespace, "traits": site, "proxy": proxy()}
-    env = {**os.environ, "JUPYTERHUB_LAB": json.dumps(lab), "KUBECONFIG": str(cluster.kubeconfig)}
-    env |= {"JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32), "PYTHONPATH": str(ROOT)}
-    network = f"/run/netns/{os.environ.get('KUBE_NAME', 'kube')}"
-    words = ["nsenter", f"--net={network}", sys.executable, "-m", "jupyterhub"]
     log = directory / "hub.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            [*words, "-f", str(SERVICE / "lab_config.py")],
-            cwd=directory, env=env, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+    # nobody breaks the cluster meanwhile
+    with kube.lock("tests", fcntl.LOCK_SH):
+        process = _started(cluster, directory, traits, port, token)
     try:
-        _await(f"http://{host}:{port}/hub/health", process, log)
         yield Hub(f"http://{host}:{port}", token, cluster, log)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -189,6 +179,28 @@ def running(cluster: kube.Kubernetes, directory: Path, **traits: Any) -> Iterato
         process.wait()
         selector = ("pods,pvc,services,secrets", "-l", "app.kubernetes.io/managed-by=kubespawner")
         cluster.kubectl("delete", *selector, "--force", "--grace-period=0", check=False)
+
+
+def _started(
+    cluster: kube.Kubernetes, directory: Path, traits: dict[str, Any], port: int, token: str
+) -> subprocess.Popen[bytes]:
+    """A hub's process, which answers."""
+    host = cluster.registry.partition(":")[0]
+    site = {"server_image": server_image(cluster), **traits}
+    lab = {"example": str(EXAMPLE), "directory": str(directory), "host": host, "port": port}
+    lab |= {"token": token, "namespace": cluster.namespace, "traits": site, "proxy": proxy()}
+    env = {**os.environ, "JUPYTERHUB_LAB": json.dumps(lab), "KUBECONFIG": str(cluster.kubeconfig)}
+    env |= {"JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32), "PYTHONPATH": str(ROOT)}
+    network = f"/run/netns/{os.environ.get('KUBE_NAME', 'kube')}"
+    words = ["nsenter", f"--net={network}", sys.executable, "-m", "jupyterhub"]
+    with (directory / "hub.log").open("w") as file:
+        process = subprocess.Popen(
+            [*words, "-f", str(SERVICE / "lab_config.py")],
+            cwd=directory, env=env, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+    _await(f"http://{host}:{port}/hub/health", process, directory / "hub.log")
+    return process
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

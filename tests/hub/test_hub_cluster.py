@@ -84,7 +84,9 @@ async def test_a_user_gets_an_image_as_it_is_with_their_own_files(
     assert hub.pods() == [] and kept.exists()
 
 
-async def test_an_image_that_is_not_there_ends_the_start_and_is_forgotten(hub: Hub) -> None:
+async def test_an_image_that_is_not_there_ends_the_start_and_is_forgotten(
+    hub: Hub, kubernetes: kube.Kubernetes
+) -> None:
     async with hub.browser("bob"):
         pass
     none = f"{hub.cluster.registry}/none:1"
@@ -106,11 +108,11 @@ async def test_an_image_that_is_not_there_ends_the_start_and_is_forgotten(hub: H
 
 
 async def test_whoever_waits_is_told_why_and_the_form_told_before(
-    hub: Hub, kubernetes: kube.Kubernetes
+    hub: Hub, kubernetes_alone: kube.Kubernetes
 ) -> None:
     taken = {"limits": {"nvidia.com/gpu": "4"}}
     holder = {"name": "all", "image": kube.IMAGE, "command": ["sleep", "600"], "resources": taken}
-    kubernetes.apply(
+    kubernetes_alone.apply(
         {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -119,7 +121,7 @@ async def test_whoever_waits_is_told_why_and_the_form_told_before(
         }
     )
     try:
-        kubernetes.kubectl("wait", "--for=condition=Ready", "pod/all-gpus", "--timeout=60s")
+        kubernetes_alone.kubectl("wait", "--for=condition=Ready", "pod/all-gpus", "--timeout=60s")
         await _until_form_says(hub, "0 of 4 free")
         async with hub.client() as client:
             answer = await client.post("/hub/api/users/eve/server", json={"gpu": "v100:2"})
@@ -132,7 +134,7 @@ async def test_whoever_waits_is_told_why_and_the_form_told_before(
                         break
         assert "Waits for a node (of 1)" in words
     finally:
-        kubernetes.kubectl("delete", "pod", "all-gpus", "--force", "--grace-period=0")
+        kubernetes_alone.kubectl("delete", "pod", "all-gpus", "--force", "--grace-period=0")
     await hub.stop("eve")
 
 
@@ -149,7 +151,9 @@ async def test_a_quota_is_said_in_words(hub: Hub, kubernetes: kube.Kubernetes) -
     await hub.stop("kim")
 
 
-async def test_what_is_not_offered_is_refused_by_rest(hub: Hub) -> None:
+async def test_what_is_not_offered_is_refused_by_rest(
+    hub: Hub, kubernetes: kube.Kubernetes
+) -> None:
     events = await hub.start("lea", image="docker.io/evil:1")
     assert events[-1].get("failed") and hub.pods() == []
     await hub.stop("lea")

@@ -136,6 +136,12 @@ async def test_a_server_image_is_laid_beside_the_users_image(make: Make) -> None
     assert notebook(pod)["command"][:2] == ["python3", f"{parts.SERVER}/start.py"]
 
 
+async def test_a_server_may_be_a_layer_of_the_image(make: Make) -> None:
+    pod = await manifest(make(image="site/pytorch:hub", server_inside=True, image_python="python"))
+    assert "initContainers" not in pod["spec"] and parts.SERVER not in mounts(pod)
+    assert notebook(pod)["command"] == ["python", f"{parts.SERVER}/start.py"]
+
+
 async def test_gpus_get_past_the_taint_of_their_nodes(make: Make) -> None:
     pod = await manifest(make(extra_resource_limits={"nvidia.com/gpu": "2"}))
     assert pod["spec"]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
