@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .checks import Finding, Subject, check, refuse
-from .containers.ngc import check_allowed
-from .containers.references import parse_reference
 from .files import replacing
 from .paths import blob_directory, blob_path
 
 if TYPE_CHECKING:
     from .bundle import Bundle
+    from .checks import Finding
     from .config import Hybrid
     from .environment.needs import Environment
     from .executors.base import Executor, Prepared
@@ -42,32 +40,47 @@ async def admit(
     """
     image = executor.image(spec)
     if image and config.allowed_images:
+        # (the catalogue's module brings the client of registries along)
+        from .containers.ngc import check_allowed
+        from .containers.references import parse_reference
+
         check_allowed(parse_reference(image), config.allowed_images)
-    first = {name: rule for name, rule in config.checks.items() if name in _FIRST}
-    findings: list[Finding] = []
-    if first:
-        subject = _subject(image, bundle, config)
-        findings += await asyncio.to_thread(check, subject, first)
-        refuse(findings)
+    findings = await _found(config, lambda rule: rule in _FIRST, _subject(image, bundle, config))
     if not image or not executor.adds_packages:
         return bundle, _sentences(findings)
     if request is not None:
         bundle = replace(bundle, environment=await asyncio.to_thread(_environment, request))
     prepared = await executor.prepare(spec, bundle.environment)
-    others = {name: rule for name, rule in config.checks.items() if name not in _FIRST}
-    if others:
-        subject = Subject(packages=prepared.packages, licences=prepared.licences)
-        findings += await asyncio.to_thread(check, subject, others)
-    if config.checks:
-        await asyncio.to_thread(keep_findings, config, prepared, findings)
-    refuse(findings)
+    added = {"packages": prepared.packages, "licences": prepared.licences}
+    findings += await _found(config, lambda rule: rule not in _FIRST, added, prepared)
     return bundle, (*prepared.notes, *_sentences(findings))
 
 
-def _subject(image: str, bundle: Bundle, config: Hybrid) -> Subject:
+async def _found(
+    config: Hybrid,
+    asked: Callable[[str], bool],
+    about: Mapping[str, Any],
+    prepared: Prepared | None = None,
+) -> list[Finding]:
+    """What these of the site's rules find; raises ``BundleError`` where one refuses."""
+    rules = {name: rule for name, rule in config.checks.items() if asked(name)}
+    if not rules:
+        return []
+    from .checks import Subject, check, refuse
+
+    findings = await asyncio.to_thread(check, Subject(**about), rules)
+    if prepared is not None:
+        await asyncio.to_thread(keep_findings, config, prepared, findings)
+    refuse(findings)
+    return findings
+
+
+def _subject(image: str, bundle: Bundle, config: Hybrid) -> dict[str, Any]:
+    if not config.checks:
+        return {}
     blobs = blob_directory(config.home)
     files = [(entry.path, blob_path(blobs, entry.digest)) for entry in bundle.files]
-    return Subject(image=image, notebook=json.loads(bundle.notebook), files=files)
+    return {"image": image, "notebook": json.loads(bundle.notebook), "files": files}
 
 
 def _environment(request: Request) -> Environment:

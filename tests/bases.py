@@ -4,7 +4,8 @@
 ``base``              Debian with its Python, and nothing else
 ``ngc``               NVIDIA-like: ``/opt/conda`` with numpy and ipykernel, a banner as
                       entry point, labels, ``/etc/pip/constraint.txt``
-``hostile``           the same Python; another user, a writable nothing, an entry point that fails
+``papermill``         the same with papermill and JupyterLab, for the benches
+``hostile``           the base's Python; another user, a writable nothing, an entry point that fails
 ``no-python``         busybox
 ``python3.8``         pyenv's, where this machine has it
 ====================  =============================================================================
@@ -50,6 +51,7 @@ CONFIG = {
         "LABEL com.nvidia.cuda.version=12.3",
         'ENTRYPOINT ["/opt/nvidia/nvidia_entrypoint.sh"]',
     ),
+    "papermill": ("ENV PATH=/opt/conda/bin:/usr/local/bin:/usr/bin:/bin",),
     "hostile": ("USER 1234:1234", 'ENTRYPOINT ["/bin/false"]', "WORKDIR /nowhere"),
     "no-python": ("ENV PATH=/bin",),
     "python3.8": (
@@ -141,7 +143,7 @@ def _debian(root: Path) -> None:
     assert read.wait() == 0
 
 
-def _ngc(root: Path) -> None:
+def _ngc(root: Path, *more: str) -> None:
     from uv import find_uv_bin
 
     from jupyter_hybrid.containers.indexes import uv_environment
@@ -149,8 +151,8 @@ def _ngc(root: Path) -> None:
     _debian(root)
     conda = root / "opt" / "conda"
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", conda], check=True)
-    command = [find_uv_bin(), "pip", "install", "--quiet", "--python", conda / "bin/python"]
-    subprocess.run([*command, *CONDA], check=True, env=uv_environment())
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--python", f"{conda}/bin/python"]
+    subprocess.run([*command, *CONDA, *more], check=True, env=uv_environment())
     command[2:3] = ["uninstall"]
     subprocess.run([*command, *SPARED], check=True, env=uv_environment())
     for folder in conda.rglob("tests"):
@@ -166,6 +168,10 @@ def _ngc(root: Path) -> None:
     entry.parent.mkdir()
     entry.write_text(BANNER)
     entry.chmod(0o755)
+
+
+def _papermill(root: Path) -> None:
+    _ngc(root, "papermill==2.6.0", "jupyterlab>=4,<5")
 
 
 def _busybox(root: Path) -> None:
@@ -190,6 +196,7 @@ def _python38(root: Path) -> None:
 ROOTS: dict[str, Callable[[Path], None]] = {
     "base": _debian,
     "ngc": _ngc,
+    "papermill": _papermill,
     "hostile": _debian,
     "no-python": _busybox,
     "python3.8": _python38,

@@ -121,9 +121,10 @@ class LocalExecutor(Executor):
         image = self.image(spec)
         if not image:
             return Prepared()
-        return (await self._prepared_images().prepare(image, spec, environment)).prepared
+        return (await self.prepared_images().prepare(image, spec, environment)).prepared
 
-    def _prepared_images(self) -> Images:
+    def prepared_images(self) -> Images:
+        """The images of this target's jobs, made ready on this machine."""
         if self._images is None:
             # only for jobs in images: it takes as long to import as the rest of a submit
             from .images.preparing import Images
@@ -143,7 +144,7 @@ class LocalExecutor(Executor):
         # held until the job has started: others see by it that this submit is under way
         async with locked(paths.directory):
             if image := self.image(job.spec):
-                images = self._prepared_images()
+                images = self.prepared_images()
                 ready = await images.ready(image, job.spec, bundle.environment)
             await asyncio.to_thread(write_job_directory, paths.directory, job.spec, bundle)
             process = await asyncio.to_thread(self._started, job, paths, ready)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...containers.engines import Engine
+from ...containers.engines import Apptainer, Engine
 from ...containers.environments import PackageLayers
 from ...containers.layer_store import PackageLayer
 from ...containers.runners import RunnerLayers
@@ -17,11 +18,13 @@ from ...errors import ImageError
 from ...spec import JobSpec
 from ..base import Prepared, TargetConfig
 from .commands import first_at_work
-from .presence import Present
+from .presence import Presence, Present
 from .settings import ImageSettings
-from .sif import presence_of
 from .starting import Interior, Layered
 from .unpacked import Unpacked
+
+if TYPE_CHECKING:
+    from ...containers.endpoints import RegistrySettings
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,15 @@ class Layers:
     runner: PackageLayer
     packages: PackageLayer | None
     difference: Difference
+
+    def interior(self, image: str, directory: Path) -> Interior:
+        """The image with the layers, which lie below the directory, each named by its lock.
+
+        Image and directory are those of the machine where the job runs.
+        """
+        packages = Layered(self.packages, directory / self.packages.lock) if self.packages else None
+        runner = Layered(self.runner, directory / self.runner.lock)
+        return Interior(image, self.facts.executable, runner, packages)
 
     def prepared(self, image: str, digest: str) -> Prepared:
         """What the user and the site should know."""
@@ -51,6 +63,7 @@ class Ready:
     """An image in which a job can be started at once."""
 
     engine: Engine
+    layers: Layers
     interior: Interior
     prepared: Prepared
 
@@ -89,7 +102,7 @@ class Images:
             engines = self._settings.engines(self._target.name, image)
             self._engine = await first_at_work(engines)
         engine = self._engine
-        presence = presence_of(engine, directory, self._target.registries)
+        presence = _presence(engine, directory, self._target.registries)
         found = await presence.image(image)
         try:
             facts = await presence.facts(found, image, FactsCache(directory / "facts"))
@@ -98,7 +111,7 @@ class Images:
         except ImageError as error:
             raise ImageError(f"{image}: {error}") from error
         digest = found.digests[0].rpartition("@")[2] if found.digests else f"sha256:{found.id}"
-        ready = Ready(engine, interior, layers.prepared(image, digest))
+        ready = Ready(engine, layers, interior, layers.prepared(image, digest))
         self._last = (_key(image, spec, environment), ready)
         return ready
 
@@ -110,12 +123,19 @@ class Images:
         return await self.prepare(image, spec, environment)
 
     async def _interior(self, engine: Engine, image: Present, layers: Layers) -> Interior:
-        unpacked = Unpacked(self._target.images / "unpacked", engine)
-        python = layers.facts.executable
-        laid: list[Layered] = []
+        directory = self._target.images / "unpacked"
+        unpacked = Unpacked(directory, engine)
         for layer in filter(None, (layers.runner, layers.packages)):
-            laid.append(await unpacked.layered(layer, image.run, python))
-        return Interior(image.run, python, laid[0], laid[1] if len(laid) > 1 else None)
+            await unpacked.layered(layer, image.run, layers.facts.executable)
+        return layers.interior(image.run, directory)
+
+
+def _presence(engine: Engine, directory: Path, registries: RegistrySettings | None) -> Presence:
+    if not isinstance(engine, Apptainer):
+        return Presence(engine, directory, registries)
+    from .sif import Files
+
+    return Files(engine, directory, registries)
 
 
 def _key(image: str, spec: JobSpec, environment: Environment | None) -> tuple[str, str, str]:

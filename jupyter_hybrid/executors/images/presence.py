@@ -6,18 +6,19 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...containers.endpoints import RegistrySettings
 from ...containers.engines import Container, Engine
 from ...containers.once import once
-from ...containers.pull import pull
-from ...containers.references import parse_reference
-from ...containers.registry import Image, RegistryClient
 from ...containers.room import UNPACKED, check_room
 from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_command
 from ...errors import ImageError, PlaceError
 from .commands import complaint, run
 from .starting import IN_EVERY_IMAGE
+
+if TYPE_CHECKING:
+    from ...containers.endpoints import RegistrySettings
+    from ...containers.registry import Image, RegistryClient
 
 #: Seconds for an image on its way, and for a look into it.
 PULL, LOOK = 6 * 3600.0, 300.0
@@ -42,7 +43,7 @@ class Presence:
         self, engine: Engine, directory: Path, registries: RegistrySettings | None
     ) -> None:
         self._engine, self._directory = engine, directory
-        self._registries = registries or RegistrySettings()
+        self._registries = registries
 
     async def image(self, name: str) -> Present:
         """The image, brought from its registry where it is not here.
@@ -80,9 +81,12 @@ class Presence:
             raise PlaceError(f"{self._engine.name} cannot remove {name}: {complaint(done)}")
 
     async def _bring(self, name: str) -> None:
+        # only here: the client of registries takes longer to import than all else takes
+        from ...containers.pull import pull
+        from ...containers.references import parse_reference
+
         reference = parse_reference(name)
-        cache = self._directory / "configurations"
-        async with RegistryClient(self._registries, cache=cache) as client:
+        async with self._client() as client:
             image = await client.image(reference)
             await self._check_room(image, name)
             layout = self._directory / "pulls" / image.manifest.digest.rpartition(":")[2]
@@ -98,6 +102,13 @@ class Presence:
         if tag is not None and (tagged := await run(tag)).returncode != 0:
             raise PlaceError(f"{self._engine.name} cannot name {name}: {complaint(tagged)}")
         shutil.rmtree(layout, ignore_errors=True)
+
+    def _client(self) -> RegistryClient:
+        from ...containers.endpoints import RegistrySettings
+        from ...containers.registry import RegistryClient
+
+        settings = self._registries or RegistrySettings()
+        return RegistryClient(settings, cache=self._directory / "configurations")
 
     async def _check_room(self, image: Image, name: str) -> None:
         command = self._engine.storage()

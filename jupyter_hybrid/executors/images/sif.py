@@ -52,8 +52,7 @@ class Files(Presence):
 
     async def _bring(self, name: str) -> None:
         reference = parse_reference(name)
-        cache = self._directory / "configurations"
-        async with RegistryClient(self._registries, cache=cache) as client:
+        async with self._client() as client:
             image = await client.image(reference)
             digest = image.manifest.digest.rpartition(":")[2]
             file = self._files / f"{digest}.sif"

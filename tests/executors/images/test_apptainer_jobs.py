@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shlex
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +19,15 @@ from hpc import Cluster
 from jobs import a_manager, a_request, until
 from registries import Options, start
 
+from jupyter_hybrid.bundle import read_job_directory, write_job_directory
+from jupyter_hybrid.containers.engines import Apptainer
+from jupyter_hybrid.executors.images.settings import ImageSettings
+from jupyter_hybrid.executors.images.starting import Start, container
+from jupyter_hybrid.executors.local import LocalExecutor
 from jupyter_hybrid.job import Job, State
 from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.paths import JobPaths
+from jupyter_hybrid.spec import Resources
 
 pytestmark = [
     pytest.mark.needs(*bases.NEEDS, *hpc.NEEDS, "apt:docker-registry"),
@@ -90,3 +99,38 @@ async def test_cancel_ends_everything_and_keeps_what_was_printed(
     await until(lambda: paths.events.exists() and b'"on' in paths.events.read_bytes())
     await manager.cancel(job.id)
     assert await ended(manager, job, State.CANCELLED) == "on\n"
+
+
+async def test_the_same_command_runs_as_an_unprivileged_user_of_a_cluster(
+    image: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    """What a batch script would start there: image, layers and job below a user's home."""
+    manager = an_apptainer_manager()
+    request = a_request(tmp_path, "import os, tqdm\nprint(tqdm.__name__, os.getuid())", image=image)
+    await ended(manager, await manager.submit(request), State.COMPLETED)
+    kept = manager.config.home / "images"
+    executor = manager.executor()
+    assert isinstance(executor, LocalExecutor)
+    old = manager.get("last")
+    bundle = read_job_directory(Path(old.directory))
+    ready = await executor.prepared_images().prepare(image, old.spec, bundle.environment)
+
+    folder = cluster.home / "images-test"
+    there = Path("/home", cluster.user, folder.name)
+    try:
+        shutil.copytree(kept / "unpacked", folder / "unpacked")
+        shutil.copy(ready.interior.image, folder / "image.sif")
+        write_job_directory(folder / "job", old.spec, bundle, b"key")
+        (folder / "blobs").mkdir()
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, *[cluster.home.stat().st_uid] * 2)
+        interior = ready.layers.interior(str(there / "image.sif"), there / "unpacked")
+        start = Start("job", there / "job", there / "blobs", Resources(time=60.0))
+        command = Apptainer().run(container(interior, start, ImageSettings(network=True)))
+        exports = [f"{name}={value}" for name, value in command.env.items()]
+        await asyncio.to_thread(cluster.ssh, shlex.join(["env", *exports, *command.argv]))
+        result = json.loads((folder / "job" / "result.ipynb").read_bytes())
+        (output,) = result["cells"][0]["outputs"]
+        assert "".join(output["text"]) == f"tqdm {cluster.home.stat().st_uid}\n"
+    finally:
+        shutil.rmtree(folder)
