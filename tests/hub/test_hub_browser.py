@@ -1,0 +1,104 @@
+"""From the log-in page to a cell in an image of NVIDIA's, as a researcher goes, in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import hubs
+import kube
+import pytest
+from browser import PICTURES, chromium
+from hubs import Hub
+
+pytestmark = [pytest.mark.needs(*hubs.NEEDS, "program:chromium"), pytest.mark.timeout(400)]
+
+PATIENT = 120_000
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Hub]:
+    cluster = request.getfixturevalue("_kubernetes")
+    if cluster.shared is None:
+        pytest.skip("the hub's tests need the cluster of tests/services")
+    site = {
+        "images": [
+            {"image": kube.IMAGE, "framework": "PyTorch", "name": "25.06", "python": "3.11"},
+            *(f"nvcr.io/nvidia/pytorch:25.0{n}-py3" for n in range(5, 0, -1)),
+            *(f"nvcr.io/nvidia/tensorflow:25.0{n}-tf2-py3" for n in (2, 1)),
+        ],
+        "image_python": kube.PYTHON,
+        "folders": {"data": {"mount": "/data", "volume": {"emptyDir": {}}, "default": True}},
+        "location_label": "kubernetes.io/os",
+        "locations": {"linux": "On premises", "cloud": "Cloud"},
+    }
+    with hubs.running(cluster, tmp_path_factory.mktemp("hub"), home={}, **site) as found:
+        yield found
+
+
+def log_in(page: Any, hub: Hub, user: str) -> None:
+    page.set_default_timeout(PATIENT)
+    page.goto(f"{hub.url}/hub/login")
+    page.fill("#username_input", user)
+    page.fill("#password_input", "any")
+    page.click("#login_submit")
+
+
+def gpus(page: Any, count: int) -> None:
+    # (the words beside it tell what others leave)
+    page.locator(f'input[value="tesla-v100-sxm2-16gb:{count}"]').check(force=True)
+
+
+def test_the_form_works_without_javascript(hub: Hub, kubernetes: kube.Kubernetes) -> None:
+    with chromium() as browser:
+        context = browser.new_context(java_script_enabled=False)
+        page = context.new_page()
+        log_in(page, hub, "mia")
+        page.goto(f"{hub.url}/hub/spawn/mia")
+        gpus(page, 2)
+        page.get_by_label("On premises").check()
+        page.get_by_label("data").uncheck()
+        page.get_by_text("3 older").click()
+        page.screenshot(path=str(_picture("hub-form-without-javascript")), full_page=True)
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_url("**/spawn-pending/**")
+        pods = hub.wait_for_pods()
+    limits = pods[0]["spec"]["containers"][0]["resources"]["limits"]
+    assert limits["nvidia.com/gpu"] == "2"
+    assert pods[0]["spec"]["nodeSelector"]["kubernetes.io/os"] == "linux"
+    assert "jh-folder-data" not in {volume["name"] for volume in pods[0]["spec"]["volumes"]}
+    hub.stop_now("mia")
+
+
+def test_from_log_in_to_a_cell_on_a_gpu_node(hub: Hub, kubernetes: kube.Kubernetes) -> None:
+    with chromium() as browser:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        log_in(page, hub, "ida")
+        page.get_by_text("Server Options").wait_for()
+        gpus(page, 1)
+        page.screenshot(path=str(_picture("hub-form")), full_page=True)
+        page.get_by_role("button", name="Start").click()
+        page.get_by_text("Your server is starting up").wait_for()
+        page.locator("#progress-message", has_text="server").wait_for()
+        page.screenshot(path=str(_picture("hub-progress")))
+        page.wait_for_url("**/user/ida/lab**")
+        page.get_by_title("Python 3 (of the image)").first.click()
+        # (a cell that is run before there is a kernel is not run at all)
+        page.get_by_text("Python 3 (of the image) | Idle").wait_for()
+        editor = page.locator(".jp-Notebook .jp-Cell .cm-content").first
+        editor.click()
+        page.keyboard.type("import os, sys; print(sys.executable, os.getuid(), os.getcwd())")
+        page.keyboard.press("Shift+Enter")
+        output = page.locator(".jp-OutputArea-output", has_text=kube.PYTHON)
+        try:
+            output.wait_for()
+        finally:
+            page.screenshot(path=str(_picture("hub-lab")))
+        # the user's number, in the user's home
+        assert "5003 /home/ida" in output.inner_text()
+    hub.stop_now("ida")
+
+
+def _picture(name: str) -> Any:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    return PICTURES / f"{name}.png"
