@@ -84,6 +84,10 @@ export class JobList implements IJobList {
       return;
     }
     this._count(change);
+    if (change.before?.state !== change.job?.state) {
+      // a page may have counted already what is told now
+      this._countLater();
+    }
     if (this._place(change)) {
       this._changed.emit();
     }
