@@ -1,0 +1,143 @@
+"""The jobs panel and the server behind it: pages and frames of 10,000 jobs, an idle server."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from browser import Window, chromium, lab
+from commands import notebook, until
+from harness import Bench
+from servers import Server
+
+from jupyter_hybrid.job import Job, State, new_job_id
+from jupyter_hybrid.spec import JobSpec
+
+JOBS, RUNNING = 10_000, 20
+ROW = ".jp-hybrid-Job[role=row]"
+#: Scrolls through all of the list in so many frames; the longest frame, in seconds.
+SCROLL = """async frames => {
+  const node = document.querySelector('.jp-hybrid-Jobs-scroller');
+  const next = () => new Promise(resolve => requestAnimationFrame(resolve));
+  let last = await next();
+  let longest = 0;
+  for (let i = 1; i <= frames; i++) {
+    node.scrollTop = (node.scrollHeight * i) / frames;
+    const now = await next();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }
+  return longest / 1000;
+}"""
+#: Notes when each text first stands in a row of the list.
+WATCH = """() => {
+  window.seen = {};
+  new MutationObserver(() => {
+    for (const row of document.querySelectorAll('.jp-hybrid-Job-now')) {
+      window.seen[row.textContent] ??= Date.now() / 1000;
+    }
+  }).observe(document.querySelector('.jp-hybrid-Jobs'),
+    {subtree: true, childList: true, characterData: true});
+}"""
+
+
+def rows(bench: Bench) -> None:
+    """Measure."""
+    with _many() as (running, work), chromium() as browser:
+        name = "a page of 50 of 10,000 jobs, by the server"
+        bench.limit(name, lambda: _page(running, ""), bar=0.05)
+        bench.limit(f"{name}, searched", lambda: _page(running, "&text=train%2042"), bar=0.05)
+        window = Window(browser.new_context(viewport={"width": 1280, "height": 900}), running)
+        window.open()
+        window.command("jupyter-hybrid:show-jobs")
+        window.page.locator(ROW).first.wait_for()
+        window.page.evaluate(SCROLL, 200)
+        frames = [window.page.evaluate(SCROLL, 200) for _ in range(5)]
+        bench.figures("longest frame, scrolling 10,000 jobs", frames, bar=0.05)
+        bench.figures("runner's event to the panel", _delays(window, running, work), bar=0.3)
+        for row in _idle(running, work):
+            bench.figures(*row[:2], bar=0.03, unit="cores")
+
+
+def _page(running: Server, query: str) -> None:
+    running.ask("GET", f"/jobs?limit=50{query}")
+
+
+@contextmanager
+def _many() -> Iterator[tuple[Server, Path]]:
+    """JupyterLab of a user who has had many jobs."""
+    with tempfile.TemporaryDirectory(prefix="jh-bench-") as directory:
+        work, home = Path(directory, "work"), Path(directory, "home")
+        records = home / "data" / "jupyter-hybrid" / "records"
+        for folder in (work, records):
+            folder.mkdir(parents=True)
+        for number in range(JOBS):
+            when = time.time() - 2 * JOBS + number
+            job = Job(
+                id=new_job_id(when),
+                spec=JobSpec(name=f"train {number}", target="local", kind="notebook"),
+                state=State.COMPLETED,
+                directory="/nowhere",
+                created_at=when,
+                started_at=when,
+                finished_at=when + 5,
+            )
+            (records / f"{job.id}.json").write_text(json.dumps(job.to_json()))
+        with lab(work, home) as running:
+            yield running, work
+
+
+def _submit(running: Server, work: Path, *sources: str) -> str:
+    content = notebook(*sources, name="python3", display_name="Python 3", language="python")
+    (work / "a.ipynb").write_text(json.dumps(content))
+    return str(running.ask("POST", "/jobs", {"path": "a.ipynb"})["id"])
+
+
+def _delays(window: Window, running: Server, work: Path) -> list[float]:
+    """From the moment at which a cell begins to the one at which its line is in the list."""
+    window.page.evaluate(WATCH)
+    cells = [f"# cell {number}\nimport time; time.sleep(0.7)" for number in range(12)]
+    job = _submit(running, work, *cells)
+    until(lambda: running.job(job)["final"], "the end of the job")
+    window.page.wait_for_timeout(1000)
+    seen: dict[str, float] = window.page.evaluate("window.seen")
+    events: list[Any] = running.ask("GET", f"/jobs/{job}/events")["events"]
+    begun = {event["line"]: event["time"] for event in events if event["kind"] == "cell"}
+    # the first cell begins while the job itself is news
+    return [seen[line] - begun[line] for line in list(begun)[1:] if line in seen]
+
+
+def _idle(running: Server, work: Path) -> Iterator[tuple[str, list[float]]]:
+    """Cores that the server takes while jobs run that say nothing, looked at and not."""
+    jobs = [_submit(running, work, "import time; time.sleep(600)") for _ in range(RUNNING)]
+    for job in jobs:
+        until(partial(_runs, running, job), "a running job")
+    yield "server with 20 running jobs and a panel open", [_cores(running) for _ in range(3)]
+    for job in jobs:
+        running.ask("POST", f"/jobs/{job}/cancel", {"force": True})
+
+
+def _runs(running: Server, job: str) -> bool:
+    return bool(running.job(job)["state"] == "RUNNING")
+
+
+def _cores(running: Server, seconds: float = 10.0) -> float:
+    before = _cpu(running.process.pid)
+    time.sleep(seconds)
+    return (_cpu(running.process.pid) - before) / seconds
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
