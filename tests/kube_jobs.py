@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +39,15 @@ def ticking(count: int, pause: float = 0.1) -> str:
 def ticks(count: int) -> str:
     """What it prints."""
     return "".join(f"tick {n}\n" for n in range(count))
+
+
+def configure(folder: Path, cluster: Kubernetes, **more: Any) -> None:
+    """The target ``cloud``, as a user's configuration has it."""
+    folder.mkdir(exist_ok=True)
+    models = {"v100": "Tesla-V100-SXM2-16GB"}
+    target = {"executor": "kubernetes", **cluster.target(gpu_models=models, **more)}
+    settings = {"Hybrid": {"targets": {"cloud": target}, "default_target": "cloud"}}
+    (folder / "jupyter_hybrid_config.json").write_text(json.dumps(settings))
 
 
 @dataclass

@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import kube
-from clusters import a_cluster, configure, gap
+from clusters import a_cluster, gap
 from commands import Home, command, notebook
 from harness import Bench
 from kube import Kubernetes
+from kube_jobs import configure
 from live_kernel import Live, live_kernel
 from spine import a_home
 

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import kube
 import pytest
 import yaml
 from commands import Home, notebook
 from kube import Kubernetes
+from kube_jobs import configure
 from live_kernel import Live, Result, live_kernel
 
 pytestmark = [pytest.mark.needs(*kube.NEEDS), pytest.mark.timeout(600)]
-
-
-def configure(folder: Path, cluster: Kubernetes, **more: Any) -> None:
-    """The target ``cloud``, as a user's configuration has it."""
-    folder.mkdir(exist_ok=True)
-    models = {"v100": "Tesla-V100-SXM2-16GB"}
-    target = {"executor": "kubernetes", **cluster.target(gpu_models=models, **more)}
-    settings = {"Hybrid": {"targets": {"cloud": target}, "default_target": "cloud"}}
-    (folder / "jupyter_hybrid_config.json").write_text(json.dumps(settings))
 
 
 @pytest.fixture
