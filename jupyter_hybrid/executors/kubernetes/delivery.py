@@ -77,10 +77,22 @@ class Parcel:
     there: Sequence[str] = ()
 
 
-def pack(stream: IO[bytes], parcel: Parcel, mode: str) -> None:
-    """Write the tar: ``code``, ``job`` and ``blobs``. ``mode`` is ``w|gz`` or ``w|``."""
+def small(parcel: Parcel) -> bytes | None:
+    """The tar compressed, where it fits into a Secret."""
+    if size(parcel.directory, parcel.bundle, parcel.there) > 4 * SMALL:
+        return None
+    from isal import igzip
+
+    stream = io.BytesIO()
+    pack(stream, parcel)
+    packed: bytes = igzip.compress(stream.getbuffer(), compresslevel=1)
+    return packed if len(packed) <= SMALL else None
+
+
+def pack(stream: IO[bytes], parcel: Parcel) -> None:
+    """Write the tar: ``code``, ``job`` and ``blobs``."""
     paths = JobPaths(parcel.directory)
-    with tarfile.open(fileobj=stream, mode=mode, bufsize=1 << 20) as tar:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=stream, mode="w|", bufsize=1 << 20) as tar:
         for name, content in code() if "code" not in parcel.there else ():
             _add(tar, f"code/{name}", content)
         for path in (paths.key, paths.files, paths.notebook, paths.spec):
@@ -114,7 +126,7 @@ def packed(parcel: Parcel) -> Iterator[bytes]:
 
     def work() -> None:
         with contextlib.suppress(BrokenPipeError), os.fdopen(write, "wb") as stream:
-            pack(stream, parcel, "w|")
+            pack(stream, parcel)
 
     thread = threading.Thread(target=work, name="jupyter-hybrid-pack", daemon=True)
     with os.fdopen(read, "rb") as stream:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,16 +111,11 @@ class Submitting:
 
     async def _small(self, inside: Inside, job: Job, bundle: Bundle) -> bytes | None:
         """The bundle as one tar, where it fits into a Secret."""
-        directory = Path(job.directory)
         if "job" in inside.there:
             return None
-        if delivery.size(directory, bundle, inside.there) > 4 * delivery.SMALL:
-            return None
-        stream = io.BytesIO()
         blobs = blob_directory(self._target.home or self._target.root)
-        parcel = delivery.Parcel(directory, blobs, bundle, inside.there)
-        await asyncio.to_thread(delivery.pack, stream, parcel, "w|gz")
-        return stream.getvalue() if stream.tell() <= delivery.SMALL else None
+        parcel = delivery.Parcel(Path(job.directory), blobs, bundle, inside.there)
+        return await asyncio.to_thread(delivery.small, parcel)
 
     async def plan(self, spec: JobSpec, inside: Inside, *, small: bool) -> Plan:
         """What is decided before the Job is made."""
