@@ -37,7 +37,7 @@ export function addJobCommands(options: IJobCommands): IDisposable {
   const known = (args: Args): IJob | undefined => manager.known(idOf(args));
   addRuns(options, known);
   commands.addCommand(CommandIDs.fetch, {
-    label: trans.__('Fetch results'),
+    label: trans.__('Fetch Results'),
     caption: trans.__(
       'Bring the executed notebook and the files into the workspace'
     ),
@@ -89,7 +89,7 @@ function addRuns(
     execute: args => told(trans, () => cancel(options, idOf(args)))
   });
   commands.addCommand(CommandIDs.rerun, {
-    label: trans.__('Run again'),
+    label: trans.__('Run Again'),
     caption: trans.__('Submit once more what the job executed, as it was then'),
     icon: refreshIcon,
     isEnabled: args => known(args) !== undefined,
@@ -210,11 +210,11 @@ async function copy(options: IJobCommands, id: string, as: As): Promise<void> {
 function copyLabel(args: Args, trans: TranslationBundle): string {
   switch (args['as']) {
     case 'cli':
-      return trans.__('Copy as command line');
+      return trans.__('Copy as Command Line');
     case 'python':
       return trans.__('Copy as Python');
     default:
-      return trans.__('Copy as magic');
+      return trans.__('Copy as Magic');
   }
 }
 

@@ -54,7 +54,7 @@ export function copyMenu(
   job: Pick<IJob, 'id'>
 ): Menu {
   const menu = new MenuSvg({ commands });
-  menu.title.label = trans.__('Copy as');
+  menu.title.label = trans.__('Copy As');
   for (const as of ['magic', 'cli', 'python']) {
     menu.addItem({ command: CommandIDs.copy, args: { id: job.id, as } });
   }

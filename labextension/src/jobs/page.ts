@@ -62,6 +62,7 @@ export function pageId(id: string): string {
 function fill(page: JobPage, options: IPageOptions): void {
   const { commands, trans, id } = options;
   const args = { id };
+  page.toolbar.addClass('jp-hybrid-Page-toolbar');
   for (const command of [
     CommandIDs.cancel,
     CommandIDs.rerun,

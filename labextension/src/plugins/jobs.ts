@@ -50,7 +50,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
     shell.add(panel, 'left', { rank: RANK });
     restorer?.add(panel, WidgetIDs.jobs);
     commands.addCommand(CommandIDs.showJobs, {
-      label: trans.__('Show jobs'),
+      label: trans.__('Show Jobs'),
       caption: trans.__('Show the jobs of all targets'),
       icon: jobsIcon,
       execute: args => {

@@ -6,7 +6,6 @@ import type {
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { notebookIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import { NotebookJobs } from '../outputs/notebookjobs';
@@ -59,11 +58,10 @@ export const outputsPlugin: JupyterFrontEndPlugin<void> = {
       }
     };
     commands.addCommand(CommandIDs.showOutputs, {
-      label: trans.__('Show outputs in the notebook'),
+      label: trans.__('Show Outputs in the Notebook'),
       caption: trans.__(
         'Show the outputs, cell by cell, in the notebook that the job came from'
       ),
-      icon: notebookIcon,
       isEnabled: args => {
         const job = manager.known(args['id'] as string);
         return job?.kind === 'notebook' && job.path !== null;
