@@ -109,6 +109,21 @@ async def test_a_transfer_goes_on_where_it_broke_off(transport: Transport, tmp_p
     ] == found.digest
 
 
+async def test_several_send_the_same_at_once(tmp_path: Path) -> None:
+    transports = [LocalTransport(str(tmp_path / "there")) for _ in range(4)]
+    for number in range(5):
+        data = os.urandom(3 << 20)
+        source = tmp_path / f"{number}"
+        source.write_bytes(data)
+        sent = Blob(hashlib.sha256(data).hexdigest(), len(data), source)
+        await asyncio.gather(*(send_blobs(one, [sent], patience=5.0) for one in transports))
+        path = tmp_path / "there/blobs" / sent.digest[:2] / sent.digest
+        assert path.read_bytes() == data
+        assert not list((tmp_path / "there/blobs/.incoming").iterdir())
+    for one in transports:
+        one.close()
+
+
 async def test_damage_on_the_way_is_noticed(transport: Transport) -> None:
     wrong = Blob(hashlib.sha256(b"right").hexdigest(), 5, b"wrong")
     with pytest.raises(PlaceError, match="arrived damaged"):

@@ -75,7 +75,7 @@ class Blobs:
             if header["offset"] == 0 and len(payload) == header["size"]:
                 self._whole(digest, payload)
             else:
-                self._piece(digest, header["size"], header["offset"], payload)
+                self._one_of_several(digest, header["size"], header["offset"], payload)
         except OSError as error:
             self._note(header, words(self._top, error))
         except Refused as error:
@@ -88,12 +88,25 @@ class Blobs:
         """What went wrong with the blobs of a batch: [digest, words]."""
         return {"bad": self._bad.pop(header["batch"], [])}, b""
 
+    def _one_of_several(self, digest: str, size: int, offset: int, payload: bytes) -> None:
+        """As ``_piece``, where others may be sending the same: whoever is first names it."""
+        if not self._has(digest, size):
+            try:
+                self._piece(digest, size, offset, payload)
+                return
+            except (FileNotFoundError, PermissionError, Refused):
+                # what is whole may not be written any more, and gets its name in this very moment
+                if not self._comes(digest, size):
+                    raise
+        self._hashes.pop(digest, None)
+        try:
+            os.unlink(self._part(digest))
+        except OSError:
+            pass
+
     def _piece(self, digest: str, size: int, offset: int, payload: bytes) -> None:
         part = self._part(digest)
         known = self._hashes.pop(digest, None)
-        if self._has(digest, size):
-            # somebody else, who sent the same, was quicker
-            return
         if known is None or known[0] != offset:
             os.makedirs(os.path.dirname(part), 0o700, exist_ok=True)
             # begun over another connection: what is there counts as well
@@ -138,12 +151,23 @@ class Blobs:
             os.close(descriptor)
         self._settle(scratch, digest)
 
+    def _comes(self, digest: str, size: int) -> bool:
+        """Whether the blob is here within a second."""
+        for _ in range(20):
+            if self._has(digest, size):
+                return True
+            time.sleep(0.05)
+        return False
+
     def _settle(self, scratch: str, digest: str) -> None:
+        path = self.path(digest)
         try:
-            os.rename(scratch, self.path(digest))
+            os.rename(scratch, path)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(self.path(digest)), 0o700, exist_ok=True)
-            os.rename(scratch, self.path(digest))
+            # (or somebody else has named the file that both of us were sending)
+            if not os.path.exists(path):
+                os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+                os.rename(scratch, path)
 
     def place(self, header: Header, payload: bytes) -> Answer:
         """Give blobs a second name: ``files`` is [absolute path, digest, mode]."""
