@@ -20,6 +20,7 @@ _UNSET: tuple[tuple[str, Any], ...] = (
     ("cpus", None),
     ("mem", None),
     ("nodes", 1),
+    ("ntasks_per_node", 1),
     ("time", None),
 )
 

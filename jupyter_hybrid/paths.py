@@ -81,6 +81,10 @@ class JobPaths:
         """Standard output and error of the runner itself."""
         return self.directory / "runner.log"
 
+    def rank(self, number: int) -> JobPaths:
+        """The files of one process of a job of several; those of rank 0 are the job's."""
+        return JobPaths(self.directory / "ranks" / str(number)) if number else self
+
     @property
     def result(self) -> Path:
         """The executed notebook."""

@@ -31,8 +31,15 @@ class Resources:
     mem: Optional[int] = None
     #: Number of nodes.
     nodes: int = 1
+    #: Processes on each node, each of which runs the whole notebook (MPI, torchrun).
+    ntasks_per_node: int = 1
     #: Wall time in seconds; None leaves it to the target.
     time: Optional[float] = None
+
+    @property
+    def ranks(self) -> int:
+        """Processes in all, each of which runs the notebook."""
+        return self.nodes * self.ntasks_per_node
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import UsageError
 from .events import Event, Kind, parse_events
 from .paths import JobPaths
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from .executors.base import Executor
     from .job import Job
 
-_PATHS = JobPaths(Path())
-_EVENTS, _BLOBS = _PATHS.events.name, _PATHS.event_blobs.name
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -25,11 +24,13 @@ class Tail:
     """The events of one job, as far as they were read. Nothing is lost where a read fails.
 
     ``offset`` is where in the file to begin (at a line's beginning), ``after`` the number of the
-    last event that is known already.
+    last event that is known already, ``rank`` which process of the job it is that tells them.
     """
 
-    def __init__(self, executor: Executor, job: Job, *, after: int = 0, offset: int = 0) -> None:
-        self._executor = executor
+    def __init__(
+        self, executor: Executor, job: Job, *, after: int = 0, offset: int = 0, rank: int = 0
+    ) -> None:
+        self._executor, self._paths = executor, JobPaths(Path()).rank(rank)
         #: As it is known: of an ended job, everything is read.
         self.job = job
         self._seq, self._offset = after, offset
@@ -51,7 +52,7 @@ class Tail:
                 event, self.position = self._pending.popleft()
                 yield event, self.position
             position = self._offset + len(self._rest)
-            chunk = await self._executor.read(self.job, _EVENTS, position)
+            chunk = await self._executor.read(self.job, str(self._paths.events), position)
             if not chunk:
                 return
             self._take(chunk)
@@ -93,11 +94,21 @@ class Tail:
         content = b""
         # a name from the place is a path here: nothing but a digest is one
         if _DIGEST.fullmatch(digest):
-            content = await read_all(self._executor, self.job, f"{_BLOBS}/{digest}")
+            name = str(self._paths.event_blobs / digest)
+            content = await read_all(self._executor, self.job, name)
         data = {key: value for key, value in event.data.items() if key not in ("blob", "size")}
         value = _parse_blob(content)
         data.update({"output": value} if event.kind == Kind.OUTPUT else value)
         return Event(event.seq, event.time, event.kind, data)
+
+
+def tail_of_rank(executor: Executor, job: Job, rank: int) -> Tail:
+    """The events of one of a job's processes; raises ``UsageError`` where it has no such one."""
+    ranks = job.spec.resources.ranks
+    if rank >= ranks:
+        has = f"the ranks 0 to {ranks - 1}" if ranks > 1 else "one process, of rank 0"
+        raise UsageError(f"job {job.id} has {has}, and no rank {rank}")
+    return Tail(executor, job, rank=rank)
 
 
 async def read_all(executor: Executor, job: Job, name: str) -> bytes:

@@ -78,6 +78,8 @@ class User:
         """End what runs, and leave nothing behind."""
         for job in self.manager.store.unfinished():
             await self.executor.cancel(job, force=True)
+        # what has said its last word may be at work for a moment longer
+        await until(lambda: not self.cluster.jobs())
         self.executor.transport.disconnect()  # type: ignore[attr-defined]
         self.cluster.ssh("rm -rf ~/faults ~/fake")
 

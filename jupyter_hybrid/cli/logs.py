@@ -12,7 +12,7 @@ from ..events import Event
 from ..job import Job
 from ..manager import Manager
 from ..progress.plain import PlainProgress
-from ..tailing import Tail
+from ..tailing import Tail, tail_of_rank
 from .terminal import Terminal
 
 
@@ -26,7 +26,10 @@ def logs(options: Namespace, terminal: Terminal) -> int:
 
 
 async def _logs(manager: Manager, job: Job, options: Namespace, terminal: Terminal) -> int:
-    events = _events(manager, job, live=options.follow)
+    if options.rank:
+        events = _events_of_rank(manager, job, options.rank, live=options.follow)
+    else:
+        events = _events(manager, job, live=options.follow)
     if options.json and options.follow:
         async for event in events:
             terminal.line(_document(event))
@@ -52,6 +55,19 @@ async def _events(manager: Manager, job: Job, *, live: bool) -> AsyncIterator[Ev
         yield event
         if last is not None and event.seq >= last:
             return
+
+
+async def _events_of_rank(
+    manager: Manager, job: Job, rank: int, *, live: bool
+) -> AsyncIterator[Event]:
+    tail = tail_of_rank(manager.executor(job.spec.target), job, rank)
+    while True:
+        async for event in tail.new():
+            yield event
+        if not live or tail.ended or job.state.final:
+            return
+        await asyncio.sleep(0.2)
+        job = tail.job = await manager.status(job.id)
 
 
 async def _last_number(manager: Manager, job: Job) -> int:

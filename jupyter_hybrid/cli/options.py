@@ -67,6 +67,8 @@ def _add_resources(parser: argparse.ArgumentParser) -> None:
         "--mem", type=_checked(parse_size), metavar="SIZE", help="memory per node: 512M, 4G"
     )
     group.add_argument("--nodes", type=_count(1), default=1, metavar="N", help="number of nodes")
+    text = "processes on each node, each of which runs the notebook (MPI, torchrun)"
+    group.add_argument("--ntasks-per-node", type=_count(1), default=1, metavar="N", help=text)
     text = "wall time, after which the job is ended: 90, 30s, 2h, 1:30:00"
     group.add_argument("--time", type=_checked(parse_duration), metavar="TIME", help=text)
     group.add_argument("--image", metavar="IMAGE", help="container image")
@@ -142,6 +144,8 @@ def _logs(parser: argparse.ArgumentParser) -> None:
     _job(parser)
     parser.add_argument("--follow", "-f", action="store_true", help="go on until the job has ended")
     parser.add_argument("--runner", action="store_true", help="what the runner itself wrote")
+    text = "what this process of a job of several printed (default: 0)"
+    parser.add_argument("--rank", type=_count(0), default=0, metavar="N", help=text)
 
 
 def _attach(parser: argparse.ArgumentParser) -> None:

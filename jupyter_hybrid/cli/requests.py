@@ -48,6 +48,7 @@ def resources_of(options: Namespace) -> Resources:
         cpus=options.cpus,
         mem=options.mem,
         nodes=options.nodes,
+        ntasks_per_node=options.ntasks_per_node,
         time=options.time,
     )
 

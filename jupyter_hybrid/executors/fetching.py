@@ -15,7 +15,7 @@ from ..runner.changes import IGNORED
 from ..transport import Transport
 
 #: Names below the job's directory that stay there.
-STAYS = ("work", "runtime", "inputs")
+STAYS = ("work", "runtime", "inputs", "ranks")
 #: Here it is noted that everything has come, with the exit record that it came with.
 FETCHED = ".fetched"
 #: Pieces of a large file that are under way at once: the network's delay counts once.

@@ -62,6 +62,8 @@ def add_resources(parser: Parser) -> None:
     parser.add_argument("--cpus", type=int, metavar="N", help="cores per node")
     parser.add_argument("--mem", type=parse_size, metavar="SIZE", help="memory per node: 512M, 4G")
     parser.add_argument("--nodes", type=int, default=1, metavar="N", help="number of nodes")
+    text = "processes on each node, each of which runs the notebook (MPI, torchrun)"
+    parser.add_argument("--ntasks-per-node", type=int, default=1, metavar="N", help=text)
     text = "wall time, after which the job is ended: 90, 30s, 2h, 1:30:00"
     parser.add_argument("--time", type=parse_duration, metavar="TIME", help=text)
     parser.add_argument("--image", metavar="IMAGE", help="container image")
@@ -76,16 +78,17 @@ def add_resources(parser: Parser) -> None:
 
 def resources(options: argparse.Namespace) -> Resources:
     """The hardware and time asked for; raises ``UsageError``."""
-    for name, least in (("gpus", 0), ("cpus", 1), ("nodes", 1)):
+    for name, least in (("gpus", 0), ("cpus", 1), ("nodes", 1), ("ntasks_per_node", 1)):
         value = getattr(options, name)
         if value is not None and value < least:
-            raise UsageError(f"--{name} {value}: at least {least} is needed")
+            raise UsageError(f"--{name.replace('_', '-')} {value}: at least {least} is needed")
     return Resources(
         gpus=options.gpus,
         gpu_type=options.gpu_type,
         cpus=options.cpus,
         mem=options.mem,
         nodes=options.nodes,
+        ntasks_per_node=options.ntasks_per_node,
         time=options.time,
     )
 

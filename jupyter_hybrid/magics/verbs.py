@@ -6,16 +6,18 @@ import argparse
 import difflib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import blocking
 from ..api import manager as this_manager
 from ..errors import UsageError
+from ..events import Kind
 from ..job import SHORT_ID, Job
 from ..manager import Manager
 from ..sentences import harmless
 from ..spec import Resources
+from ..tailing import tail_of_rank
 from ..units import format_duration, format_size
 from .options import Parser, cell_parser, help_text
 from .submitting import submitted
@@ -68,6 +70,8 @@ def _parser(verb: str, *, job: bool = False) -> Callable[[], Parser]:
             parser.add_argument("job", nargs="?", default="last", help=text)
         if verb == "logs":
             parser.add_argument("--runner", action="store_true", help="the runner's own log")
+            text = "what this process of a job of several printed"
+            parser.add_argument("--rank", type=int, default=0, metavar="N", help=text)
         return parser
 
     return make
@@ -121,13 +125,24 @@ def logs(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
     if words.runner:
         write(blocking.run(_runner_log(manager, words.job)))
         return
+    if words.rank:
+        _show(blocking.run(_outputs_of_rank(manager, manager.get(words.job), words.rank)))
+        return
     notebook = blocking.run(manager.notebook(manager.get(words.job).id))
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            if output["output_type"] == "stream":
-                sys.stdout.write("".join(output["text"]))
-            elif output["output_type"] == "error":
-                write("\n".join(output["traceback"]))
+    _show(output for cell in notebook["cells"] for output in cell.get("outputs", ()))
+
+
+def _show(outputs: Iterable[dict[str, Any]]) -> None:
+    for output in outputs:
+        if output["output_type"] == "stream":
+            sys.stdout.write("".join(output["text"]))
+        elif output["output_type"] == "error":
+            write("\n".join(output["traceback"]))
+
+
+async def _outputs_of_rank(manager: Manager, job: Job, rank: int) -> list[dict[str, Any]]:
+    tail = tail_of_rank(manager.executor(job.spec.target), job, rank)
+    return [event.data["output"] async for event in tail.new() if event.kind == Kind.OUTPUT]
 
 
 async def _runner_log(manager: Manager, job_id: str) -> str:

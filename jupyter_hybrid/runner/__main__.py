@@ -1,4 +1,4 @@
-"""``python -m jupyter_hybrid.runner JOBDIR --blobs DIR [--time SECONDS] [--mem BYTES]``.
+"""``python -m jupyter_hybrid.runner JOBDIR --blobs DIR [--time SECONDS] [--mem BYTES] [--ranks]``.
 
 Executes the job in the directory and leaves its exit record there. Exit status: 0 where there is
 an exit record, whatever it says, 2 where there is nothing to do here, 1 where even that failed.
@@ -14,7 +14,10 @@ from typing import Any, Dict, List, Optional
 from ..paths import JobPaths
 from .claim import Claimed, claim_job
 
-USAGE = "usage: python -m jupyter_hybrid.runner JOBDIR --blobs DIR [--time SECONDS] [--mem BYTES]"
+USAGE = (
+    "usage: python -m jupyter_hybrid.runner JOBDIR --blobs DIR [--time SECONDS] [--mem BYTES] "
+    "[--ranks]"
+)
 
 
 class _Usage(Exception):
@@ -44,11 +47,18 @@ def parse_arguments(argv: List[str]) -> tuple[Path, Path, Optional[float], Optio
     return Path(rest[0]).absolute(), Path(options["--blobs"]).absolute(), seconds, mem
 
 
+def _siblings(directory: Path) -> Any:
+    from .ranks import Ranks
+
+    return Ranks(directory)
+
+
 def main(argv: List[str]) -> int:
     """Claim the job, fork, supervise."""
     try:
-        directory, blobs, seconds, mem = parse_arguments(argv)
-        paths = JobPaths(directory)
+        directory, blobs, seconds, mem = parse_arguments([w for w in argv if w != "--ranks"])
+        ranks = _siblings(directory) if "--ranks" in argv else None
+        paths = JobPaths(directory if ranks is None else ranks.enter())
         if not paths.spec.exists():
             raise _Usage(
                 f"{directory} holds no spec.json: it is not a job directory, or unfinished"
@@ -65,6 +75,7 @@ def main(argv: List[str]) -> int:
     from .supervise import limits_of, read_spec, supervise
 
     control = Control()
+    control.ranks = ranks
     try:
         # made here, so that it is removed here, however the runner ends
         control.sockets = socket_directory()
@@ -79,7 +90,8 @@ def main(argv: List[str]) -> int:
     child = os.fork()
     if child == 0:
         _run(paths, blobs, control, claim, spec)
-    return supervise(paths, child, control, limits_of(spec, seconds, mem))
+    status = supervise(paths, child, control, limits_of(spec, seconds, mem))
+    return status if ranks is None else ranks.leave(paths)
 
 
 def _run(paths: JobPaths, blobs: Path, control: Any, claim: Any, spec: Dict[str, Any]) -> None:

@@ -172,7 +172,13 @@ class Runner:
     def _execute(self, session: Any) -> None:
         from .engine import execute
 
+        ranks = self._control.ranks
+        if ranks is not None:
+            ranks.await_files(lambda: session.stopping is None)
         execute(self.document, session)
+        if ranks is not None:
+            ranks.await_others(lambda: session.stopping is None)
+            session.check()
 
 
 def _is_python(kernel: Kernel) -> bool:

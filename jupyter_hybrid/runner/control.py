@@ -27,6 +27,8 @@ class Control:
         self._shared = mmap.mmap(-1, 8)
         #: What the kernel printed last; None where the system has no memory for it.
         self.journal = make_journal()
+        #: The other processes of a job of several (``ranks.Ranks``); None in any other.
+        self.ranks: Any = None
         #: Private directory for the kernel's sockets, removed in the end.
         self.sockets: Optional[Path] = None
         #: What the runner does when it is told to end; until it can, it only takes note.

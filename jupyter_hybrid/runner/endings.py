@@ -7,13 +7,14 @@ import json
 import signal
 from dataclasses import replace
 from itertools import accumulate
-from typing import Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 from ..paths import JobPaths
 from ..spec import CANCELLED, COMPLETED, FAILED, Cause, ExitRecord
 from .documents import write_bytes
 from .emit import remove_reserves
 from .memory import human
+from .ranks import failed_rank
 
 #: Bytes of JSON that one text of an exit record may take, and all lines of its traceback.
 LONGEST_TEXT, LONGEST_TRACEBACK = 8_000, 32_000
@@ -91,6 +92,8 @@ def why_ended(paths: JobPaths, said: Mapping[str, Sequence[float]]) -> Optional[
         return over_memory(int(said["memory"][0]), int(said["memory"][1]))
     if paths.cancel.exists():
         return cancelled()
+    if (other := failed_rank(paths.directory)) is not None:
+        return rank_failed(other)
     return preempted() if "terminated" in said else None
 
 
@@ -101,6 +104,15 @@ def out_of_time(seconds: float) -> ExitRecord:
         "what it had printed and written until then is kept."
     )
     return failed(Cause.WALL_TIME, message)
+
+
+def rank_failed(other: Mapping[str, Any]) -> ExitRecord:
+    """The record of a job of several processes of which another one failed."""
+    record = ExitRecord.from_json(other)
+    where = f"Rank {other.get('rank')} on {other.get('host')}"
+    said = record.message or "it did not complete"
+    words = f"{where} failed, and the others were ended: {said}"
+    return replace(record, state=FAILED, cause=record.cause or Cause.RUNNER_DIED, message=words)
 
 
 def over_memory(used: int, limit: int) -> ExitRecord:

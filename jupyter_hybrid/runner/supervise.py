@@ -110,7 +110,9 @@ class Supervisor:
             self._next_memory = now + self._look_at_memory()
         if now >= self._next_cancel:
             self._next_cancel = now + CANCEL_INTERVAL
-            self._terminated = self._terminated or self._paths.cancel.exists()
+            ranks = self._control.ranks
+            told = self._paths.cancel.exists() or (ranks is not None and ranks.stops())
+            self._terminated = self._terminated or told
             self._show_life(now)
         if self._kill_at is not None:
             if now >= self._kill_at:

@@ -97,8 +97,11 @@ class KubernetesExecutor(Executor):
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Create the Job and give it what it needs, or adopt what an earlier submit created."""
         session, paths = self._session, JobPaths(Path(job.directory))
-        if job.spec.resources.nodes > 1:
-            raise UsageError(f"{self.target.name} runs jobs of one node; leave --nodes out")
+        if job.spec.resources.ranks > 1:
+            raise UsageError(
+                f"{self.target.name} runs jobs of one process on one node; leave --nodes and "
+                "--ntasks-per-node out"
+            )
         self._submitting.image(job.spec)
         try:
             paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)

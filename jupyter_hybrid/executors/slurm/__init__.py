@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ...bundle import Bundle
-from ...errors import PlaceError, ResultError, UsageError
+from ...errors import PlaceError, ResultError
 from ...job import Job
 from ...paths import JobPaths, job_directory
 from ...spec import JobSpec, Resources
@@ -77,12 +77,6 @@ class SlurmExecutor(Executor):
 
     async def offers(self, resources: Resources) -> Sequence[Offer]:
         """The partition that the job would go to; raises ``UsageError`` where it never can run."""
-        if resources.nodes > 1:
-            # Slurm would give, and bill, all of them, and the notebook would run on the first
-            raise UsageError(
-                f"jobs on the target {self.target.name!r} run on one node, not {resources.nodes}; "
-                "leave out --nodes"
-            )
         choice = await self._choice(resources)
         return [hardware.offer(choice, resources, self.target.name, self.options.price)]
 

@@ -24,7 +24,7 @@ MARK = "JUPYTER_HYBRID_JOB"
 #: Characters of the user's name for the job that are in Slurm's.
 NAME = 24
 #: Lines that hand variables of these kinds on to the container, whatever their values are.
-_KINDS = "SLURM|PMI|PMIX|OMP|OPENBLAS|MKL|NUMEXPR|CUDA|ROCR|GPU"
+_KINDS = "MASTER|SLURM|PMI|PMIX|OMP|OPENBLAS|MKL|NUMEXPR|CUDA|ROCR|GPU"
 _PASS = """\
 for name in $(env | sed -nE 's/^((@KINDS@)_[A-Za-z0-9_]*)=.*/\\1/p'); do
   eval "export @INTO@$name=\\"\\$$name\\""
@@ -68,12 +68,31 @@ def render(job: Job, options: SlurmOptions, place: Place) -> str:
     lines += [f"#SBATCH {option}" for option in sbatch_options(job, options, place)]
     lines += ["umask 077", f"export {MARK}={job.id}", *_threads(job.spec.resources)]
     lines += options.setup
-    # the script becomes the runner: Slurm's signals reach it, and its end is the job's
     if place.interior is None:
-        lines.append(f"exec {shlex.join(_bare(job, options, place))}")
+        runs = [f"exec {shlex.join(_bare(job, options, place))}"]
     else:
-        lines += contained(job, options, place, place.interior)
+        runs = contained(job, options, place, place.interior)
+    # the script becomes the runner: Slurm's signals reach it, and its end is the job's
+    lines += runs if job.spec.resources.ranks == 1 else on_all(job, runs)
     return "\n".join(lines) + "\n"
+
+
+def on_all(job: Job, runs: list[str]) -> list[str]:
+    """Lines that run these on every rank; what tells the script to end is told to rank 0."""
+    resources = job.spec.resources
+    words = ["srun", f"--ntasks={resources.ranks}", "--mpi=pmix", "--kill-on-bad-exit=1"]
+    if resources.cpus is not None:
+        words.append(f"--cpus-per-task={max(1, resources.cpus // resources.ntasks_per_node)}")
+    script = "\n".join(runs)
+    return [
+        "export MASTER_ADDR=$SLURMD_NODENAME",
+        "export MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))",
+        "trap ': > terminated' TERM",
+        f"{shlex.join([*words, '/bin/sh', '-c', script])} &",
+        # a signal interrupts the first wait
+        "while kill -0 $! 2>/dev/null; do wait $!; status=$?; done",
+        "exit $status",
+    ]
 
 
 def _bare(job: Job, options: SlurmOptions, place: Place) -> list[str]:
@@ -84,7 +103,9 @@ def _bare(job: Job, options: SlurmOptions, place: Place) -> list[str]:
     if (seconds := runner_time(resources.time, place.longest)) is not None:
         command += ["--time", f"{seconds:g}"]
     if resources.mem is not None:
-        command += ["--mem", str(resources.mem)]
+        command += ["--mem", str(_each(resources))]
+    if resources.ranks > 1:
+        command.append("--ranks")
     return command
 
 
@@ -96,7 +117,7 @@ def contained(job: Job, options: SlurmOptions, place: Place, interior: Interior)
         name=job.id,
         directory=Path(place.directory),
         blobs=Path(place.blobs),
-        resources=replace(resources, time=seconds),
+        resources=replace(resources, time=seconds, mem=_each(resources)),
         user_name=place.user,
         env={MARK: job.id},
     )
@@ -104,7 +125,10 @@ def contained(job: Job, options: SlurmOptions, place: Place, interior: Interior)
     # the devices are what Slurm gives, and not what a number here says
     gpus = ("--nv",) if resources.gpus and "--rocm" not in options.engine_options else ()
     engine = Apptainer(options.engine, (*gpus, *options.engine_options))
-    command = engine.run(container(interior, start, settings))
+    inside = container(interior, start, settings)
+    if resources.ranks > 1:
+        inside = replace(inside, argv=(*inside.argv, "--ranks"))
+    command = engine.run(inside)
     exports = [f"export {name}={shlex.quote(value)}" for name, value in command.env.items()]
     # what Slurm and MPI say to the job is to be known in the image as well
     into = "SINGULARITYENV_" if options.engine == "singularity" else "APPTAINERENV_"
@@ -113,6 +137,11 @@ def contained(job: Job, options: SlurmOptions, place: Place, interior: Interior)
         *_PASS.replace("@INTO@", into).splitlines(),
         f"exec {shlex.join(command.argv)}",
     ]
+
+
+def _each(resources: Resources) -> int | None:
+    """Memory of each process on a node."""
+    return None if resources.mem is None else resources.mem // resources.ntasks_per_node
 
 
 def _mounts(options: SlurmOptions, user: str) -> tuple[Mount, ...]:
@@ -146,8 +175,10 @@ def sbatch_options(job: Job, options: SlurmOptions, place: Place) -> list[str]:
 def resource_options(resources: Resources, options: SlurmOptions, place: Place) -> list[str]:
     """Hardware and time."""
     asked = [f"--nodes={resources.nodes}"] if resources.nodes > 1 else []
+    if resources.ranks > 1:
+        asked.append(f"--ntasks-per-node={resources.ntasks_per_node}")
     if resources.cpus is not None:
-        asked.append(f"--cpus-per-task={resources.cpus}")
+        asked.append(f"--cpus-per-task={max(1, resources.cpus // resources.ntasks_per_node)}")
     if resources.mem is not None:
         # Slurm counts in megabytes of 1024; the runner enforces what was asked for
         asked.append(f"--mem={math.ceil(resources.mem / (1 << 20)) + 64}M")
@@ -199,8 +230,9 @@ def format_limit(seconds: float) -> str:
 def _threads(resources: Resources) -> list[str]:
     if resources.cpus is None:
         return []
+    each = max(1, resources.cpus // resources.ntasks_per_node)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return [f"export {name}={resources.cpus}" for name in names]
+    return [f"export {name}={each}" for name in names]
 
 
 def _quoted(option: str) -> str:

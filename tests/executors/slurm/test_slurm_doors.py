@@ -59,6 +59,16 @@ def test_functions_do_not_crash_the_nodes_other_python(kernel: Live) -> None:
     assert kernel.run("%%remote dgx --replay\nprint(f(21))").text.startswith("42\n")
 
 
+def test_a_cell_runs_on_every_rank(kernel: Live) -> None:
+    result = kernel.run(
+        "%%remote dgx --nodes 2 --ntasks-per-node 2\nimport os\nrank = int(os.environ['RANK'])\n"
+        "print('I am', rank, 'of', os.environ['WORLD_SIZE'])"
+    )
+    assert result.text.startswith("I am 0 of 4\n")
+    assert kernel.value("rank") == 0
+    assert kernel.run("%remote logs --rank 3").text == "I am 3 of 4\n"
+
+
 def test_lines_appear_while_the_job_runs(kernel: Live) -> None:
     seen: list[float] = []
 

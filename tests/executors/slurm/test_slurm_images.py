@@ -68,8 +68,9 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
         # the same file by its path; where the login node runs nothing, a job looks into it
         (sif,) = cluster.ssh("ls ~/faults/images/*.sif").split()
         other = a_user(cluster, tmp_path, images="job", image=sif, engine_options=["--contain"])
-        ended, text = await other.follow(await other.submit("import tqdm; print(tqdm.__name__)"))
-        assert (ended.state, text) == (State.COMPLETED, "tqdm\n"), ended.reason
+        source = "import os, tqdm\nprint(tqdm.__name__, *map(os.getenv, ('RANK', 'MASTER_ADDR')))"
+        ended, text = await other.follow(await other.submit(source, nodes=2))
+        assert (ended.state, text) == (State.COMPLETED, "tqdm 0 v100-01\n"), ended.reason
         other.executor.transport.disconnect()  # type: ignore[attr-defined]
     finally:
         cluster.ssh("rm -rf ~/shared ~/written")

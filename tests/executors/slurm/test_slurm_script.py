@@ -14,10 +14,10 @@ import pytest
 from jupyter_hybrid.config import Hybrid, far_root
 from jupyter_hybrid.containers.layer_store import PackageLayer
 from jupyter_hybrid.containers.layers import Layer
-from jupyter_hybrid.errors import ConfigError, UsageError
+from jupyter_hybrid.errors import ConfigError
 from jupyter_hybrid.executors.base import TargetConfig
 from jupyter_hybrid.executors.images.starting import Interior, Layered
-from jupyter_hybrid.executors.slurm import SlurmExecutor, script
+from jupyter_hybrid.executors.slurm import script
 from jupyter_hybrid.executors.slurm.options import SlurmOptions, read_options
 from jupyter_hybrid.executors.slurm.script import Place, job_id, job_name, render
 from jupyter_hybrid.job import Job
@@ -51,7 +51,7 @@ def test_the_script_of_a_job_that_asks_for_nothing() -> None:
 
 
 def test_everything_that_can_be_asked_for_is() -> None:
-    job = a_job(gpus=2, gpu_type="V100", cpus=8, mem=4 << 30, nodes=2, time=7200.0)
+    job = a_job(gpus=2, gpu_type="V100", cpus=8, mem=4 << 30, time=7200.0)
     site = options(
         partition="gpu", account="chem", qos="high", constraint="nvlink", reservation="course",
         licenses="matlab:1", gres="nvme:1", exclusive=True, requeue=True,
@@ -69,7 +69,6 @@ def test_everything_that_can_be_asked_for_is() -> None:
         "#SBATCH --constraint=nvlink",
         "#SBATCH --reservation=course",
         "#SBATCH --licenses=matlab:1",
-        "#SBATCH --nodes=2",
         "#SBATCH --cpus-per-task=8",
         "#SBATCH --mem=4160M",
         "#SBATCH --gres=nvme:1,gpu:v100:2",
@@ -186,7 +185,20 @@ def test_the_root_of_another_machine_is_its_own_matter() -> None:
     assert (str(target.root), str(target.home)) == ("~/x", "/here")
 
 
-async def test_nodes_that_would_stand_idle_are_not_asked_for(tmp_path: Path) -> None:
-    target = TargetConfig(name="dgx", executor="slurm", root=tmp_path)
-    with pytest.raises(UsageError, match="run on one node, not 2; leave out --nodes"):
-        await SlurmExecutor(target).offers(Resources(nodes=2))
+def test_several_processes_are_started_by_srun(tmp_path: Path) -> None:
+    job = a_job(nodes=2, ntasks_per_node=2, cpus=4, mem=2 << 30)
+    text = render(job, options(), PLACE)
+    for line in ("--nodes=2", "--ntasks-per-node=2", "--cpus-per-task=2", "--mem=2112M"):
+        assert f"#SBATCH {line}\n" in text
+    assert "export OMP_NUM_THREADS=2\n" in text
+    assert (
+        "srun --ntasks=4 --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task=2 /bin/sh -c 'exec "
+        "python3 /s/r/run.py /s/ada/jobs/ID --blobs /s/ada/blobs --mem 1073741824 --ranks' &\n"
+    ) in text
+    # what Slurm says to the script is left for rank 0, and its status is srun's
+    srun = tmp_path / "srun"
+    srun.write_text("#!/bin/sh\nkill -TERM $PPID\nsleep 0.3\nexit 3\n")
+    srun.chmod(0o755)
+    said = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+    done = subprocess.run(["sh", "-c", text], env=said, cwd=tmp_path, check=False)
+    assert done.returncode == 3 and (tmp_path / "terminated").exists()
