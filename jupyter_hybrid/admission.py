@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .files import replacing
@@ -50,6 +51,10 @@ async def admit(
         return bundle, _sentences(findings)
     if request is not None:
         bundle = replace(bundle, environment=await asyncio.to_thread(_environment, request))
+    elif bundle.environment is None:
+        # it ran in no image the last time
+        found = await asyncio.to_thread(_of_notebook, spec, bundle)
+        bundle = replace(bundle, environment=found)
     prepared = await executor.prepare(spec, bundle.environment)
     added = {"packages": prepared.packages, "licences": prepared.licences}
     findings += await _found(config, lambda rule: rule not in _FIRST, added, prepared)
@@ -90,6 +95,15 @@ def _environment(request: Request) -> Environment:
     return job_environment(
         request.code, request.directory, language=request.language, declared=beside
     )
+
+
+def _of_notebook(spec: JobSpec, bundle: Bundle) -> Environment:
+    from .capture.packages import job_environment
+
+    cells = json.loads(bundle.notebook).get("cells") or ()
+    code = ["".join(cell["source"]) for cell in cells if cell.get("cell_type") == "code"]
+    folder = Path(spec.notebook_path).parent if spec.notebook_path else Path.cwd()
+    return job_environment(code, folder, language=spec.language)
 
 
 def _sentences(findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -15,7 +15,12 @@ RESERVE = 256 << 20
 UNPACKED = 2.5
 
 
-def check_room(directory: Path, needed: int, what: str) -> None:
+def check_room(
+    directory: Path,
+    needed: int,
+    what: str,
+    way_out: str = "choose another disk (c.Hybrid.directory)",
+) -> None:
     """Raise ``ImageError``, with numbers, where ``needed`` bytes do not fit on that disk.
 
     The directory need not exist yet.
@@ -26,8 +31,7 @@ def check_room(directory: Path, needed: int, what: str) -> None:
     if needed and lacking > 0:
         raise ImageError(
             f"{what} needs {format_size(needed)} at {directory}, where {format_size(free)} are "
-            f"free; make room for {format_size(lacking)} more, or choose another disk "
-            "(c.Hybrid.directory)",
+            f"free; make room for {format_size(lacking)} more, or {way_out}",
             needed=needed,
             free=free,
         )

@@ -115,7 +115,8 @@ class Presence:
         done = await run(command) if command is not None else None
         if done is not None and done.returncode == 0 and done.stdout.strip():
             needed = int(image.manifest.size * UNPACKED)
-            check_room(Path(done.stdout.strip()), needed, f"{name}, unpacked,")
+            way_out = f"remove images that nobody needs ({self._engine.name} image prune)"
+            check_room(Path(done.stdout.strip()), needed, f"{name}, unpacked,", way_out)
 
     async def _pull(self, name: str) -> None:
         done = await run(self._engine.pull(name, Path()), timeout=PULL)

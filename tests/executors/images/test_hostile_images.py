@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,13 +65,22 @@ async def test_no_such_image(
     assert not list((manager.config.home / "images").glob("pulls/*/index.json"))
 
 
-async def test_an_image_comes_from_its_registry_once(
-    base_image: Callable[[str], str], registry: str, tmp_path: Path
+async def test_an_image_comes_from_its_registry_once_where_there_is_room(
+    base_image: Callable[[str], str],
+    registry: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    usage = namedtuple("usage", "total used free")
     name = f"{registry}/lab/base:1"
     push = ["podman", "push", "--quiet", "--tls-verify=false", base_image("base"), name]
     await asyncio.to_thread(subprocess.run, push, check=True, capture_output=True)
     managers = [a_podman_manager() for _ in range(2)]
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda path: usage(1 << 40, 1 << 40, 300 << 20))
+        with pytest.raises(ImageError, match=r"unpacked, needs .* where 300 MB are free.*prune"):
+            await managers[0].submit(a_request(tmp_path, WHO, image=name))
+    assert not list((managers[0].config.home / "images").glob("pulls/*/blobs"))
     printed = await asyncio.gather(
         *(run(manager, tmp_path, WHO, image=name) for manager in managers)
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import bases
 import pytest
 from in_images import a_podman_manager, containers, outputs, run
-from jobs import a_request, until
+from jobs import a_manager, a_request, until
 
 from jupyter_hybrid.errors import ImageError
 from jupyter_hybrid.job import State
@@ -66,6 +66,10 @@ async def test_a_rerun_has_its_packages_again(
     said = await run(manager, tmp_path, "import tqdm\nprint(tqdm.__name__)", image=image)
     again = await manager.rerun("last")
     assert await outputs(manager, again.id) == said == "tqdm\n"
+    # and one that ran in no image gets them for one
+    await run(a_manager(), tmp_path, "import tqdm, sys\nprint(tqdm.__name__)")
+    again = await manager.rerun("last", image=image)
+    assert await outputs(manager, again.id) == "tqdm\n"
 
 
 async def test_a_conflict_is_a_sentence_with_both_versions_and_no_job(
