@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, List, Optional
 
 from ..paths import JobPaths
+from .gang import Chief, Member, failed, secret_of
 
 #: Seconds between two looks at the events: short while the job talks, longer while it is silent.
 SHORTEST, LONGEST = 0.005, 0.05
@@ -55,10 +56,14 @@ def _print(data: bytes) -> None:
 class Keeper:
     """Process 1: the runner's parent, and that of every orphan."""
 
-    def __init__(self, base: Path, paths: JobPaths, linger: float) -> None:
+    def __init__(self, base: Path, paths: JobPaths, linger: float, *, gang: bool = False) -> None:
         self._base, self._paths, self._linger = base, paths, linger
         self._child = 0
-        self._ended = self._terminated = self._told = False
+        self._chief: Optional[Chief] = None
+        self._member: Optional[Member] = None
+        if gang:
+            self._join(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+        self._ended = self._terminated = self._told = self._told_by_others = False
 
     def run(self, arguments: List[str]) -> int:
         """The pod's exit status: 0 where the job completed."""
@@ -67,10 +72,42 @@ class Keeper:
         if self._child == 0:
             _become_runner(self._paths, arguments)
         self._watch()
-        record = _read(self._paths.exit)
+        record = self._settle(_read(self._paths.exit))
         _print(json.dumps({"kind": "exit", "record": record}).encode("ascii") + b"\n")
         self._wait_for_release()
         return 0 if record and record.get("state") == "COMPLETED" else 1
+
+    def _join(self, rank: int, size: int) -> None:
+        secret = secret_of(self._paths.key)
+        if rank == 0:
+            self._chief = Chief(size, secret)
+        else:
+            self._member = Member(rank, secret, os.environ["MASTER_ADDR"])
+
+    def _others_end(self) -> bool:
+        """Whether the job is to end because of another pod of it."""
+        if self._chief is not None:
+            return self._chief.look() is not None
+        return self._member is not None and self._member.ends()
+
+    def _settle(self, record: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+        """How the job ended, with all its pods."""
+        if self._member is not None:
+            self._member.tell(record)
+        if self._chief is None:
+            return record
+        completed = record is not None and record.get("state") == "COMPLETED"
+        while completed and not self._chief.done and not self._terminated:
+            self._chief.look()
+            time.sleep(LONGEST)
+        failure = self._chief.failure
+        self._chief.close()
+        if failure is not None and (completed or self._told_by_others):
+            record = failed(record, failure)
+            scratch = self._paths.exit.with_name(".exit.gang")
+            scratch.write_text(json.dumps(record), encoding="ascii")
+            scratch.replace(self._paths.exit)
+        return record
 
     def _on_sigterm(self, number: int, frame: Any) -> None:
         self._terminated = True
@@ -85,6 +122,9 @@ class Keeper:
             if ended:
                 return
             self._reap()
+            if not self._told and self._others_end():
+                self._told = self._told_by_others = True
+                os.kill(self._child, signal.SIGTERM)
             if not self._told and (self._terminated or self._paths.cancel.exists()):
                 # asked for by somebody: the cancel file tells the runner which it was
                 self._told = True
@@ -155,4 +195,5 @@ def main(base: str, job: str, blobs: str, options: Dict[str, str]) -> int:
         if name in options:
             arguments += [name, options[name]]
     sys.stdout.flush()
-    return Keeper(Path(base), paths, float(options.get("--linger", 0))).run(arguments)
+    linger = float(options.get("--linger", 0))
+    return Keeper(Path(base), paths, linger, gang="--gang" in options).run(arguments)

@@ -18,7 +18,7 @@ from kube import Kubernetes
 
 from jupyter_hybrid.executors.base import TargetConfig
 from jupyter_hybrid.executors.kubernetes.executor import KubernetesExecutor
-from jupyter_hybrid.executors.kubernetes.manifest import JOB, MANAGED, job_name
+from jupyter_hybrid.executors.kubernetes.names import JOB, MANAGED, job_name
 from jupyter_hybrid.job import Job
 
 JOBS = 100

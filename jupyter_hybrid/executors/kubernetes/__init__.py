@@ -3,6 +3,8 @@
 ::
 
     settings          a target's options, checked
+    names             what a job's objects are called
+    ranks             jobs on several nodes (pure)
     manifest          job + settings -> Job and Secret as plain dicts (pure)
     reasons           pods, jobs and events -> plain words (pure)
     offers            nodes and pods -> what could start now (pure)
@@ -12,6 +14,8 @@
     pods              the jobs' pods, by one watch
     objects           what one job has at the cluster: asked for, ended, removed
     following         a pod's log -> the job's events here
+    imaging           jobs' images, where the site has a registry for them
+    submitting        a job's objects, each made once
     delivery          what travels, into the pod
     collecting        results, out of the pod
     executor          all of it

@@ -21,7 +21,8 @@ from ..base import Executor, Handle, JobStatus, Offer, Prepared, TargetConfig
 from ..local_directory import locked, read_behind, remove_directory, unwritable
 from ..records import read_exit
 from .api import Api, ApiError
-from .manifest import Inside, gpu_resource, job_name, make_job, to_yaml
+from .manifest import Inside, gpu_resource, make_job, to_yaml
+from .names import job_name
 from .offers import make_offers, models
 from .session import DELIVERED, POD, Session
 from .settings import read_settings
@@ -97,10 +98,14 @@ class KubernetesExecutor(Executor):
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Create the Job and give it what it needs, or adopt what an earlier submit created."""
         session, paths = self._session, JobPaths(Path(job.directory))
-        if job.spec.resources.ranks > 1:
+        if job.spec.resources.ntasks_per_node > 1:
             raise UsageError(
-                f"{self.target.name} runs jobs of one process on one node; leave --nodes and "
-                "--ntasks-per-node out"
+                f"{self.target.name} runs one process on each node; leave --ntasks-per-node out"
+            )
+        if job.spec.resources.nodes > 1 and session.places.shared:
+            raise UsageError(
+                f"{self.target.name} delivers by a volume, and so runs jobs of one node; leave "
+                "--nodes out"
             )
         self._submitting.image(job.spec)
         try:

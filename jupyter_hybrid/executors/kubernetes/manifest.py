@@ -10,11 +10,10 @@ from typing import Any
 
 from ...job import Job
 from ...spec import JobSpec, Resources
+from . import ranks
+from .names import JOB, MANAGED, job_name
 from .settings import Settings
 
-#: Label that names the job; everything of ours has it.
-JOB = "jupyter-hybrid/job"
-MANAGED = {"app.kubernetes.io/managed-by": "jupyter-hybrid"}
 #: Where the job's things are in its pod.
 BASE = "/jupyter-hybrid"
 #: Where a small bundle comes as a Secret.
@@ -61,11 +60,6 @@ class Plan:
     minor: int = 0
 
 
-def job_name(job_id: str) -> str:
-    """The name of everything of a job: the same for each attempt, so that none comes twice."""
-    return f"jh-{job_id}"
-
-
 def make_job(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
     """The batch/v1 Job: at most one pod, never started again, removed some time after its end."""
     # (where the cluster does not know it, `Objects.let_go` sees to it)
@@ -79,8 +73,7 @@ def make_job(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
         "spec": {
             "backoffLimit": 0,
             **once,
-            "completions": 1,
-            "parallelism": 1,
+            **ranks.pods(job.spec.resources, plan.minor),
             "ttlSecondsAfterFinished": settings.keep,
             "template": {
                 "metadata": {"labels": labels, "annotations": notes},
@@ -136,7 +129,7 @@ def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
         "image": plan.inside.image or plan.image,
         # the image's own entry point (a banner, in NGC's) is passed over
         "command": _command(job.spec, settings, plan),
-        "env": _environment(settings),
+        "env": [*_environment(settings), *ranks.environment(job.spec.resources, plan.minor)],
         "resources": resources(job.spec.resources, settings),
         "volumeMounts": mounts,
         # what an image or node lacks is said by the runner; a lost log would hide it
@@ -157,6 +150,7 @@ def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
         limit = job.spec.resources.time + job.spec.grace + STARTING + settings.linger
         pod["activeDeadlineSeconds"] = int(limit)
     chosen = {
+        "subdomain": ranks.service(job, plan.minor),
         "serviceAccountName": settings.service_account,
         "runtimeClassName": settings.runtime_class,
         "priorityClassName": settings.priority_class,
@@ -180,6 +174,8 @@ def _command(spec: JobSpec, settings: Settings, plan: Plan) -> list[str]:
     places = {"job": inside.directory, "code": inside.code, "blobs": inside.blobs}
     for name in inside.there:
         words += [f"--{name}", places[name]]
+    if spec.resources.nodes > 1:
+        words += ["--gang", "yes"]
     if spec.resources.time is not None:
         words += ["--time", str(spec.resources.time)]
     if spec.resources.mem is not None:

@@ -12,8 +12,10 @@ from ...errors import PlaceError
 from ...job import Job
 from . import delivery
 from .api import Api, ApiError
-from .manifest import Inside, job_name
+from .manifest import Inside
+from .names import job_name
 from .pods import Pods
+from .ranks import make_rank
 
 Pod = Mapping[str, Any]
 
@@ -73,7 +75,20 @@ class Objects:
         await self._api.delete(self.job_path(job), {"propagationPolicy": "Background"})
         if force:
             await self._delete_pods(self._pods.all(job.id))
+            for rank in range(1, job.spec.resources.nodes):
+                path = self._path("pods", f"{job_name(job.id)}-{rank}")
+                await self._api.delete(path, {"gracePeriodSeconds": 0})
         await self.delete_secret(job)
+
+    async def make_ranks(self, job: Job, address: str) -> None:
+        """Make the pods beside the first, which has this address; those that are there stay."""
+        made = await self._api.get(self.job_path(job))
+        for rank in range(1, job.spec.resources.nodes):
+            try:
+                await self._api.post(self._path("pods"), make_rank(made, rank, address))
+            except ApiError as error:
+                if error.reason != "AlreadyExists":
+                    raise
 
     async def let_go(self, job: Job, pod: Pod) -> None:
         """Keep the cluster from making another pod in place of one that is being ended.

@@ -14,10 +14,13 @@ from typing import Any
 
 from ...errors import PlaceError
 from .api import Api, ApiError
-from .manifest import JOB
+from .names import JOB, RANK
+from .ranks import is_first
 
 log = logging.getLogger(__name__)
 
+#: The first pods of jobs.
+SELECTOR = f"{JOB},!{RANK}"
 #: Seconds after which the server ends a watch that is begun again at once.
 WATCH = 290
 #: Seconds between attempts: the first, and at most.
@@ -66,7 +69,7 @@ class Pods:
             pass
 
     async def _list(self) -> None:
-        found = await self._api.get(self._path, labelSelector=JOB)
+        found = await self._api.get(self._path, labelSelector=SELECTOR)
         self._version = found["metadata"]["resourceVersion"]
         self._pods = {}
         for pod in found["items"]:
@@ -103,7 +106,7 @@ class Pods:
             await self._list()
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": WATCH}
         opened = self._api.stream(
-            self._path, labelSelector=JOB, resourceVersion=self._version, **query
+            self._path, labelSelector=SELECTOR, resourceVersion=self._version, **query
         )
         async with opened as response:
             self.live = True
@@ -123,6 +126,8 @@ class Pods:
         self._tell()
 
     def _keep(self, pod: Mapping[str, Any]) -> None:
+        if not is_first(pod):
+            return
         metadata = pod["metadata"]
         self._pods.setdefault(metadata["labels"][JOB], {})[metadata["uid"]] = pod
 

@@ -25,11 +25,12 @@ from . import delivery, reasons
 from .api import Api, ApiError
 from .collecting import ARRIVED, collect, release
 from .following import Follower
-from .manifest import job_name
 from .mirror import Mirror
+from .names import job_name
 from .objects import Objects
 from .places import Places
 from .pods import Pods
+from .ranks import by_index
 from .settings import Settings
 
 Pod = Mapping[str, Any]
@@ -53,6 +54,8 @@ class Session:
         #: Jobs that make no other pod any more, and whose Secret is gone.
         self._alone: set[str] = set()
         self._read: set[str] = set()
+        #: Jobs of which all pods were made.
+        self._complete: set[str] = set()
 
     # -- what becomes of a job ------------------------------------------------------------------
 
@@ -119,6 +122,8 @@ class Session:
             await self.objects.let_go(job, pod)
             self._alone.add(job.id)
         self.deliver_if_needed(job, pod)
+        if job.spec.resources.nodes > 1 and job.id not in self._complete:
+            self.start_work(job, "ranks", lambda: self._make_ranks(job, pod))
         follower = self.follow(job, pod)
         if follower is None:
             return JobStatus(state=State.RUNNING)
@@ -131,10 +136,20 @@ class Session:
             return JobStatus(state=State.RUNNING, reason=_illness(pod))
         return JobStatus(state=State.PENDING, reason=_illness(pod) or "starting")
 
+    async def _make_ranks(self, job: Job, pod: Pod) -> None:
+        """Make the other pods of a job on several nodes, where the Job does not."""
+        if not by_index(job.spec.resources, await self.api.minor()):
+            await self.objects.make_ranks(job, pod["status"]["podIP"])
+        self._complete.add(job.id)
+
     def _forget_secret(self, job: Job, pod: Pod) -> None:
         """What the pod has read is for no other pod."""
         delivered = Path(job.directory) / DELIVERED
-        if job.id in self._read or (read_record(delivered) or {}).get("pod") != "":
+        if (
+            job.id in self._read
+            or job.spec.resources.nodes > 1
+            or (read_record(delivered) or {}).get("pod") != ""
+        ):
             return
 
         async def forget() -> None:

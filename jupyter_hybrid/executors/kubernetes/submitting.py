@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...bundle import Bundle
-from ...errors import ImageError, PlaceError
+from ...errors import ImageError, PlaceError, UsageError
 from ...job import Job
 from ...paths import JobPaths, blob_directory
 from ...spec import JobSpec
@@ -17,8 +17,10 @@ from ..base import TargetConfig
 from ..records import read_exit, write_record
 from . import delivery
 from .api import Api, ApiError
-from .manifest import Inside, Plan, job_name, make_job, make_secret, owned_by
+from .manifest import Inside, Plan, make_job, make_secret, owned_by
+from .names import job_name
 from .offers import models
+from .ranks import by_index, make_service
 from .session import DELIVERED, Session
 from .settings import Settings
 
@@ -74,9 +76,18 @@ class Submitting:
                 if error.code != 403:
                     raise
                 small = None
+        if small is None and job.spec.resources.nodes > 1:
+            raise UsageError(
+                f"{self._target.name} brings the files of jobs on several nodes in a Secret, which "
+                "these do not fit into (or may not be made); set the target's 'push', or send less"
+            )
         plan = await self.plan(job.spec, inside, small=small is not None)
         made = make_job(job, self._settings, plan)
         created = await self._create_once(f"/apis/batch/v1{base}/jobs", made)
+        if by_index(job.spec.resources, plan.minor):
+            service = make_service(job)
+            service["metadata"] |= owned_by(created)["metadata"]
+            await self._create_once(f"/api/v1{base}/services", service)
         if small is not None:
             write_record(paths.directory / DELIVERED, {"pod": ""})
             path = f"/api/v1{base}/secrets/{job_name(job.id)}"
