@@ -121,8 +121,13 @@ export class OutputsHere implements IDisposable {
 
   private readonly _edited = (cell: ICellModel): void => {
     const pair = this._pairs.find(one => one.here === cell.id);
-    if (pair && this._compare(pair)) {
-      this._changed.emit();
+    if (pair) {
+      // outputs that are written in the midst of an undo would be lost
+      queueMicrotask(() => {
+        if (!this._isDisposed && this._compare(pair)) {
+          this._changed.emit();
+        }
+      });
     }
   };
 

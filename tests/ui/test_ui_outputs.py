@@ -1,0 +1,117 @@
+"""Jobs in the notebooks that they came from: outputs cell by cell, headers of %%remote cells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Window
+from commands import notebook, until
+from servers import Server
+
+pytestmark = pytest.mark.needs("apt:chromium")
+
+BAR = ".jp-hybrid-NotebookBar"
+HEAD = ".jp-hybrid-CellHead-line"
+#: The text and the outputs of the notebook's cells, as its model has them.
+CELLS = """() => {
+  const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
+  return [...cells].map(cell => cell.toJSON()).map(cell => [
+    cell.source,
+    cell.outputs.map(output => output.text ?? '').join(''),
+  ]);
+}"""
+WAIT = "import pathlib, time\nwhile not pathlib.Path({go!r}).exists(): time.sleep(0.05)\n"
+
+
+def written(work: Path, name: str, *sources: str, outputs: str = "") -> str:
+    """A notebook in a folder of its own, whose cells have shown something before."""
+    folder = work / name
+    folder.mkdir()
+    content = notebook(*sources, name="python3", display_name="Python 3", language="python")
+    for cell in content["cells"] if outputs else ():
+        cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": outputs}]
+    (folder / "study.ipynb").write_text(json.dumps(content))
+    return f"{name}/study.ipynb"
+
+
+def cells(window: Window) -> list[Any]:
+    found: list[Any] = window.page.evaluate(CELLS)
+    return found
+
+
+def test_a_notebook_shows_its_jobs_outputs(window: Window, running: Server, work: Path) -> None:
+    go = work / "outputs" / "go"
+    path = written(
+        work,
+        "outputs",
+        "print('one')",
+        f"{WAIT.format(go=str(go))}print('two')",
+        "print('three')",
+        outputs="earlier\n",
+    )
+    running.ask("POST", "/jobs", {"path": path, "name": "study"})
+    window.open(path)
+    window.page.locator(f"{BAR} >> text=1/3").wait_for()
+    window.page.click(f"{BAR} >> text=Show outputs here")
+    until(lambda: cells(window)[0][1] == "one\n", "the first cell's output")
+    window.page.locator(".jp-Cell.jp-hybrid-mod-running").wait_for()
+    # what has not begun yet shows what it showed
+    assert [output for _, output in cells(window)] == ["one\n", "", "earlier\n"]
+
+    window.page.locator(".jp-Cell .cm-content").nth(2).click()
+    window.page.keyboard.insert_text("# mine ")
+    edited = window.page.locator(".jp-Cell.jp-hybrid-mod-edited")
+    edited.locator("text=Edited since the job was sent").wait_for()
+    window.picture("outputs-edited-light")
+    assert window.findings(BAR) == []
+    go.touch()
+    until(lambda: cells(window)[1][1] == "two\n", "the second cell's output")
+    window.page.locator(f"{BAR} >> text=done").wait_for()
+    assert cells(window)[2][1] == "earlier\n"
+
+    # the undo of what was typed is the user's as ever, and takes the outputs for what they are
+    window.page.locator(".jp-Cell .cm-content").nth(2).click()
+    window.page.keyboard.press("Control+z")
+    edited.wait_for(state="detached")
+    until(lambda: cells(window)[2] == ["print('three')", "three\n"], "the third cell's output")
+    window.page.click(f"{BAR} >> text=Restore earlier outputs")
+    assert [output for _, output in cells(window)] == ["earlier\n"] * 3
+    assert window.complaints == []
+
+
+def test_a_remote_cell_has_a_header_that_survives(
+    window: Window, running: Server, work: Path
+) -> None:
+    go = work / "remote" / "go"
+    source = f"%%remote local\nprint('there', flush=True)\n{WAIT.format(go=str(go))}"
+    path = written(work, "remote", "%load_ext jupyter_hybrid", source)
+    window.open(path)
+    window.kernel()
+    window.command("notebook:run-all-cells")
+    head = window.page.locator(HEAD)
+    head.locator("text=running").wait_for()
+    window.page.locator(".jp-OutputArea-output >> text=there").wait_for()
+    assert window.findings(HEAD) == []
+    window.picture("remote-light")
+    window.theme("JupyterLab Dark")
+    window.picture("remote-dark")
+    window.page.evaluate(
+        "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+        ".restart().then(() => null)"
+    )
+    assert "running" in head.inner_text()
+    # nothing of it was saved
+    window.page.on("dialog", lambda dialog: dialog.accept())
+    window.open(path)
+    head.locator("text=running").wait_for()
+    (job,) = running.ask("GET", f"/jobs?path={path}")["jobs"]
+    assert job["cell"] is not None
+    head.locator("role=button[name='Cancel the job']").click()
+    window.page.click(".jp-Dialog >> text=Cancel the job")
+    head.locator("text=cancelled").wait_for()
+    head.locator("role=button[name='Open the job']").click()
+    window.page.locator(".jp-hybrid-Page .jp-hybrid-State >> text=cancelled").wait_for()
+    window.picture("remote-page")
