@@ -78,7 +78,9 @@ class Objects:
             for rank in range(1, job.spec.resources.nodes):
                 path = self._path("pods", f"{job_name(job.id)}-{rank}")
                 await self._api.delete(path, {"gracePeriodSeconds": 0})
-        await self.delete_secret(job)
+        await self._delete_ours("secrets", job)
+        if job.spec.resources.nodes > 1:
+            await self._delete_ours("services", job)
 
     async def make_ranks(self, job: Job, address: str) -> None:
         """Make the pods beside the first, which has this address; those that are there stay."""
@@ -106,10 +108,13 @@ class Objects:
 
     async def delete_secret(self, job: Job) -> None:
         """Remove the Secret that brought the job's things."""
+        await self._delete_ours("secrets", job)
+
+    async def _delete_ours(self, kind: str, job: Job) -> None:
         try:
-            await self._api.delete(self._path("secrets", job_name(job.id)))
+            await self._api.delete(self._path(kind, job_name(job.id)))
         except ApiError as error:
-            # whoever may not have Secrets has made none
+            # whoever may not have such has made none
             if error.code != 403:
                 raise
 

@@ -138,8 +138,16 @@ class Session:
 
     async def _make_ranks(self, job: Job, pod: Pod) -> None:
         """Make the other pods of a job on several nodes, where the Job does not."""
-        if not by_index(job.spec.resources, await self.api.minor()):
-            await self.objects.make_ranks(job, pod["status"]["podIP"])
+        try:
+            if not by_index(job.spec.resources, await self.api.minor()):
+                await self.objects.make_ranks(job, pod["status"]["podIP"])
+        except ApiError as error:
+            if error.code != 403:
+                raise
+            # the first pod would wait for them as long as it may
+            await self.objects.remove(job, force=True)
+            words = f"the pods beside the first cannot be made: {error}"
+            self.end(JobPaths(Path(job.directory)), ExitRecord("FAILED", Cause.REFUSED, words))
         self._complete.add(job.id)
 
     def _forget_secret(self, job: Job, pod: Pod) -> None:

@@ -82,16 +82,16 @@ class Submitting:
                 "these do not fit into (or may not be made); set the target's 'push', or send less"
             )
         plan = await self.plan(job.spec, inside, small=small is not None)
+        owned = ["secrets"] if small is not None else []
+        if by_index(job.spec.resources, plan.minor):
+            await self._create_once(f"/api/v1{base}/services", make_service(job))
+            owned.append("services")
         made = make_job(job, self._settings, plan)
         created = await self._create_once(f"/apis/batch/v1{base}/jobs", made)
-        if by_index(job.spec.resources, plan.minor):
-            service = make_service(job)
-            service["metadata"] |= owned_by(created)["metadata"]
-            await self._create_once(f"/api/v1{base}/services", service)
         if small is not None:
             write_record(paths.directory / DELIVERED, {"pod": ""})
-            path = f"/api/v1{base}/secrets/{job_name(job.id)}"
-            await self._api.patch(path, owned_by(created))
+        for kind in owned:
+            await self._api.patch(f"/api/v1{base}/{kind}/{job_name(job.id)}", owned_by(created))
         return created
 
     async def _create_once(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -102,6 +102,9 @@ class Submitting:
                 return created
             except ApiError as error:
                 if error.code == 409 and error.reason == "AlreadyExists":
+                    if not path.endswith("/jobs"):
+                        # made by us; who may make a Secret may perhaps not read one
+                        return body
                     name = body["metadata"]["name"]
                     found: Mapping[str, Any] = await self._api.get(f"{path}/{name}")
                     return found

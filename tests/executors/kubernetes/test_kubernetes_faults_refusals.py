@@ -20,7 +20,7 @@ from jobs import until
 from kube import Kubernetes
 from kube_jobs import Place
 
-from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.errors import PlaceError, UsageError
 from jupyter_hybrid.spec import Cause
 
 pytestmark = [pytest.mark.needs(*kube.NEEDS), pytest.mark.timeout(300)]
@@ -177,20 +177,41 @@ async def test_a_namespace_that_does_not_exist(place: Place) -> None:
         await place.start("1")
 
 
-async def test_a_token_that_expires_in_the_middle(place: Place, tmp_path: Path) -> None:
-    cluster = place.cluster
-    cluster.kubectl("create", "serviceaccount", "user")
-    cluster.kubectl(
-        *("create", "rolebinding", "user", "--clusterrole=admin"),
-        f"--serviceaccount={cluster.namespace}:user",
+def user(cluster: Kubernetes, file: Path, token: Path, **role: list[str]) -> None:
+    """A kubeconfig of an account ``user`` with that role, whose token is in another file."""
+    name = cluster.namespace
+    cluster.kubectl("delete", "serviceaccount,rolebinding,role", "user", "--ignore-not-found")
+    metadata = {"name": "user", "namespace": name}
+    rules = [
+        {"apiGroups": ["", "batch"], "resources": [kind.replace("_", "/")], "verbs": verbs}
+        for kind, verbs in role.items()
+    ]
+    who = {"kind": "ServiceAccount", **metadata}
+    group = "rbac.authorization.k8s.io"
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": "user"},
+            "subjects": [who],
+        },
     )
     config = yaml.safe_load(cluster.kubeconfig.read_text())
-    token, mine = tmp_path / "token", tmp_path / "kubeconfig"
     config["users"][0]["user"] = {"tokenFile": str(token)}
-    mine.write_text(json.dumps(config))
+    file.write_text(json.dumps(config))
+
+
+async def test_a_token_that_expires_in_the_middle(place: Place, tmp_path: Path) -> None:
+    cluster, token = place.cluster, tmp_path / "token"
+    every = ["create", "get", "list", "watch", "patch", "delete"]
+    kinds = ("jobs", "pods", "pods_log", "pods_exec", "secrets", "events")
+    user(cluster, tmp_path / "kubeconfig", token, **dict.fromkeys(kinds, every))
     old, content = await _token(cluster, "user")
     token.write_text(content)
-    place.executor = place.another(kubeconfig=str(mine))
+    place.executor = place.another(kubeconfig=str(tmp_path / "kubeconfig"))
     job = await place.start("import time\nprint('first')\ntime.sleep(1)\nprint('second')")
     await place.prints(job, "first")
     cluster.kubectl("delete", "secret", old)
@@ -203,6 +224,32 @@ async def test_a_token_that_expires_in_the_middle(place: Place, tmp_path: Path) 
     token.write_text((await _token(cluster, "user", but=old))[1])
     assert (await place.ended(job)).state == "COMPLETED"
     assert place.printed(job) == "first\nsecond\n"
+
+
+async def test_what_an_account_may_not_do(place: Place, tmp_path: Path) -> None:
+    """Without rights to Secrets and events files are streamed; without pods, there is one node."""
+    cluster, token = place.cluster, tmp_path / "token"
+    role = {
+        "jobs": ["create", "get", "delete"],
+        "pods": ["list", "watch", "get", "delete"],
+        "pods_log": ["get"],
+        "pods_exec": ["create", "get"],
+    }
+    user(cluster, tmp_path / "kubeconfig", token, **role)
+    token.write_text((await _token(cluster, "user"))[1])
+    place.executor = place.another(kubeconfig=str(tmp_path / "kubeconfig"))
+    job = await place.start("print('streamed')")
+    assert (await place.ended(job)).state == "COMPLETED"
+    assert place.printed(job) == "streamed\n"
+    with pytest.raises(UsageError, match="in a Secret"):
+        await place.start("1", nodes=2)
+    user(cluster, tmp_path / "kubeconfig", token, **role, secrets=["create", "patch", "delete"])
+    token.write_text((await _token(cluster, "user"))[1])
+    place.executor = place.another(kubeconfig=str(tmp_path / "kubeconfig"))
+    record = await place.ended(await place.start("import time; time.sleep(600)", nodes=2))
+    assert record.cause == Cause.REFUSED
+    assert "the pods beside the first cannot be made" in record.message
+    assert "cannot create resource" in record.message
 
 
 async def _token(cluster: Kubernetes, account: str, but: str = "") -> tuple[str, str]:
