@@ -27,6 +27,8 @@ class _Watch:
     start: int
     kept: bytearray = field(default_factory=bytearray)
     read_at: float = 0.0
+    #: Up to where somebody has read.
+    seen: int = 0
     waiting: list[_Waiter] = field(default_factory=list)
 
     @property
@@ -48,7 +50,7 @@ class Watches:
         with self._lock:
             watch = self._watches.get(path)
             if watch is not None and watch.channel.open and watch.start <= offset <= watch.end:
-                watch.read_at = now
+                watch.read_at, watch.seen = now, watch.end
                 return bytes(watch.kept[offset - watch.start :])
         data = await self._transport.read(path, offset)
         if data or watch is None or not watch.channel.open:
@@ -60,7 +62,9 @@ class Watches:
             # somebody who reads from the beginning catches up
             return
         channel = await self._transport.channel()
-        watch = _Watch(channel, offset, read_at=now, waiting=old.waiting if old else [])
+        watch = _Watch(
+            channel, offset, read_at=now, seen=offset, waiting=old.waiting if old else []
+        )
         with self._lock:
             self._watches[path] = watch
             channel.on_news = self._take
@@ -82,6 +86,9 @@ class Watches:
             watch = self._watches.get(path)
             if watch is None or not watch.channel.open:
                 watch = None
+            elif watch.end > watch.seen:
+                # it came between the last look and this
+                return
             else:
                 waiter = (asyncio.get_running_loop(), asyncio.Event())
                 watch.waiting.append(waiter)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hpc import NEEDS, Cluster
+from jobs import until
 
 from jupyter_hybrid.errors import PlaceError
 from jupyter_hybrid.transport import LocalTransport, Transport
@@ -166,6 +167,17 @@ async def test_what_is_appended_comes_by_itself(transport: Transport) -> None:
     await transport.run(["sh", "-c", f"echo 4 >> '{root}/log'"])
     assert await watches.read("log", 6) == b"4\n"
     watches.forget("log")
+
+
+async def test_nobody_waits_for_what_has_come_already(transport: Transport) -> None:
+    watches = Watches(transport)
+    assert await watches.read("log", 0) == b""
+    await transport.run(["sh", "-c", f"echo 1 >> '{await transport.root()}/log'"])
+    await until(lambda: watches._watches["log"].end == 2)
+    began = time.monotonic()
+    await watches.wait("log", 60.0)
+    assert time.monotonic() - began < 30
+    assert await watches.read("log", 0) == b"1\n"
 
 
 async def test_a_full_disk_is_told_in_a_sentence(
