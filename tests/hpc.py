@@ -18,6 +18,7 @@ import itertools
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -129,6 +130,17 @@ def running(user: str, config: Path) -> Iterator[Cluster]:
         except BlockingIOError:
             return
         subprocess.run([str(SERVICE / "stop")], check=True, capture_output=True)
+
+
+@contextmanager
+def used() -> Iterator[Cluster]:
+    """The cluster beside others, as a user of its own: for what is no test."""
+    with ExitStack() as held:
+        folder = held.enter_context(tempfile.TemporaryDirectory())
+        user = held.enter_context(a_user())
+        cluster = held.enter_context(running(user, Path(folder, "config")))
+        held.enter_context(lock("tests", fcntl.LOCK_SH))
+        yield cluster
 
 
 @pytest.fixture(scope="session")
