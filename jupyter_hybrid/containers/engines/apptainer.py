@@ -14,11 +14,13 @@ set -eu
 mkdir -p "$(dirname "$1")"
 exec 9>"$1.lock"
 flock 9
-if [ -e "$1" ]; then exit 0; fi
+# (whoever comes to another lock of this name finds the file as well)
+if [ -e "$1" ]; then rm -f "$1.lock"; exit 0; fi
 trap 'rm -f "$1.part"' EXIT
 rm -f "$1.part"
 "$2" --quiet build --disable-cache "$1.part" "$3" 9>&-
 mv "$1.part" "$1"
+rm -f "$1.lock"
 """
 
 

@@ -20,6 +20,7 @@ from jobs import a_manager, a_request, until
 from registries import Options, start
 
 from jupyter_hybrid.bundle import read_job_directory, write_job_directory
+from jupyter_hybrid.cli import main
 from jupyter_hybrid.containers.engines import Apptainer
 from jupyter_hybrid.executors.images.settings import ImageSettings
 from jupyter_hybrid.executors.images.starting import Start, container
@@ -134,3 +135,37 @@ async def test_the_same_command_runs_as_an_unprivileged_user_of_a_cluster(
         assert "".join(output["text"]) == f"tqdm {cluster.home.stat().st_uid}\n"
     finally:
         shutil.rmtree(folder)
+
+
+def test_images_and_recipes_become_files(
+    image: str,
+    registry: str,
+    base_image: Callable[[str], str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name, file = f"{registry}/lab/tiny:1", tmp_path / "tiny.sif"
+    push = ["podman", "push", "--quiet", "--tls-verify=false", base_image("no-python"), name]
+    subprocess.run(push, check=True, capture_output=True)
+    assert main(["image", "convert", name, str(file)]) == 0
+    assert main(["image", "convert", name, str(file)]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text("EPOCHS = 3\n")
+    recipe = tmp_path / "recipe.yml"
+    recipe.write_text(
+        f"base: {name}\nfiles: {{code: /workspace}}\nenv: {{LAB: physics}}\n"
+        'entrypoint: [/bin/sh, -c, "cat /workspace/train.py; echo $LAB"]\n'
+    )
+    built = tmp_path / "built.sif"
+    assert main(["image", "build", str(recipe), str(built)]) == 0
+    command = ["apptainer", "--quiet", "run", *apptainers.OPTIONS, "--cleanenv", str(built)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "EPOCHS = 3\nphysics\n", done.stderr
+    assert not [*tmp_path.glob("*.part"), *tmp_path.glob("*.lock")]
+
+    (tmp_path / "code" / "train.py").unlink()
+    recipe.write_text(f"base: {name}\nfiles: {{code/train.py: /x}}\n")
+    assert main(["image", "build", str(recipe), str(tmp_path / "no.sif")]) == 2
+    assert not (tmp_path / "no.sif").exists()
