@@ -206,5 +206,5 @@ if __name__ == "__main__":
     # benches import this file as `harness`; the script and that module are one
     sys.modules["harness"] = sys.modules["__main__"]
     # and they share homes and kernels with the tests
-    sys.path.append(str(ROOT / "tests"))
+    sys.path += [str(ROOT / folder) for folder in ("tests", "tests/tools", "build_backend")]
     sys.exit(main(sys.argv[1:]))
