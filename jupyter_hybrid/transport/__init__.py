@@ -17,7 +17,8 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from ..errors import PlaceError
@@ -50,6 +51,21 @@ class Peek:
     content: bytes
 
 
+async def _aside(work: Callable[[], Channel]) -> Channel:
+    """What blocking work returns, in a thread that is made for it."""
+    done: Future[Channel] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            done.set_exception(error)
+
+    done.set_running_or_notify_cancel()
+    threading.Thread(target=run, name="jupyter-hybrid connects", daemon=True).start()
+    return await asyncio.wrap_future(done)
+
+
 class Transport(ABC):
     """Reaches one machine, on which ``root`` is a directory of ours. Relative paths are below it.
 
@@ -62,6 +78,8 @@ class Transport(ABC):
         self.named_root = root
         self._channel: Channel | None = None
         self._lock = threading.Lock()
+        #: When an attempt to connect failed, and why.
+        self._failed: tuple[float, PlaceError] | None = None
 
     @property
     @abstractmethod
@@ -87,10 +105,12 @@ class Transport(ABC):
         current = self._channel
         if current is not None and current.open:
             return current
-        return await asyncio.to_thread(self._connect, patience)
+        # in a thread of its own: asyncio's are few, and a machine that is away would hold them all
+        return await _aside(lambda: self._connect(patience))
 
     def _connect(self, patience: float) -> Channel:
-        deadline, pause = time.monotonic() + patience, FIRST_PAUSE
+        began, pause = time.monotonic(), FIRST_PAUSE
+        deadline = began + patience
         # a forked child has a lock that a thread of its parent may hold
         while True:
             with self._lock:
@@ -98,14 +118,25 @@ class Transport(ABC):
                     return self._channel
                 if self._channel is not None:
                     self._channel.close()
-                try:
-                    self._channel = self._open()
-                    return self._channel
-                except PlaceError as error:
-                    if not error.transient or time.monotonic() + pause > deadline:
-                        raise
+                outcome = self._attempt(began)
+                if isinstance(outcome, Channel):
+                    self._channel = outcome
+                    return outcome
+            began = time.monotonic()
+            if not outcome.transient or began + pause > deadline:
+                raise outcome
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _attempt(self, began: float) -> Channel | PlaceError:
+        """A connection, or why there is none: now, or for somebody who tried since ``began``."""
+        if self._failed is not None and self._failed[0] > began:
+            return self._failed[1]
+        try:
+            return self._open()
+        except PlaceError as error:
+            self._failed = (time.monotonic(), error)
+            return error
 
     def _open(self) -> Channel:
         try:

@@ -216,3 +216,28 @@ async def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
     transport = LocalTransport("$NOWHERE/x")
     with pytest.raises(PlaceError, match="not absolute"):
         await transport.root()
+
+
+class Away(LocalTransport):
+    """A machine that takes its time to say that it cannot be reached."""
+
+    attempts = 0
+
+    def reach(self, code: str) -> list[str]:
+        self.attempts += 1
+        return ["sh", "-c", "sleep 1; echo away >&2; exit 255"]
+
+
+async def test_a_machine_that_is_away_holds_up_nobody_else(tmp_path: Path) -> None:
+    transport = Away(str(tmp_path))
+    waiting = [asyncio.ensure_future(transport.root()) for _ in range(40)]
+    # asyncio's own threads are free meanwhile
+    await asyncio.to_thread(lambda: None)
+    assert not any(one.done() for one in waiting)
+    for error in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(error, PlaceError) and "away" in str(error)
+    # and who waited for the first attempt makes none of his own
+    assert transport.attempts == 1
+    with pytest.raises(PlaceError, match="away"):
+        await transport.root()
+    assert transport.attempts == 2
