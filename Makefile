@@ -29,7 +29,7 @@ test: ## run every gate and every test (REQUIRE=all: also fail where something c
 
 lint: ## run the gates, without the tests
 	$(prepare) test
-	@$(VENV) tests/tools/gates.py --only ruff,format,sizes,hosts,python3.8,imports,mypy,prettier,tsc,eslint
+	@$(VENV) tests/tools/gates.py --only ruff,format,sizes,hosts,python3.8,imports,mypy,prettier,tsc,eslint,vitest
 
 format: ## let ruff put the code in shape
 	$(prepare) test

@@ -3,6 +3,41 @@ import a11y from 'eslint-plugin-jsx-a11y';
 import hooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
+/** Levels of the design, from below: what a file may import is in its own level or below it. */
+const levels = [
+  ['ids', 'records', 'words', 'icons'],
+  ['tokens'],
+  ['request'],
+  ['manager'],
+  ['submit', 'jobs', 'outputs', 'notices'],
+  ['commands'],
+  ['plugins'],
+  ['index']
+];
+
+const oneWay = levels.slice(0, -1).map((names, level) => ({
+  files: names.flatMap(name => [
+    `src/${name}.ts`,
+    `src/${name}.tsx`,
+    `src/${name}/**`
+  ]),
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: levels
+          .slice(level + 1)
+          .flat()
+          .filter(name => name !== 'index')
+          .map(name => ({
+            regex: `^(\\.\\.?/)+${name}(/|$)`,
+            message: `${names.join(', ')} stand below ${name}`
+          }))
+      }
+    ]
+  }
+}));
+
 export default tseslint.config(
   { ignores: ['dist/', 'lib/', 'node_modules/', 'style/', '*.config.*'] },
   js.configs.recommended,
@@ -40,5 +75,6 @@ export default tseslint.config(
         { ignoreArrowShorthand: true }
       ]
     }
-  }
+  },
+  ...oneWay
 );

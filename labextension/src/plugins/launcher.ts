@@ -20,10 +20,10 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     // the category is one of JupyterLab's own
-    const trans = (translator ?? nullTranslator).load('jupyterlab');
+    const theirs = (translator ?? nullTranslator).load('jupyterlab');
     launcher.add({
       command: CommandIDs.submit,
-      category: trans.__('Other'),
+      category: theirs.__('Other'),
       rank: 5
     });
   }
