@@ -12,10 +12,12 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 #: Where rank 0 listens.
 PORT = 29499
+#: Bytes of what a rank has to say.
+LONGEST = 1 << 20
 #: Seconds between two attempts to reach rank 0, and for one.
 RETRY, ATTEMPT = 0.2, 5.0
 
@@ -28,12 +30,13 @@ def secret_of(key: Path) -> str:
 class Chief:
     """Rank 0: hears of the others."""
 
-    def __init__(self, size: int, secret: str, port: int = PORT) -> None:
+    def __init__(self, size: int, secret: str, place: Tuple[str, int] = ("", PORT)) -> None:
         self._secret, self._left = secret, set(range(1, size))
         self._heard: Dict[socket.socket, bytes] = {}
         self._ranks: Dict[socket.socket, int] = {}
-        self._server = socket.create_server(("", port))
+        self._server = socket.create_server(place)
         self._server.setblocking(False)
+        self.port: int = self._server.getsockname()[1]
         #: What became of the first rank that failed.
         self.failure: Optional[Dict[str, Any]] = None
 
@@ -65,7 +68,7 @@ class Chief:
         *lines, self._heard[connection] = (self._heard[connection] + data).split(b"\n")
         for line in lines:
             self._take(connection, line)
-        if not data:
+        if not data or len(self._heard[connection]) > LONGEST:
             rank = self._ranks.pop(connection, None)
             del self._heard[connection]
             connection.close()

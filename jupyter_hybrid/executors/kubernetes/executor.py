@@ -24,6 +24,7 @@ from .api import Api, ApiError
 from .manifest import Inside, gpu_resource, make_job, to_yaml
 from .names import job_name
 from .offers import make_offers, models
+from .ranks import rank_of
 from .session import DELIVERED, POD, Session
 from .settings import read_settings
 from .submitting import Submitting
@@ -160,6 +161,8 @@ class KubernetesExecutor(Executor):
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise PlaceError(f"{name!r} is not a file of the job's directory")
+        if rank := rank_of(relative):
+            return await self._session.read_of_rank(job, rank, relative.name, offset)
         session, here = self._session, Path(job.directory, relative)
         paths = JobPaths(Path(job.directory))
         if session.places.shared or paths.exit.exists() or not paths.directory.is_dir():

@@ -13,9 +13,9 @@ from ...job import Job
 from . import delivery
 from .api import Api, ApiError
 from .manifest import Inside
-from .names import job_name
+from .names import JOB, job_name
 from .pods import Pods
-from .ranks import make_rank
+from .ranks import make_rank, number_of
 
 Pod = Mapping[str, Any]
 
@@ -91,6 +91,17 @@ class Objects:
             except ApiError as error:
                 if error.reason != "AlreadyExists":
                     raise
+
+    async def pod_of_rank(self, job: Job, rank: int) -> Pod | None:
+        """The pod of that rank, by the server's latest word."""
+        found = await self._api.get(self._path("pods"), labelSelector=f"{JOB}={job.id}")
+        return next((pod for pod in found["items"] if number_of(pod) == rank), None)
+
+    async def log(self, pod: Pod) -> bytes:
+        """All that the node has of what the pod printed."""
+        path = self._path("pods", f"{pod['metadata']['name']}/log")
+        async with self._api.stream(path) as response:
+            return await response.read()
 
     async def let_go(self, job: Job, pod: Pod) -> None:
         """Keep the cluster from making another pod in place of one that is being ended.

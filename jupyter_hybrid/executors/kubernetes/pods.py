@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import PlaceError
 from .api import Api, ApiError
 from .names import JOB, RANK
-from .ranks import is_first
+from .ranks import number_of
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class Pods:
         self._tell()
 
     def _keep(self, pod: Mapping[str, Any]) -> None:
-        if not is_first(pod):
+        if number_of(pod):
             return
         metadata = pod["metadata"]
         self._pods.setdefault(metadata["labels"][JOB], {})[metadata["uid"]] = pod

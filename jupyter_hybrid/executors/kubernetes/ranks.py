@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from ...job import Job
@@ -102,6 +103,14 @@ def make_rank(made: Mapping[str, Any], rank: int, address: str) -> dict[str, Any
     }
 
 
-def is_first(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod is rank 0, or that of a job of one."""
-    return str(pod["metadata"].get("annotations", {}).get(_INDEX, "0")) == "0"
+def number_of(pod: Mapping[str, Any]) -> int:
+    """The pod's rank; that of a job of one is 0."""
+    metadata = pod["metadata"]
+    made = (metadata.get("annotations") or {}).get(_INDEX, "0")
+    return int((metadata.get("labels") or {}).get(RANK, made))
+
+
+def rank_of(path: PurePosixPath) -> int:
+    """Whose file of the job's directory it is: ``ranks/3/events.jsonl`` is rank 3's."""
+    parts = path.parts
+    return int(parts[1]) if len(parts) == 3 and parts[0] == "ranks" and parts[1].isdigit() else 0

@@ -277,6 +277,22 @@ class Session:
             follower.start()
         return follower
 
+    async def read_of_rank(self, job: Job, rank: int, name: str, offset: int) -> bytes:
+        """What is behind the offset in the events of another pod of the job, also after its end."""
+        pod = await self.objects.pod_of_rank(job, rank)
+        if pod is None or name != JobPaths(Path()).events.name:
+            return b""
+        try:
+            # (as long as the node has all of it)
+            printed = await self.objects.log(pod)
+        except ApiError as error:
+            if error.code == 400:
+                return b""  # it does not run yet
+            raise
+        lines = printed.splitlines(keepends=True)
+        # the last line is no event
+        return b"".join(line for line in lines if b'"seq"' in line)[offset:]
+
     def following(self, job: Job) -> Follower | None:
         """The job's follower, if there is one."""
         return self._followers.get(job.id)

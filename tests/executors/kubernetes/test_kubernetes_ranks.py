@@ -8,6 +8,7 @@ import kube
 import pytest
 from kube_jobs import Place
 
+from jupyter_hybrid.events import Kind, parse_events
 from jupyter_hybrid.executors.kubernetes import manifest, ranks
 from jupyter_hybrid.executors.kubernetes.settings import Settings
 from jupyter_hybrid.job import Job
@@ -42,6 +43,12 @@ async def test_ranks_meet_and_the_job_ends_with_all_of_them(place: Place) -> Non
     record = await place.ended(job)
     assert record.state == "COMPLETED", record
     assert place.printed(job) == "rank 1 of 2, 0\nrank 0\n"
+    content = await place.executor.read(job, "ranks/1/events.jsonl", 0)
+    found, used = parse_events(content)
+    assert used == len(content) and found[-1].kind == Kind.FINISHED
+    assert "rank 1\n" in [e.data["output"].get("text") for e in found if e.kind == Kind.OUTPUT]
+    assert await place.executor.read(job, "ranks/1/events.jsonl", used) == b""
+    assert await place.executor.read(job, "ranks/7/events.jsonl", 0) == b""
 
 
 @pytest.mark.needs(*kube.NEEDS)
