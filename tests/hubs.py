@@ -33,8 +33,9 @@ from typing import Any
 
 import httpx
 import kube
+import yaml
 from prebuilt import node_program
-from tree import ROOT
+from tree import ROOT, files
 
 SERVICE = Path(__file__).resolve().parent / "services" / "hub"
 EXAMPLE = ROOT / "spawner" / "deploy" / "jupyterhub_config.py"
@@ -148,13 +149,59 @@ def proxy() -> list[str]:
 def server_image(cluster: kube.Kubernetes) -> str:
     """The image with the single-user server for the lab's Python; made once."""
     target = f"{cluster.registry}/{SERVER}"
-    with kube.lock("server", fcntl.LOCK_EX):
+    with kube.lock("server", fcntl.LOCK_EX) as file:
         command = [sys.executable, "-m", "jupyter_hybrid_spawner.server_image", target]
         command += ["--base", f"{cluster.registry}/base:1", "--insecure", cluster.registry]
-        command += ["--python", "3.11", "--with", "httpx"]
+        wheel = _wheel(Path(file.name).parent / "hub-wheel")
+        command += ["--python", "3.11", "--with", f"jupyter-hybrid[kubernetes] @ {wheel.as_uri()}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return target
+    # with its digest: nodes may have another of that name
+    return done.stdout.split("'")[1]
+
+
+#: The site's targets, as a ConfigMap has them.
+TARGETS = """
+c.Hybrid.default_target = "cluster"
+c.Hybrid.targets = {{
+    "cluster": {{
+        "executor": "kubernetes", "namespace": {namespace!r}, "image": {image!r},
+        "python": {python!r},
+    }}
+}}
+"""
+
+
+def allow_jobs(cluster: kube.Kubernetes) -> dict[str, str]:
+    """Let servers run jobs in the namespace, by the role that is shipped; the traits for it."""
+    here = cluster.namespace
+    objects = list(yaml.safe_load_all((EXAMPLE.parent / "jobs-role.yaml").read_text()))
+    for found in (found for found in objects if found["kind"] != "Namespace"):
+        for place in (found["metadata"], *found.get("subjects", ())):
+            place["namespace"] = here
+        cluster.apply(found)
+    text = TARGETS.format(namespace=here, image=kube.IMAGE, python=kube.PYTHON)
+    name = {"name": "hybrid-targets"}
+    data = {"jupyter_hybrid_config.py": text}
+    cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": data})
+    return {"jobs_service_account": "hybrid-jobs", "hybrid_config": "hybrid-targets"}
+
+
+def _wheel(directory: Path) -> Path:
+    """A wheel of this checkout without its JupyterLab extension: the same bytes each time."""
+    shutil.rmtree(directory, ignore_errors=True)
+    tree = directory / "tree"
+    for source in files():
+        target = tree / source.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+    env = {**os.environ, "JUPYTER_HYBRID_LABEXTENSION": "skip", "SOURCE_DATE_EPOCH": "315532800"}
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir"]
+    command += [str(directory), str(tree)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = directory.glob("*.whl")
+    return found
 
 
 @contextmanager

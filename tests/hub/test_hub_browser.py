@@ -32,6 +32,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
         "location_label": "kubernetes.io/os",
         "locations": {"linux": "On premises", "cloud": "Cloud"},
     }
+    site |= hubs.allow_jobs(cluster)
     with hubs.running(cluster, tmp_path_factory.mktemp("hub"), home={}, **site) as found:
         yield found
 
@@ -42,6 +43,21 @@ def log_in(page: Any, hub: Hub, user: str) -> None:
     page.fill("#username_input", user)
     page.fill("#password_input", "any")
     page.click("#login_submit")
+
+
+def run(page: Any, code: str) -> None:
+    """Run a cell, the last of the notebook."""
+    page.locator(".jp-Notebook .jp-Cell .cm-content").last.click()
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+
+
+def shown(page: Any, text: str) -> None:
+    """Wait until it is among the outputs; what is there instead is kept as a picture."""
+    try:
+        page.locator(".jp-OutputArea-output", has_text=text).first.wait_for()
+    finally:
+        page.screenshot(path=str(_picture("hub-lab")))
 
 
 def gpus(page: Any, count: int) -> None:
@@ -85,17 +101,17 @@ def test_from_log_in_to_a_cell_on_a_gpu_node(hub: Hub, kubernetes: kube.Kubernet
         page.get_by_title("Python 3 (of the image)").first.click()
         # (a cell that is run before there is a kernel is not run at all)
         page.get_by_text("Python 3 (of the image) | Idle").wait_for()
-        editor = page.locator(".jp-Notebook .jp-Cell .cm-content").first
-        editor.click()
-        page.keyboard.type("import os, sys; print(sys.executable, os.getuid(), os.getcwd())")
-        page.keyboard.press("Shift+Enter")
-        output = page.locator(".jp-OutputArea-output", has_text=kube.PYTHON)
-        try:
-            output.wait_for()
-        finally:
-            page.screenshot(path=str(_picture("hub-lab")))
-        # the user's number, in the user's home
-        assert "5003 /home/ida" in output.inner_text()
+        run(page, "import os, sys; print(sys.executable, os.getuid(), os.getcwd())")
+        # the image's own Python, the user's number, the user's home
+        shown(page, f"{kube.PYTHON} 5003 /home/ida")
+        run(page, "%load_ext jupyter_hybrid")
+        run(
+            page,
+            "%%remote --gpus 1\nimport os\nwhere = os.uname().nodename\nprint('live from', where)",
+        )
+        shown(page, "live from jh-")
+        run(page, "print('back here:', where)")
+        shown(page, "back here: jh-")
     hub.stop_now("ida")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hubs
 import jupyter_hybrid_spawner
 import kube
 import pytest
@@ -85,14 +86,8 @@ def test_the_servers_image_has_options() -> None:
 
 @pytest.mark.needs(*kube.NEEDS)
 def test_the_role_for_jobs_allows_them_and_nothing_else(kubernetes: kube.Kubernetes) -> None:
-    objects = list(documents("jobs-role.yaml"))
+    hubs.allow_jobs(kubernetes)
     here = kubernetes.namespace
-    for found in objects:
-        if found["metadata"].get("namespace"):
-            found["metadata"]["namespace"] = here
-        for subject in found.get("subjects", ()):
-            subject["namespace"] = here
-    kubernetes.apply(*(o for o in objects if o["kind"] != "Namespace"))
     account = f"--as=system:serviceaccount:{here}:hybrid-jobs"
 
     def may(*words: str) -> bool:

@@ -40,5 +40,10 @@ c.JupyterHub.services = [
     {"name": "tests", "api_token": lab["token"], "admin": True},
 ]
 c.KubeSpawner.namespace = lab["namespace"]
+# (services have no addresses of their own in the lab: the API server is asked directly)
+c.KubeSpawner.environment = {
+    "KUBERNETES_SERVICE_HOST": host,
+    "KUBERNETES_SERVICE_PORT": "6443",
+}
 for name, value in lab["traits"].items():
     setattr(c.NGCSpawner, name, value)
