@@ -154,8 +154,16 @@ def server_image(cluster: kube.Kubernetes) -> str:
         command += ["--base", f"{cluster.registry}/base:1", "--insecure", cluster.registry]
         wheel = _wheel(Path(file.name).parent / "hub-wheel")
         command += ["--python", "3.11", "--with", f"jupyter-hybrid[kubernetes] @ {wheel.as_uri()}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+        own = Path(file.name).parent / "hub-server"
+        packages = os.environ.get("UV_CACHE_DIR") or str(Path(file.name).parents[1] / "uv")
+        env = {**os.environ, "XDG_CACHE_HOME": str(own), "UV_CACHE_DIR": packages}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        # one for each state of the checkout would fill the disk
+        layers = own / "jupyter-hybrid" / "servers"
+        for path in sorted(layers.glob("*.tar"), key=lambda path: path.stat().st_mtime)[:-1]:
+            path.with_suffix(".json").unlink()
+            path.unlink()
     # with its digest: nodes may have another of that name
     return done.stdout.split("'")[1]
 

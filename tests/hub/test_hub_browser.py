@@ -11,7 +11,7 @@ import pytest
 from browser import PICTURES, chromium
 from hubs import Hub
 
-pytestmark = [pytest.mark.needs(*hubs.NEEDS, "program:chromium"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.needs(*hubs.NEEDS, "program:chromium"), pytest.mark.timeout(600)]
 
 PATIENT = 120_000
 
@@ -112,6 +112,8 @@ def test_from_log_in_to_a_cell_on_a_gpu_node(hub: Hub, kubernetes: kube.Kubernet
         shown(page, "live from jh-")
         run(page, "print('back here:', where)")
         shown(page, "back here: jh-")
+    # it stays for an hour, as the site's targets say
+    kubernetes.kubectl("delete", "jobs", "-l", "jupyter-hybrid/job")
     hub.stop_now("ida")
 
 

@@ -14,7 +14,7 @@ import pytest
 from hubs import Hub
 
 # (the first time, the image with the server is made)
-pytestmark = [pytest.mark.needs(*hubs.NEEDS), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.needs(*hubs.NEEDS), pytest.mark.timeout(600)]
 
 SITE: dict[str, Any] = {
     "images": [kube.IMAGE],
