@@ -224,10 +224,10 @@ class Manager:
 
     async def reconcile(self, ids: Iterable[str] | None = None) -> list[Job]:
         """Ask the places about unfinished jobs (or these); returns the jobs that changed."""
-        jobs = self.store.unfinished() if ids is None else [self.store.get(i) for i in ids]
+        wanted = None if ids is None else frozenset(ids)
         by_target: dict[str, list[Job]] = {}
-        for job in jobs:
-            if not job.state.final:
+        for job in self.store.unfinished():
+            if wanted is None or job.id in wanted:
                 by_target.setdefault(job.spec.target, []).append(job)
         # at once: a place that takes its time keeps nobody waiting for the others
         changed = await asyncio.gather(*(self._ask(*group) for group in by_target.items()))

@@ -63,12 +63,10 @@ class Workspace:
         """The contents path of a file of this machine; None where it is not below the root."""
         if path is None or not self.files:
             return None
-        # both as they are written and where links lead, for people write either
-        for root, place in ((self.root, Path(path)), (self.root.resolve(), Path(path).resolve())):
-            if place.is_relative_to(root) and ".." not in place.parts:
-                relative = place.relative_to(root).as_posix()
-                return "" if relative == "." else relative
-        return None
+        # both as they are written and where links lead, for people write either; the disk is asked
+        # only where it has to be: a list has hundreds of paths
+        written = _relative(Path(path), self.root)
+        return _relative(Path(path).resolve(), self.root.resolve()) if written is None else written
 
     async def saved(self, path: str) -> Notebook:
         """The notebook as it is saved (a clean path); raises ``NotebookError``."""
@@ -131,3 +129,11 @@ def _sentence(path: str, error: HTTPError) -> str:
     if error.status_code == 404:
         return f"there is no {path!r} in the workspace; save it, or check the path"
     return f"{path}: {reason}"
+
+
+def _relative(place: Path, root: Path) -> str | None:
+    """The path from the root, with ``/``; None where the place is not below it."""
+    if not place.is_relative_to(root) or ".." in place.parts:
+        return None
+    relative = place.relative_to(root).as_posix()
+    return "" if relative == "." else relative

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { drawn, moved, revealed, visible } from '../src/jobs/windowing';
+import { drawn, moved, pool, revealed, visible } from '../src/jobs/windowing';
 
 const view = { top: 0, height: 300, row: 60 };
 
@@ -15,6 +15,13 @@ describe('windowing', () => {
       first: 9989,
       last: 10_000
     });
+  });
+
+  it('never draws more rows than it has elements for', () => {
+    for (let top = 0; top < 700; top += 7) {
+      const { first, last } = drawn({ ...view, top }, 10_000);
+      expect(last - first).toBeLessThanOrEqual(pool(view));
+    }
   });
 
   it('draws nothing of nothing, and survives a list that became shorter', () => {

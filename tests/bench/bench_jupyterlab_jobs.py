@@ -41,6 +41,7 @@ SCROLL = """async frames => {
 }"""
 #: Notes when each text first stands in a row of the list.
 WATCH = """() => {
+  document.querySelector('.jp-hybrid-Jobs-scroller').scrollTop = 0;
   window.seen = {};
   new MutationObserver(() => {
     for (const row of document.querySelectorAll('.jp-hybrid-Job-now')) {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import PATIENT, Window, lab
+from browser import Window, lab
 from commands import notebook, until
 from servers import Server
 
@@ -268,10 +268,12 @@ def test_jobs_go_on_while_the_server_is_away(
             job = jobs.waiting()
             row(window, job).locator("text=1/2").wait_for()
             port = int(started.url.rsplit(":", 1)[1].strip("/"))
-        window.page.locator(".jp-hybrid-Away").wait_for(timeout=2 * PATIENT)
+        # it looks by itself every half minute, and when the browser thinks that it is online again
+        window.page.evaluate("void window.dispatchEvent(new Event('online'))")
+        window.page.locator(".jp-hybrid-Away").wait_for()
         window.picture("offline")
         with lab(work, home, port=port):
-            window.page.locator(".jp-hybrid-Away").wait_for(state="detached", timeout=2 * PATIENT)
+            window.page.locator(".jp-hybrid-Away").wait_for(state="detached")
             jobs.go.touch()
             state(window, job, "COMPLETED")
     finally:

@@ -20,6 +20,7 @@ import {
   type IRange,
   type IViewport,
   moved,
+  pool,
   revealed,
   visible
 } from './windowing';
@@ -45,6 +46,7 @@ export function Rows(props: IRowsProps): ReactElement {
   const [view, setView] = useViewport(scroller);
   const range = drawn(view, total);
   const rows = jobs.slice(range.first, range.last);
+  const elements = pool(view);
   const now = useNow(rows.some(job => !job.final));
   useReading(list, visible(view, total).last);
 
@@ -108,7 +110,7 @@ export function Rows(props: IRowsProps): ReactElement {
       >
         {rows.map((job, at) => (
           <Row
-            key={job.id}
+            key={(range.first + at) % elements}
             job={job}
             index={range.first + at}
             top={(range.first + at) * ROW}
@@ -120,7 +122,7 @@ export function Rows(props: IRowsProps): ReactElement {
         ))}
         {unread(range, jobs.length).map(index => (
           <div
-            key={index}
+            key={`unread-${index}`}
             aria-hidden
             className="jp-hybrid-Job jp-mod-unread"
             style={{ top: index * ROW }}

@@ -28,6 +28,11 @@ export function drawn(view: IViewport, count: number): IRange {
   };
 }
 
+/** At least as many as rows are drawn: a row's element is used again for one that comes in sight. */
+export function pool({ height, row }: IViewport): number {
+  return Math.ceil(height / row) + 1 + 2 * OVERSCAN;
+}
+
 /** The rows that are seen, also in part. */
 export function visible(
   { top, height, row }: IViewport,
