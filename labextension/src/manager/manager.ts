@@ -306,6 +306,8 @@ export class JobsManager implements IJobsManager {
     if (before === 'offline' && connection === 'online') {
       this._lists.forEach(list => void list.refresh());
       [...this._streams.keys()].forEach(stream => stream.announce());
+      // the bus may take longer to come back than the server
+      this._deaf = true;
       this._repeat.now();
     } else if (connection === 'offline') {
       this._repeat.soon();
