@@ -14,7 +14,7 @@ from . import starting
 from .starting import StartFailed, StartTimeout
 
 #: Seconds between two looks at what is known of the pod.
-LOOK = 0.3
+LOOK = 0.1
 #: Seconds after which it is said again how long an image is being pulled.
 AGAIN = 5.0
 
@@ -26,6 +26,8 @@ class Watched(KubeSpawner):
     #: Whether this start's pod is made: before, the reflector may know the last one's.
     _made = False
     _pulling_since: float | None = None
+    #: Whether kubespawner has done all else and waits for the pod to run.
+    _all_but_pod = False
     _patience = 60
 
     def start(self) -> Any:
@@ -36,7 +38,7 @@ class Watched(KubeSpawner):
         return super().start()
 
     async def _start(self) -> Any:
-        self._made, self._pulling_since = False, None
+        self._made, self._pulling_since, self._all_but_pod = False, None, False
         theirs = asyncio.ensure_future(super()._start())
         watcher = asyncio.ensure_future(self._watch())
         try:
@@ -61,8 +63,16 @@ class Watched(KubeSpawner):
             raise
         return self._made
 
-    async def _watch(self) -> None:
-        """Raise ``StartFailed`` once it is known that the pod will not run."""
+    def is_pod_running(self, pod: Any) -> bool:
+        """As kubespawner says; it asks when nothing else is left to be done."""
+        self._all_but_pod = True
+        return bool(super().is_pod_running(pod))
+
+    async def _watch(self) -> Any:
+        """The server's address once its pod runs, for which kubespawner looks ever more seldom.
+
+        Raises ``StartFailed`` as soon as it is known that it will not.
+        """
         waited, last = 0.0, time.monotonic()
         while True:
             await asyncio.sleep(LOOK)
@@ -74,6 +84,9 @@ class Watched(KubeSpawner):
                 self._pulling_since = None
                 waited += now - last
             last = now
+            if self._all_but_pod and pod and super().is_pod_running(pod):
+                self.pod_id = pod["metadata"]["uid"]
+                return self._get_pod_url(pod)
             found = starting.outlook(pod, self.events)
             if found.hopeless:
                 raise StartFailed(f"The server cannot start: {found.words}.")
