@@ -21,8 +21,8 @@ from .settings import Settings
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-#: Seconds for a connection, and for an answer that is no stream.
-CONNECT, ANSWER = 10.0, 60.0
+#: Seconds for a connection, for an answer that is no stream, and for the beginning of one that is.
+CONNECT, ANSWER, BEGIN = 10.0, 60.0, 20.0
 _PATCH = "application/strategic-merge-patch+json"
 
 
@@ -133,16 +133,19 @@ class Api:
         from aiohttp import ClientTimeout
 
         timeout = ClientTimeout(None if stream else ANSWER, connect=CONNECT)
+        # (a node that has just come back may take a request and never answer it)
+        begin = BEGIN if stream else None
         for attempt in (1, 2):
             connection = await self._connection()
             headers = await connection.headers()
             if body is not None:
                 headers["Content-Type"] = _PATCH if method == "PATCH" else "application/json"
-            response = await connection.session.request(
+            asked = connection.session.request(
                 method, connection.url(path), params={k: str(v) for k, v in query.items()},
                 data=None if body is None else json.dumps(body),
                 headers=headers, timeout=timeout, **connection.extra,
             )  # fmt: skip
+            response = await asyncio.wait_for(asked, begin)
             if response.status == 401 and attempt == 1:
                 # a token that ended: what gave it may give another
                 response.close()

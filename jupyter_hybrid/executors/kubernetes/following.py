@@ -1,15 +1,14 @@
 """Follow a job's pod: its log, one stream per running job, into the mirror of its events.
 
-A stream that breaks is begun again a little before the last that was heard, by the seconds since
-then: nobody's clock is compared with another's. Numbers tell what is known, and what a stream (or a
-rotated log) lacks, which is read from the job's own file in the pod.
+A stream that breaks is begun again, from the log's beginning: nodes keep some megabytes of it, and
+no clock has to be believed. Numbers tell what is known, and what a rotated log lacks, which is read
+from the job's own file in the pod.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,8 +18,6 @@ from .mirror import Mirror
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a log is read again from before the last that was heard.
-OVERLAP = 5.0
 #: Seconds between attempts: the first, and at most.
 RETRY, RETRY_AT_MOST = 0.1, 5.0
 
@@ -40,8 +37,6 @@ class Follower:
         self.over = False
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        #: When something was heard last, by this process's steady clock.
-        self._heard: float | None = None
 
     def start(self) -> None:
         """Begin, in the background."""
@@ -94,13 +89,10 @@ class Follower:
 
     async def _stream(self, *, follow: bool) -> None:
         query: dict[str, Any] = {"container": "job", "follow": "true" if follow else "false"}
-        if self._heard is not None:
-            query["sinceSeconds"] = int(time.monotonic() - self._heard + OVERLAP) + 1
         path = f"/api/v1/namespaces/{self._api.namespace}/pods/{self._pod}/log"
         async with self._api.stream(path, **query) as response:
             rest = b""
             async for chunk in response.content.iter_any():
-                self._heard = time.monotonic()
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     await self._take(line + b"\n")
