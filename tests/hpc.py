@@ -52,7 +52,12 @@ class Cluster:
     def ssh(self, command: str, **options: object) -> str:
         """What a shell command prints on the login node; fails with what it complains of."""
         words = ["ssh", "-F", str(self.config), "hpc", command]
-        return _output(words, **options)
+        deadline = time.monotonic() + 20.0
+        # an sshd that was just started again lets go of connections before it has answered them
+        while (done := _run(words, **options)).returncode == 255 and "kex_" in done.stderr:
+            assert time.monotonic() < deadline, f"{command}: {done.stderr}"
+            time.sleep(0.2)
+        return _checked(done)
 
     def on(self, node: str, *command: str) -> str:
         """What a command prints that root runs on a machine."""
@@ -69,13 +74,20 @@ class Cluster:
 
 
 def _output(words: list[str], **options: object) -> str:
+    return _checked(_run(words, **options))
+
+
+def _checked(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, f"{done.args[-1]}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _run(words: list[str], **options: object) -> subprocess.CompletedProcess[str]:
     # what ends with the test must not end by the terminal's Ctrl-C
     settings = {"stdin": subprocess.DEVNULL, **options}
     if "input" in settings:
         del settings["stdin"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, **settings)  # type: ignore[call-overload]
-    assert done.returncode == 0, f"{words[-1]}: {done.stdout}{done.stderr}"
-    return str(done.stdout)
+    return subprocess.run(words, capture_output=True, text=True, check=False, **settings)  # type: ignore[call-overload,no-any-return]
 
 
 def start(user: str, config: Path) -> Cluster:

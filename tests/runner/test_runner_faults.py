@@ -87,7 +87,7 @@ def test_cancel_keeps_what_was_shown(make: Make) -> None:
     states = [c["metadata"]["papermill"]["status"] for c in job.result["cells"]]
     assert states == ["completed", "failed", "pending"]
     assert [e.data["status"] for e in job.events if e.kind == "cell_end"] == ["ok", "stopped"]
-    assert json.loads(job.paths.changes.read_bytes()) == {"files": [], "deleted": []}
+    assert json.loads(job.paths.changes.read_bytes()) == {"files": [], "links": [], "deleted": []}
 
 
 def test_a_preempted_cell_may_clean_up(make: Make) -> None:
