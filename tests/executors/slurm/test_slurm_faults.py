@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -127,10 +128,13 @@ async def test_sbatch_answers_an_error_after_accepting(user: User, fake: Any) ->
     )
     ended, text = await user.follow(await user.submit("print('once')"))
     assert (ended.state, text) == (State.COMPLETED, "once\n")
-    names = user.cluster.on(
-        "hpc-login", "sacct", "-n", "-X", "-u", user.cluster.user, "-o", "jobname%60"
-    )
-    assert names.count(ended.id) == 1
+    asked = ("sacct", "-n", "-X", "-u", user.cluster.user, "-o", "jobname%60")
+    deadline = time.monotonic() + 30.0
+    # accounting hears of a job some time after its end
+    while not (times := user.cluster.on("hpc-login", *asked).count(ended.id)):
+        assert time.monotonic() < deadline, "accounting does not know the job"
+        await asyncio.sleep(0.2)
+    assert times == 1
 
 
 async def test_squeue_warns_hangs_and_says_nothing(
