@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ class Connection:
         await _close(login)
 
 
-class _Login:
+class _Login(ABC):
     """A session with the credentials that it was made for."""
 
     session: ClientSession
@@ -90,9 +91,9 @@ class _Login:
         #: Further arguments of each request.
         self.extra: dict[str, Any] = {}
 
+    @abstractmethod
     async def headers(self) -> dict[str, str]:
         """Headers that say who asks."""
-        raise NotImplementedError
 
     async def close(self) -> None:
         """End it."""
