@@ -95,13 +95,15 @@ def test_the_role_for_jobs_allows_them_and_nothing_else(kubernetes: kube.Kuberne
 
     allowed = ["create jobs.batch", "delete jobs.batch", "watch pods", "get pods --subresource=log"]
     allowed += ["create pods --subresource=exec", "create secrets", "list events"]
+    # jobs on several nodes
+    allowed += ["create pods", "create services", "patch services", "delete services"]
     refused = [
-        "create pods",
         "get secrets",
         "list secrets",
         "list nodes",
         "create deployments.apps",
     ]
+    refused += ["get services", "update pods", "delete deployments.apps", "get nodes"]
     refused += ["patch pods", "create rolebindings.rbac.authorization.k8s.io", "get configmaps"]
     refused += ["list pods --namespace=default", "create jobs.batch --namespace=default"]
     refused += [
