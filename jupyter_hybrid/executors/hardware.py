@@ -13,6 +13,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 QUERY = "--query-gpu=name,memory.used,utilization.gpu"
 #: Those that ``idle_first`` reads.
 INDEXED = "--query-gpu=index,name,memory.used"
+#: Those that ``parse_versions`` reads; programs of old drivers do not know the second.
+DRIVER, CAPABILITY = "--query-gpu=driver_version", "--query-gpu=compute_cap"
 #: A GPU with more memory in use than this (MiB) is somebody's.
 IDLE_BELOW = 64
 #: Percent of utilisation from which a GPU works; a display alone makes one or two.
@@ -57,6 +59,19 @@ def idle_first(model: str, text: str) -> list[str]:
 def choose_gpus(model: str | None, count: int) -> tuple[str, ...]:
     """Indexes of so many GPUs, those first that nobody uses; fewer where there are fewer."""
     return tuple(idle_first(model or "", _ask(INDEXED)))[:count] if count else ()
+
+
+def driver() -> tuple[str, str]:
+    """The GPU driver's version and the least compute capability; empty where it is not told."""
+    version = parse_versions(_ask(DRIVER))
+    return version, parse_versions(_ask(CAPABILITY)) if version else ""
+
+
+def parse_versions(text: str) -> str:
+    """The least of the versions, one a line, in nvidia-smi's answer; empty where there is none."""
+    found = [line.strip() for line in text.splitlines()]
+    versions = [line for line in found if line.replace(".", "").isdigit()]
+    return min(versions, key=lambda v: [int(p) for p in v.split(".") if p], default="")
 
 
 def _ask(query: str) -> str:

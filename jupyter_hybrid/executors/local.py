@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,13 @@ class LocalExecutor(Executor):
         image = self.image(spec)
         if not image:
             return Prepared()
-        return (await self.prepared_images().prepare(image, spec, environment)).prepared
+        prepared = (await self.prepared_images().prepare(image, spec, environment)).prepared
+        if not spec.resources.gpus:
+            return prepared
+        from .images.fitness import unfit_here
+
+        doubt = await asyncio.to_thread(unfit_here, image)
+        return replace(prepared, notes=(*prepared.notes, doubt)) if doubt else prepared
 
     def prepared_images(self) -> Images:
         """The images of this target's jobs, made ready on this machine."""

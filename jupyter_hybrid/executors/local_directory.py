@@ -63,6 +63,15 @@ def remove_directory(directory: Path) -> None:
         raise PlaceError(f"{directory} cannot be removed completely; remove it by hand")
 
 
+#: What engines say where nobody has described the GPUs to them, and what to do about it.
+_REMEDIES = {
+    "unresolvable CDI devices": "describe the GPUs to it: "
+    "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml (NVIDIA Container Toolkit)",
+    "could not select device driver": "install the NVIDIA Container Toolkit, then: "
+    "nvidia-ctk runtime configure --runtime=docker",
+}
+
+
 def status_of(job: Job, paths: JobPaths) -> JobStatus | None:
     """What is known of the job; None where that is no news."""
     ended = read_exit(paths)
@@ -94,7 +103,7 @@ def status_of(job: Job, paths: JobPaths) -> JobStatus | None:
     if ended is not None:
         return JobStatus(state=State(ended.state), exit=ended, handle=handle)
     if process is not None and contained and not paths.claim.exists():
-        message = f"{contained} started no container: {_log_end(paths) or 'it said nothing'}"
+        message = f"{contained} started no container: {_refusal(paths)}"
         ended = ExitRecord("FAILED", Cause.REFUSED, message)
         return JobStatus(state=State.FAILED, exit=ended, handle=handle)
     if process is None and is_locked(paths.directory):
@@ -124,6 +133,12 @@ def _elsewhere(paths: JobPaths) -> str | None:
             if record and record.get(key) not in (None, value):
                 return str(record.get("host") or "another machine")
     return None
+
+
+def _refusal(paths: JobPaths) -> str:
+    """What the engine said, and what to do about it where that is known."""
+    said = _log_end(paths) or "it said nothing"
+    return said + "".join(f"; {remedy}" for words, remedy in _REMEDIES.items() if words in said)
 
 
 def _heard_of(paths: JobPaths, machine: str) -> JobStatus | None:
