@@ -111,14 +111,6 @@ class Platform:
 ANY = Platform("", "")
 
 
-def parse_platform(text: str) -> Platform:
-    """Read ``linux/arm64/v8``; raises ``ImageError``."""
-    parts = text.split("/")
-    if len(parts) not in (2, 3) or not all(parts):
-        raise ImageError(f"{text!r} is not a platform; write linux/amd64 or linux/arm64")
-    return Platform(*parts)
-
-
 def this_platform() -> Platform:
     """Linux on this machine's kind of processor."""
     name = machine.machine()

@@ -32,30 +32,17 @@ _KINDS = {
 _MODE = 0o755
 
 
-def check_layer(path: Path) -> int:
-    """Look at every entry of a layer (tar, gzip or zstd); returns the bytes of its files.
-
-    Raises ``ImageError`` naming the first entry that would not be unpacked, and for what is no tar.
-    """
-    total = 0
-    with _reading(path) as tar:
-        for member in tar:
-            check_member(member, path)
-            total += member.size
-    return total
-
-
 def unpack(path: Path, directory: Path) -> None:
     """Unpack a layer as ``directory``, which must not exist; it has all files or is not there.
 
-    Files belong to whoever calls. Raises ``ImageError`` as ``check_layer``, and where the disk is
-    full.
+    Files belong to whoever calls. Raises ``ImageError`` naming the first entry that leads
+    elsewhere, for what is no tar, and where the disk is full.
     """
     scratch = Path(tempfile.mkdtemp(prefix=".unpack-", dir=directory.parent))
     try:
         with _reading(path) as tar:
             for member in tar:
-                check_member(member, path)
+                _check(member, path)
                 _extract(tar, member, scratch, path)
         scratch.chmod(_MODE)
         scratch.rename(directory)
@@ -65,7 +52,7 @@ def unpack(path: Path, directory: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def check_member(member: tarfile.TarInfo, path: Path) -> None:
+def _check(member: tarfile.TarInfo, path: Path) -> None:
     """Raise ``ImageError`` unless the entry stays below the directory it is unpacked in."""
     name = PurePosixPath(member.name)
     wrong = ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from .probe import canonical, scan
 
@@ -83,12 +83,6 @@ def _origin(record: Mapping[str, Any]) -> Origin:
     if "dir_info" in record:
         return Origin(EDITABLE if record["dir_info"].get("editable") else DIRECTORY, url)
     return Origin(ARCHIVE, url)
-
-
-def origin_path(origin: Origin) -> Path | None:
-    """The directory or file that an origin's ``file:`` address names."""
-    parts = urlsplit(origin.url)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 class Installation:

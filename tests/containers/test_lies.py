@@ -15,7 +15,7 @@ from jupyter_hybrid.containers.blobs import read_blob
 from jupyter_hybrid.containers.endpoints import RegistrySettings
 from jupyter_hybrid.containers.manifests import MAX_MANIFEST, Descriptor
 from jupyter_hybrid.containers.patience import Patience
-from jupyter_hybrid.containers.references import parse_platform, parse_reference
+from jupyter_hybrid.containers.references import Platform, parse_reference
 from jupyter_hybrid.containers.registry import RegistryClient
 from jupyter_hybrid.errors import ImageError, RegistryError
 
@@ -23,7 +23,7 @@ DATA = bytes(range(256)) * 400
 BLOB = Descriptor("application/octet-stream", digest(DATA), len(DATA))
 PATH = f"/v2/lab/x/blobs/{BLOB.digest}"
 MANIFEST = "/v2/lab/x/manifests/1"
-AMD64 = parse_platform("linux/amd64")
+AMD64 = Platform("linux", "amd64")
 
 
 @pytest.fixture

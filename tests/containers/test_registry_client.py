@@ -14,7 +14,7 @@ from token_service import TokenService
 
 from jupyter_hybrid.containers.append import Append, append
 from jupyter_hybrid.containers.endpoints import RegistrySettings
-from jupyter_hybrid.containers.references import parse_platform, parse_reference
+from jupyter_hybrid.containers.references import Platform, parse_reference
 from jupyter_hybrid.containers.registry import RegistryClient
 from jupyter_hybrid.errors import ImageError, RegistryError
 
@@ -77,13 +77,13 @@ async def test_an_index_is_entered_by_the_platform(open_registry: Daemon) -> Non
     put_manifest(open_registry.host, "multi/arch:1", data)
     reference = parse_reference(f"{open_registry.host}/multi/arch:1")
     async with a_client() as client:
-        found = await client.image(reference, parse_platform("linux/arm64"))
+        found = await client.image(reference, Platform("linux", "arm64"))
         assert found.reference.digest == entries[1]["digest"]
         assert found.config["architecture"] == "arm64"
         with pytest.raises(
             ImageError, match=r"not made for linux/ppc64le; .* linux/amd64, linux/ar"
         ):
-            await client.image(reference, parse_platform("linux/ppc64le"))
+            await client.image(reference, Platform("linux", "ppc64le"))
 
 
 async def test_an_image_of_another_platform_is_refused(open_registry: Daemon) -> None:
@@ -91,7 +91,7 @@ async def test_an_image_of_another_platform_is_refused(open_registry: Daemon) ->
     async with a_client() as client:
         with pytest.raises(ImageError, match="is made for linux/arm64, not for linux/amd64"):
             reference = parse_reference(f"{open_registry.host}/for/arm:1")
-            await client.image(reference, parse_platform("linux/amd64"))
+            await client.image(reference, Platform("linux", "amd64"))
 
 
 async def test_tls_by_a_private_authority_and_a_password(

@@ -7,14 +7,13 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jupyter_hybrid.containers.layers import GZIP, TAR, ZSTD
 from jupyter_hybrid.containers.tars import Entry, write_layer
-from jupyter_hybrid.containers.unpack import check_layer, unpack
+from jupyter_hybrid.containers.unpack import unpack
 from jupyter_hybrid.errors import ImageError
 
 Member = tuple[str, bytes, str]
@@ -58,14 +57,10 @@ def a_tar(path: Path, *members: Member, mode: int = 0o644) -> Path:
         ([("a/.wh.b", FILE, "")], "a mark that deletes a file of the image"),
     ],
 )
-@pytest.mark.parametrize("act", [check_layer, unpack])
-def test_what_is_refused(
-    tmp_path: Path, members: list[Member], words: str, act: Callable[..., object]
-) -> None:
+def test_what_is_refused(tmp_path: Path, members: list[Member], words: str) -> None:
     layer = a_tar(tmp_path / "l.tar", ("first", FILE, "good"), *members)
-    arguments = (layer, tmp_path / "out") if act is unpack else (layer,)
     with pytest.raises(ImageError, match=rf"the layer l\.tar is refused: its .*{words}"):
-        act(*arguments)
+        unpack(layer, tmp_path / "out")
     assert os.listdir(tmp_path) == ["l.tar"]
 
 
@@ -108,7 +103,6 @@ def test_what_is_unpacked(tmp_path: Path) -> None:
 def test_layers_of_ours_of_every_kind(tmp_path: Path, kind: str) -> None:
     entries = [Entry("a/b", b"content"), Entry("a/c", link="b")]
     layer = write_layer(entries, tmp_path / "layer", media_type=kind)
-    assert check_layer(layer.path) == 7
     unpack(layer.path, tmp_path / "out")
     assert (tmp_path / "out/a/c").read_bytes() == b"content"
 
