@@ -43,7 +43,7 @@ bench: ## measure against the peers (ONLY=spine|images|hpc|kubernetes|jupyterlab
 	$(prepare) test
 	@$(VENV) tests/bench/harness.py $(ONLY)
 
-trial: ## make demo and make test in a fresh Debian (root; debootstrap and a chroot)
+trial: ## make demo and make test in a fresh Debian (root)
 	@tests/tools/fresh-debian
 
 clean: ## remove what was built, and the virtual environment
