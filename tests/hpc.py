@@ -28,6 +28,8 @@ from typing import IO
 
 import pytest
 
+from jupyter_hybrid.transport import Transport
+
 SERVICE = Path(__file__).resolve().parent / "services" / "hpc"
 #: What a test with the cluster needs of the machine.
 NEEDS = ("root", "debian", "apt:debootstrap", "apt:socat", "apt:iproute2", "apt:openssh-client")
@@ -101,6 +103,12 @@ def start(user: str, config: Path) -> Cluster:
     text = (directory / "ssh/config").read_text(encoding="utf-8")
     config.write_text(f"Host hpc\n  User {user}\n{text}", encoding="utf-8")
     return Cluster(directory, user, config)
+
+
+def hang_up(transport: Transport) -> None:
+    """End the connection, and the shared one as well, which would outlive the test."""
+    transport.close()
+    transport.recover()
 
 
 def place() -> Path:

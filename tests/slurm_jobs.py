@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpc import Cluster
+from hpc import Cluster, hang_up
 from jobs import a_manager, a_request, until
 
 from jupyter_hybrid.events import Kind
@@ -80,7 +80,7 @@ class User:
             await self.executor.cancel(job, force=True)
         # what has said its last word may be at work for a moment longer
         await until(lambda: not self.cluster.jobs())
-        self.executor.transport.disconnect()  # type: ignore[attr-defined]
+        hang_up(self.executor.transport)
         self.cluster.ssh("rm -rf ~/faults ~/fake")
 
 

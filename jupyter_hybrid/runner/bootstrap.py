@@ -87,6 +87,37 @@ def keep_all_messages() -> None:
     thread.schedule(unlimited)
 
 
+def close_port() -> None:
+    """What forked processes print comes over a socket of the kernel's directory, not over TCP.
+
+    ipykernel opens a port for that as it starts, which every user of the machine could connect to.
+    Where it does so in another way than is known here, it is left alone.
+    """
+    kernel: Any = getattr(sys.modules["IPython"].get_ipython(), "kernel", None)
+    app, thread = getattr(kernel, "parent", None), getattr(kernel, "iopub_thread", None)
+    pipe = getattr(getattr(thread, "_pipe_in", None), "socket", None)
+    if pipe is None or getattr(app, "transport", None) != "ipc":
+        return
+    zmq = sys.modules["zmq"]
+    address = f"ipc://{app.ip}-6"
+
+    def move() -> None:
+        pipe.unbind(pipe.last_endpoint)
+        pipe.bind(address)
+
+    def connect() -> Any:
+        # as ipykernel has it, but for the address: a context does not outlive a fork
+        context = zmq.Context()
+        out = context.socket(zmq.PUSH)
+        out.linger = 3000
+        out.connect(address)
+        return context, out
+
+    thread._setup_pipe_out = connect
+    # the socket belongs to its thread
+    thread.schedule(move)
+
+
 def install(settings: Mapping[str, Any]) -> None:
     """Do all of it."""
     # appended, never in front: the environment's own packages win
@@ -95,6 +126,7 @@ def install(settings: Mapping[str, Any]) -> None:
     if settings["journal"]:
         keep_last_words(*settings["journal"])
     keep_all_messages()
+    close_port()
     importlib.invalidate_caches()
 
 

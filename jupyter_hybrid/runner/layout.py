@@ -175,18 +175,11 @@ def _copy_chunk(read: int, write: int) -> int:
     return len(data)
 
 
-def lay_out(manifest: Mapping[str, Any], work: Path, blobs: Path) -> Layout:
-    """Create every file, directory and link of the manifest below ``work``.
-
-    Raises ``BundleError`` for what is not below it or has not arrived, ``OSError`` for disks.
-    """
-    writer = _Writer(work, blobs, lambda: False)
-    writer.all(manifest)
-    return writer.layout
-
-
 class LayingOut:
-    """The same in a thread, begun at once, so that nothing else waits for it."""
+    """Creates every file, directory and link of the manifest below ``work``, in a thread.
+
+    It begins at once, so that nothing else waits for it.
+    """
 
     def __init__(self, manifest: Mapping[str, Any], work: Path, blobs: Path) -> None:
         self._unwanted = False
@@ -205,7 +198,11 @@ class LayingOut:
             self._error = error
 
     def wait(self, wanted: Callable[[], bool]) -> None:
-        """Return when all is laid out, or is not wanted any more; raises as ``lay_out``."""
+        """Return when all is laid out, or is not wanted any more.
+
+        Raises ``BundleError`` for what is not below ``work`` or has not arrived, ``OSError`` for
+        disks.
+        """
         while self._thread.is_alive():
             # signals are heard meanwhile
             self._thread.join(0.1)

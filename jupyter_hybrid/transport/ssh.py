@@ -81,12 +81,6 @@ class SSHTransport(Transport):
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    def disconnect(self) -> None:
-        """End the connection, and the one that is shared as well."""
-        self.close()
-        if self._shared:
-            self._control("exit")
-
     def _control(self, word: str) -> None:
         command = [*self._program, *(self._shared or ()), "-O", word, "--", self._host]
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):

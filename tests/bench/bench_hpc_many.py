@@ -54,7 +54,7 @@ async def _many(bench: Bench, cluster: Cluster, home: Path) -> None:
     finally:
         cluster.on("hpc-login", "scancel", "--user", cluster.user)
         await until(lambda: not cluster.jobs())
-        executor.transport.disconnect()  # type: ignore[attr-defined]
+        hpc.hang_up(executor.transport)
 
 
 async def _submitted(executor: SlurmExecutor, count: int) -> list[Job]:

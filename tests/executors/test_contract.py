@@ -62,7 +62,7 @@ async def executor(request: pytest.FixtureRequest, environment: Path) -> AsyncIt
         await executor.cleanup(job)
     JOBS.clear()
     if name == "slurm":
-        executor.transport.disconnect()
+        hpc.hang_up(executor.transport)
 
 
 #: Jobs to be ended after the test, whatever became of it.

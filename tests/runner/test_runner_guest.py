@@ -112,6 +112,33 @@ def test_what_can_be_written_stays_where_it_is(home: Path, tmp_path: Path) -> No
     assert writable_homes({}, tmp_path / "runtime").keys() >= DIRECTORIES.keys()
 
 
+LISTENING = """
+import os, pathlib, time
+def ports():
+    own = {os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+           if os.path.lexists(f"/proc/self/fd/{fd}")}
+    lines = [line.split() for name in ("tcp", "tcp6")
+             for line in pathlib.Path("/proc/self/net", name).read_text().splitlines()[1:]]
+    return [line[1] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in own]
+end = time.monotonic() + 30
+while ports() and time.monotonic() < end:
+    time.sleep(0.01)
+print("ports:", ports(), flush=True)
+pid = os.fork()
+if pid == 0:
+    print("child", flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+def test_a_kernel_listens_on_no_port(make: Make) -> None:
+    """Every user of the machine could connect to one; what a child prints comes another way."""
+    job = make(LISTENING, "import time; time.sleep(0.5)")
+    assert job.run().message == ""
+    assert job.text() == "ports: []\nchild\n"
+
+
 def test_a_job_of_a_shell_that_ignores_interrupts(make: Make) -> None:
     """Neither the kernel nor what it starts ignores them, and a cancelled cell may clean up."""
     job = make(

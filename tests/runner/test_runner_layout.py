@@ -16,10 +16,16 @@ from jupyter_hybrid.errors import BundleError
 from jupyter_hybrid.paths import blob_path
 from jupyter_hybrid.runner import layout as layout_module
 from jupyter_hybrid.runner.changes import find_changes
-from jupyter_hybrid.runner.layout import LayingOut, lay_out
+from jupyter_hybrid.runner.layout import LayingOut, Layout
 from runner.jobs import Make
 
 BIG = b"0123456789" * 200_000
+
+
+def lay_out(manifest: dict[str, Any], work: Path, blobs: Path) -> Layout:
+    laying = LayingOut(manifest, work, blobs)
+    laying.wait(lambda: True)
+    return laying.layout
 
 
 def put(blobs: Path, data: bytes) -> str:

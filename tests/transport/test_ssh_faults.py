@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hpc import NEEDS, Cluster
+from hpc import NEEDS, Cluster, hang_up
 
 from jupyter_hybrid.errors import ConfigError, PlaceError
 from jupyter_hybrid.transport import ssh as ssh_module
@@ -41,7 +41,7 @@ def to(cluster_alone: Cluster) -> Iterator[Hosts]:
     hosts = Hosts(cluster_alone)
     yield hosts
     for transport in hosts.made:
-        transport.disconnect()
+        hang_up(transport)
     cluster_alone.on("hpc-login", "sh", "-c", f"cp /etc/skel/.bashrc /home/{cluster_alone.user}")
     restart_sshd(cluster_alone)
     cluster_alone.ssh("rm -rf ~/jh")

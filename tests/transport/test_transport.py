@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hpc import NEEDS, Cluster
+from hpc import NEEDS, Cluster, hang_up
 from jobs import until
 
 from jupyter_hybrid.errors import PlaceError
@@ -33,7 +33,7 @@ async def transport(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     cluster: Cluster = request.getfixturevalue("cluster")
     ssh = SSHTransport("hpc", NAMED, program=["ssh", "-F", str(cluster.config)])
     yield ssh
-    ssh.disconnect()
+    hang_up(ssh)
     cluster.ssh("rm -rf ~/jh*")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import bases
 import hpc
 import pytest
-from hpc import Cluster
+from hpc import Cluster, hang_up
 from registries import Options, start
 from slurm_jobs import User
 
@@ -73,7 +73,7 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
         source = "import os, tqdm\nprint(tqdm.__name__, *map(os.getenv, ('RANK', 'MASTER_ADDR')))"
         ended, text = await other.follow(await other.submit(source, nodes=2))
         assert (ended.state, text) == (State.COMPLETED, "tqdm 0 v100-01\n"), ended.reason
-        other.executor.transport.disconnect()  # type: ignore[attr-defined]
+        hang_up(other.executor.transport)
     finally:
         cluster.ssh("rm -rf ~/shared ~/written")
         for user in users:
@@ -92,6 +92,6 @@ async def test_what_cannot_be_had_is_said(image: str, cluster: Cluster, tmp_path
         without = User(cluster, tmp_path)
         with pytest.raises(UsageError, match="has no container engine; leave out --image"):
             await without.submit("1", image=image)
-        without.executor.transport.disconnect()  # type: ignore[attr-defined]
+        hang_up(without.executor.transport)
     finally:
         await user.leave()
