@@ -72,7 +72,8 @@ class Cluster:
 
     def jobs(self) -> list[str]:
         """The user's jobs in the queue: number, state and name."""
-        return self.on("hpc-login", "squeue", "-h", "-u", self.user, "-o", "%i %T %j").splitlines()
+        command = ("squeue", "-h", "--array", "-u", self.user, "-o", "%i %T %j")
+        return self.on("hpc-login", *command).splitlines()
 
 
 def _output(words: list[str], **options: object) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from hpc import Cluster, hang_up
-from jobs import a_manager, a_request, until
+from jobs import a_job, a_manager, a_request, until
 
+from jupyter_hybrid.bundle import Bundle
 from jupyter_hybrid.events import Kind
 from jupyter_hybrid.executors.slurm import SlurmExecutor
 from jupyter_hybrid.job import Job, State
@@ -40,6 +41,10 @@ class User:
         asked = Resources(**resources)
         request = a_request(self.folder, *sources, image=image, resources=asked)
         return await self.manager.submit(request)
+
+    def bundle(self, source: str) -> Bundle:
+        """What travels with a job of one cell."""
+        return a_job(self.folder, source)[1]
 
     async def follow(self, job: Job) -> tuple[Job, str]:
         """The job when it has ended, and all it printed and noted, each event once."""

@@ -94,7 +94,8 @@ def close_port() -> None:
     Where it does so in another way than is known here, it is left alone.
     """
     kernel: Any = getattr(sys.modules["IPython"].get_ipython(), "kernel", None)
-    app, thread = getattr(kernel, "parent", None), getattr(kernel, "iopub_thread", None)
+    app: Any = getattr(kernel, "parent", None)
+    thread: Any = getattr(kernel, "iopub_thread", None)
     pipe = getattr(getattr(thread, "_pipe_in", None), "socket", None)
     if pipe is None or getattr(app, "transport", None) != "ipc":
         return

@@ -20,11 +20,11 @@ from ..base import Executor, Handle, JobStatus, Offer, Prepared, TargetConfig
 from ..fetching import fetch_results
 from ..shipping import Shipped, relative_directory, runner_archive, runner_directory, ship
 from . import hardware
+from .arrays import Submits, forget
 from .options import SlurmOptions, read_options
 from .queue import Queue
 from .script import Place, job_name, render
-from .status import Statuses
-from .submitting import submit_script
+from .status import MARKER, Statuses, member
 
 if TYPE_CHECKING:
     from ...environment.needs import Environment
@@ -64,6 +64,7 @@ class SlurmExecutor(Executor):
         self.queue = Queue(self.transport)
         self._made_images: ClusterImages | None = None
         self._watches = Watches(self.transport)
+        self._submits = Submits(self, PATIENCE)
         self._statuses = Statuses(self.transport, self.queue)
         #: Jobs that have ended, by the last poll: what they said last may not have arrived yet.
         self._over: set[str] = set()
@@ -143,7 +144,7 @@ class SlurmExecutor(Executor):
             images = self._images()
             interior = (await images.ready(image, job.spec, bundle.environment)).interior
         script = await self._script(job, shipped, interior)
-        number = await submit_script(self, job, script, PATIENCE)
+        number = await self._submits.submit(job, script)
         yield {**handle, "job": number}
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
@@ -172,14 +173,14 @@ class SlurmExecutor(Executor):
         """Out of the queue, or SIGTERM to the runner, which saves; with ``force`` all at once."""
         directory = relative_directory(job)
         names = JobPaths(Path())
-        exit_record, spec = await self.transport.peek(
-            [f"{directory}/{names.exit.name}", f"{directory}/{names.spec.name}"]
+        exit_record, spec, marker = await self.transport.peek(
+            [f"{directory}/{name}" for name in (names.exit, names.spec, MARKER)]
         )
         if exit_record is not None:
             return
         if spec is not None:
             await self.transport.write({f"{directory}/{names.cancel.name}": b""}, patience=PATIENCE)
-        rows = await self.queue.rows([job], fresh=0.0)
+        rows = await self.queue.rows([job], {job.id: member(marker)}, fresh=0.0)
         if job.id not in rows:
             return
         number = rows[job.id].id
@@ -195,6 +196,9 @@ class SlurmExecutor(Executor):
     async def cleanup(self, job: Job) -> None:
         """Remove the job's directories, there and here."""
         self._watches.forget(f"{relative_directory(job)}/{JobPaths(Path()).events.name}")
+        (marker,) = await self.transport.peek([f"{relative_directory(job)}/{MARKER}"])
+        if place := member(marker):
+            await forget(self, place, PATIENCE)
         await self.transport.remove(relative_directory(job), patience=PATIENCE)
         local = job_directory(self.home, job.id)
         await asyncio.to_thread(shutil.rmtree, local, ignore_errors=True)

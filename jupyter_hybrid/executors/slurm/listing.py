@@ -186,12 +186,21 @@ def parse_gres(text: str) -> dict[str, int]:
 
 
 def parse_submitted(text: str) -> str | None:
-    """The job's number in what ``sbatch --parsable`` printed, among a site's own words."""
+    """The job's number in what ``sbatch --parsable`` printed, among a site's own words.
+
+    Or in our record of it, where one in an array is ``4711_3``.
+    """
     for line in text.splitlines():
-        if match := re.fullmatch(r"\s*(\d+)(?:;\S+)?\s*", line):
+        if match := re.fullmatch(r"\s*(\d+(?:_\d+)?)(?:;\S+)?\s*", line):
             return match.group(1)
     # a wrapper of the site's that does not hand the option on
     match = re.search(r"Submitted batch job (\d+)", text)
+    return match.group(1) if match else None
+
+
+def parse_array(text: str) -> str | None:
+    """The number of an array in a list of its jobs: ``4711`` or ``4711_3`` in each line."""
+    match = re.search(r"^\s*(\d+)", text, re.MULTILINE)
     return match.group(1) if match else None
 
 

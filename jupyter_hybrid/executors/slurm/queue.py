@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -13,7 +13,7 @@ from ...job import Job
 from ...transport import Completed, Transport
 from . import listing
 from .listing import Node, Row
-from .script import job_id, job_name
+from .script import array_name, job_id, job_name
 from .words import WAITING
 
 #: Seconds for which an answer of squeue is good, and how much longer than squeue itself took.
@@ -93,45 +93,66 @@ class Queue:
 
     # -- jobs -----------------------------------------------------------------------------------
 
-    async def rows(self, jobs: Sequence[Job], *, fresh: float | None = None) -> dict[str, Row]:
+    async def rows(
+        self,
+        jobs: Sequence[Job],
+        arrays: Mapping[str, str | None] | None = None,
+        *,
+        fresh: float | None = None,
+    ) -> dict[str, Row]:
         """What Slurm says of these jobs, by their own ids; those it does not know are left out.
 
-        One squeue for all, and one sacct for those that it does not have.
+        ``arrays`` are the places of those that are in arrays (``ID_TASK``), by their ids. One
+        squeue for all, and one sacct for those that it does not have.
         """
+        keys = {job.id: (arrays or {}).get(job.id) or job.id for job in jobs}
         async with self._turn():
-            await self._refresh(jobs, FRESH if fresh is None else fresh)
+            await self._refresh(keys, FRESH if fresh is None else fresh)
             rows = self._snapshot.rows
-            found = {job.id: rows[job.id] for job in jobs if job.id in rows}
+            found = {job: rows[key] for job, key in keys.items() if key in rows}
             gone = [job for job in jobs if job.id not in found]
             if gone:
-                found.update(await self._account(gone))
+                found.update(await self._account(gone, keys))
             return found
 
-    async def _refresh(self, jobs: Sequence[Job], fresh: float) -> None:
+    async def array(self, array: str) -> str | None:
+        """Slurm's number for an array of jobs; None where it does not know it."""
+        text = await self._asked(
+            "squeue", "--noheader", "--states=all", f"--name={array_name(array)}", "--format=%F"
+        )
+        if not text.strip() and self._accounting:
+            done = await self.command(
+                "sacct", "--allocations", "--noheader", "--parsable2", "--starttime=now-30days",
+                f"--name={array_name(array)}", "--format=JobID",
+            )  # fmt: skip
+            text = done.stdout.decode("utf-8", "replace")
+        return listing.parse_array(text)
+
+    async def _refresh(self, keys: Mapping[str, str], fresh: float) -> None:
         snapshot = self._snapshot
         age = snapshot.age()
         # a job may be newer than the answer
-        unknown = any(job.id not in snapshot.rows for job in jobs)
+        unknown = any(key not in snapshot.rows for key in keys.values())
         bearable = max(fresh, SLOWER * snapshot.took)
         if age < (min(bearable, 0.5 + snapshot.took) if unknown else bearable):
             return
         began = time.monotonic()
         user = (await self._transport.channel()).hello["user"]
         text = await self._asked(
-            "squeue", "--noheader", "--states=all", f"--user={user}",
+            "squeue", "--noheader", "--array", "--states=all", f"--user={user}",
             f"--format={listing.QUEUE_FORMAT}",
         )  # fmt: skip
-        rows = {job_id(row.name): row for row in listing.parse_queue(text)}
+        rows = {_key(row): row for row in listing.parse_queue(text)}
         self._snapshot = Snapshot(rows, began, time.monotonic() - began)
 
-    async def _account(self, jobs: Sequence[Job]) -> dict[str, Row]:
+    async def _account(self, jobs: Sequence[Job], keys: Mapping[str, str]) -> dict[str, Row]:
         """What accounting has of jobs that have left the queue."""
         if not self._accounting:
             return {}
         now = time.monotonic()
         asked = [job for job in jobs if now - self._accounts.get(job.id, (-LATE, None))[0] > FRESH]
         if asked:
-            names = ",".join(job_name(job) for job in asked)
+            names = ",".join(dict.fromkeys(_name(job, keys[job.id]) for job in asked))
             since = time.strftime(
                 "%Y-%m-%dT%H:%M:%S", time.gmtime(min(job.created_at for job in asked) - 86400)
             )
@@ -143,9 +164,9 @@ class Queue:
                 self._accounting = False
             if done.code == 0:
                 text = done.stdout.decode("utf-8", "replace")
-                rows = {job_id(row.name): row for row in listing.parse_accounts(text)}
+                rows = {_key(row): row for row in listing.parse_accounts(text)}
                 for job in asked:
-                    self._accounts[job.id] = (now, rows.get(job.id))
+                    self._accounts[job.id] = (now, rows.get(keys[job.id]))
         kept = {job.id: self._accounts.get(job.id, (0.0, None))[1] for job in jobs}
         return {name: row for name, row in kept.items() if row is not None}
 
@@ -189,3 +210,15 @@ class Queue:
             nodes = listing.parse_nodes(text)
             self._nodes = (time.monotonic(), nodes)
         return nodes
+
+
+def _key(row: Row) -> str:
+    """The id of the job in the row, or its place in an array."""
+    task = row.id.partition("_")[2]
+    name = job_id(row.name)
+    return f"{name}_{task}" if task and row.name == array_name(name) else name
+
+
+def _name(job: Job, key: str) -> str:
+    """The job's name in Slurm's queue."""
+    return job_name(job) if key == job.id else array_name(key.partition("_")[0])

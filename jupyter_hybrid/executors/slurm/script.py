@@ -23,6 +23,8 @@ MARGIN = 180.0
 MARK = "JUPYTER_HYBRID_JOB"
 #: Characters of the user's name for the job that are in Slurm's.
 NAME = 24
+#: Options that are each job's own.
+_OWN = ("#SBATCH --job-name=", "#SBATCH --chdir=", "#SBATCH --output=")
 #: Lines that hand variables of these kinds on to the container, whatever their values are.
 _KINDS = "MASTER|SLURM|PMI|PMIX|OMP|OPENBLAS|MKL|NUMEXPR|CUDA|ROCR|GPU"
 _PASS = """\
@@ -62,6 +64,17 @@ def job_id(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def array_name(array: str) -> str:
+    """The name of an array of jobs in Slurm's queue."""
+    return f"jupyter-hybrid.{array}"
+
+
+def parse_member(marker: str) -> str | None:
+    """``ID_TASK`` of a job in an array, from the marker beside its record; None for others."""
+    words = marker.split()
+    return "_".join(words[1:]) if words[:1] == ["array"] and len(words) == 3 else None
+
+
 def render(job: Job, options: SlurmOptions, place: Place) -> str:
     """The script for ``sbatch``."""
     lines = ["#!/bin/bash -l" if options.setup else "#!/bin/sh"]
@@ -74,6 +87,35 @@ def render(job: Job, options: SlurmOptions, place: Place) -> str:
         runs = contained(job, options, place, place.interior)
     # the script becomes the runner: Slurm's signals reach it, and its end is the job's
     lines += runs if job.spec.resources.ranks == 1 else on_all(job, runs)
+    return "\n".join(lines) + "\n"
+
+
+def kind(script: str) -> tuple[str, ...]:
+    """Its interpreter and options but for those that are each job's own."""
+    lines = script.splitlines()
+    return (*lines[:1], *(x for x in lines if x.startswith("#SBATCH ") and not x.startswith(_OWN)))
+
+
+def may_be_array(script: str) -> bool:
+    """Whether an option of the site's own does not forbid it."""
+    return not any(re.match(r"#SBATCH (--array|-a)\b", line) for line in kind(script))
+
+
+def array_script(script: str, array: str, directory: str, tasks: list[int]) -> str:
+    """The script of jobs of this kind; each has its own as ``DIRECTORY/TASK/script``."""
+    shell, *common = kind(script)
+    logs = directory.replace("%", "%%")
+    numbers = ",".join(map(str, tasks))
+    if tasks == list(range(len(tasks))):
+        numbers = f"0-{len(tasks) - 1}"
+    own = [
+        f"--job-name={array_name(array)}",
+        f"--array={numbers}",
+        f"--chdir={directory}",
+        f"--output={logs}/%a/runner.log",
+    ]
+    lines = [shell, *(f"#SBATCH {_quoted(option)}" for option in own), *common]
+    lines += ['cd -P "$SLURM_ARRAY_TASK_ID" || exit', f"exec {shell[2:]} ./script"]
     return "\n".join(lines) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...job import Job, State
@@ -15,15 +15,17 @@ from ..base import JobStatus
 from ..shipping import relative_directory
 from .listing import Row
 from .queue import Queue
-from .script import WARNING
+from .script import WARNING, parse_member
 from .words import ENDS, WAITING, end_words, state_of, waiting_words
 
 #: Seconds that an exit record may take to be seen after Slurm has seen the job's end.
 SHARED = 5.0
 #: Causes behind which may be that somebody or something ended the job from outside.
 _FROM_OUTSIDE = frozenset({Cause.PREEMPTED, Cause.KERNEL_DIED, Cause.RUNNER_DIED})
+#: Beside the record of a job's number: who has begun to submit it, or the array that it is in.
+MARKER = "slurm.id.begun"
 #: Files of a job that say how it is, in this order.
-_NAMES = ("exit.json", "spec.json", "slurm.id", "runner.json", "cancel", "slurm.id.begun")
+_NAMES = ("exit.json", "spec.json", "slurm.id", "runner.json", "cancel", MARKER)
 
 _AGAIN = "it was put back into the queue and starts again, with its first cell"
 
@@ -39,6 +41,7 @@ class Statuses:
     async def of(self, jobs: Sequence[Job]) -> dict[str, JobStatus]:
         """By id; a job of which there is no news is left out. Raises ``PlaceError``."""
         files = await self._files(jobs)
+        arrays = {job.id: member(files[job.id][MARKER]) for job in jobs}
         found: dict[str, JobStatus] = {}
         open_jobs = []
         for job in jobs:
@@ -48,10 +51,10 @@ class Statuses:
                 continue
             if record.cause not in _FROM_OUTSIDE or job.wanted is not None:
                 found[job.id] = JobStatus(state=State(record.state), exit=record)
-            elif status := await self._why_terminated(job, record):
+            elif status := await self._why_terminated(job, record, arrays):
                 found[job.id] = status
         if open_jobs:
-            rows = await self._queue.rows(open_jobs)
+            rows = await self._queue.rows(open_jobs, arrays)
             for job in open_jobs:
                 status = await self._open(job, rows.get(job.id), files[job.id])
                 if status is not None:
@@ -99,9 +102,10 @@ class Statuses:
         return JobStatus(state=State(word), exit=record, handle=handle)
 
     def _unknown(self, job: Job, files: dict[str, Peek | None]) -> JobStatus | None:
-        if files["slurm.id.begun"] is not None and files["slurm.id"] is None:
+        marker = files[MARKER]
+        if marker is not None and files["slurm.id"] is None:
             # a submit that is under way, or that died: the next one finds out
-            return None if files["slurm.id.begun"].age < 60 else _missing(started=False)
+            return None if marker.age < 60 else _missing(started=False)
         if files["slurm.id"] is None:
             return _missing(started=False)
         claim = files["runner.json"]
@@ -117,12 +121,14 @@ class Statuses:
         offset = float(hello["time"]) - float(hello.get("here", now))
         return waiting_words(row, asked_words(job), ahead, offset, now)
 
-    async def _why_terminated(self, job: Job, record: ExitRecord) -> JobStatus | None:
+    async def _why_terminated(
+        self, job: Job, record: ExitRecord, arrays: Mapping[str, str | None]
+    ) -> JobStatus | None:
         """A job that was ended from outside knows by what, not by whom: Slurm does.
 
         None while Slurm has not seen its end.
         """
-        row = (await self._queue.rows([job], fresh=0.0)).get(job.id)
+        row = (await self._queue.rows([job], arrays, fresh=0.0)).get(job.id)
         first = self._ended.setdefault(job.id, time.monotonic())
         if row is not None and _runs_again(row, record):
             del self._ended[job.id]
@@ -132,6 +138,11 @@ class Statuses:
         elif time.monotonic() - first <= SHARED:
             return None
         return JobStatus(state=State(record.state), exit=record)
+
+
+def member(marker: Peek | None) -> str | None:
+    """The place in an array of the job with this marker."""
+    return parse_member(marker.content.decode("utf-8", "replace")) if marker else None
 
 
 def _handle(row: Row) -> dict[str, str]:

@@ -89,7 +89,29 @@ class Files:
         here = host == socket.gethostname()
         # a machine that was just told its name has it before it says who it is
         alive = (not said and age < 5) or (here and pid.isdigit() and born(int(pid)) == ticks)
-        return {"begun": True, "alive": alive, "here": here, "age": age}, b""
+        answer = {"begun": True, "alive": alive, "here": here, "age": age}
+        return dict(answer, said=" ".join(said)), b""
+
+    def begin(self, header: Header, payload: bytes) -> Answer:
+        """Mark the records as begun by an array of commands: ``array NAME NUMBER``.
+
+        Says which of them somebody else has begun.
+        """
+        others = []
+        for number, name in enumerate(header["records"]):
+            marker, text = self.path(name) + ".begun", "array {} {}".format(header["array"], number)
+            try:
+                if os.path.exists(self.path(name)):
+                    raise FileExistsError
+                descriptor = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                # asked again over another connection, it finds its own
+                if not os.path.exists(marker) or content(marker) != text.encode("ascii"):
+                    others.append(number)
+                continue
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+        return {"others": others}, b""
 
     def write(self, header: Header, payload: bytes) -> Answer:
         """Write small files by rename: ``files`` is [name, size, mode] in the payload's order."""

@@ -119,6 +119,32 @@ def test_a_job_in_an_image() -> None:
     ]  # fmt: skip
 
 
+def test_jobs_of_a_kind_are_an_array() -> None:
+    site = options(setup="module load x", sbatch=["--comment=two words"])
+    one = render(a_job("one"), site, PLACE)
+    other = render(a_job("two"), site, replace(PLACE, directory=PurePosixPath("/s/ada/jobs/OTHER")))
+    assert script.kind(one) == script.kind(other) != script.kind(render(a_job(gpus=1), site, PLACE))
+    assert script.may_be_array(one)
+    assert not script.may_be_array(render(a_job(), options(sbatch="--array=0-3"), PLACE))
+    text = script.array_script(one, "01abc", "/s/50 %/arrays/01abc", [0, 1, 2])
+    assert text == (
+        "#!/bin/bash -l\n"
+        "#SBATCH --job-name=jupyter-hybrid.01abc\n"
+        "#SBATCH --array=0-2\n"
+        '#SBATCH --chdir="/s/50 %/arrays/01abc"\n'
+        '#SBATCH --output="/s/50 %%/arrays/01abc/%a/runner.log"\n'
+        "#SBATCH --open-mode=append\n"
+        "#SBATCH --signal=B:TERM@120\n"
+        "#SBATCH --no-requeue\n"
+        '#SBATCH --comment="two words"\n'
+        'cd -P "$SLURM_ARRAY_TASK_ID" || exit\n'
+        "exec /bin/bash -l ./script\n"
+    )
+    assert "#SBATCH --array=1,3\n" in script.array_script(one, "01abc", "/s", [1, 3])
+    assert script.parse_member("array 01abc 12") == "01abc_12"
+    assert script.parse_member("hpc-login 12 3456") is script.parse_member("") is None
+
+
 def test_what_slurm_says_to_a_job_reaches_its_image() -> None:
     place = replace(PLACE, interior=interior(), user="ada")
     before, _, _ = render(a_job(cpus=2), options(engine="apptainer"), place).partition("\nexec ")

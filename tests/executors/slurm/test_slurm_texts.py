@@ -217,6 +217,9 @@ def test_every_end_has_its_words(state: str) -> None:
 def test_the_number_of_a_submitted_job() -> None:
     assert listing.parse_submitted("4711\n") == "4711"
     assert listing.parse_submitted("4711;dgx\n") == "4711"
+    assert listing.parse_submitted("4711_12\n") == "4711_12"
     assert listing.parse_submitted("Welcome!\nproject budget: 3 h\n12\n") == "12"
     assert listing.parse_submitted("Submitted batch job 99\n") == "99"
     assert listing.parse_submitted("done\n") is None
+    assert listing.parse_array("4711_3\n4711_[4-9]\n") == listing.parse_array("4711\n") == "4711"
+    assert listing.parse_array("\n") is None
