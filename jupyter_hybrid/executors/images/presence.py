@@ -151,7 +151,8 @@ class Presence:
                 f"{name} has no /bin/sh, and so no Python that a notebook could run with: choose "
                 "an image with Python 3.8 or newer"
             )
-        if done.returncode in (125, 126, 127) and not done.stdout:
+        if done.returncode != 0 and not done.stdout:
+            # an engine that could not start it, or the probe before its first word
             raise PlaceError(f"{self._engine.name} cannot run {name}: {complaint(done)}")
         return parse_probe(done.stdout)
 
