@@ -50,7 +50,7 @@ async def admit(
     if not image or not executor.adds_packages:
         return bundle, _sentences(findings)
     if request is not None:
-        bundle = replace(bundle, environment=await asyncio.to_thread(_environment, request))
+        bundle = replace(bundle, environment=await asyncio.to_thread(environment_of, request))
     elif bundle.environment is None:
         # it ran in no image the last time
         found = await asyncio.to_thread(_of_notebook, spec, bundle)
@@ -88,7 +88,8 @@ def _subject(image: str, bundle: Bundle, config: Hybrid) -> dict[str, Any]:
     return {"image": image, "notebook": json.loads(bundle.notebook), "files": files}
 
 
-def _environment(request: Request) -> Environment:
+def environment_of(request: Request) -> Environment:
+    """What the code of the request needs of other people's packages."""
     from .capture.packages import job_environment
 
     beside = request.notebook_path.parent if request.notebook_path else None

@@ -91,11 +91,16 @@ def make_spec(request: Request, target: str, planned: Plan, config: Hybrid) -> J
         import_paths=planned.import_paths,
         shown_cells=request.shown_cells,
         source_cell=request.source_cell,
-        image=config.images.get(request.image, request.image) if request.image else None,
+        image=image_of(request, config),
         env=request.env,
         resources=request.resources,
         grace=config.grace,
     )
+
+
+def image_of(request: Request, config: Hybrid) -> str | None:
+    """The image that is asked for, by the name that registries know."""
+    return config.images.get(request.image, request.image) if request.image else None
 
 
 async def admitted(

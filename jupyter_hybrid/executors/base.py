@@ -27,6 +27,7 @@ from ..spec import ExitRecord, JobSpec, Resources
 
 if TYPE_CHECKING:
     from ..containers.endpoints import RegistrySettings
+    from ..environment.facts import ImageFacts
     from ..environment.needs import Environment
 
 #: What a place calls a job: JSON values.
@@ -135,6 +136,13 @@ class Executor(ABC):
     def image(self, spec: JobSpec) -> str:
         """The image that the job would run in; "" where it runs in none."""
         return spec.image or ""
+
+    async def known_facts(self, spec: JobSpec) -> ImageFacts | None:
+        """What is known of the image that the job would run in; None where nobody has looked yet.
+
+        Brings nothing and changes nothing, so that a form may ask while somebody types.
+        """
+        return None
 
     async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
         """Have the job's image and what it lacks ready, before there is a job; idempotent.

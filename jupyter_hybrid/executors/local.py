@@ -44,6 +44,7 @@ from .local_directory import (
 from .records import write_record
 
 if TYPE_CHECKING:
+    from ..environment.facts import ImageFacts
     from ..environment.needs import Environment
     from .images.preparing import Images, Ready
 
@@ -118,6 +119,11 @@ class LocalExecutor(Executor):
     def image(self, spec: JobSpec) -> str:
         """The job's own, else the target's."""
         return spec.image or self._settings.image
+
+    async def known_facts(self, spec: JobSpec) -> ImageFacts | None:
+        """By a look into the image, where the engine has it."""
+        image = self.image(spec)
+        return await self.prepared_images().known_facts(image) if image else None
 
     async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
         """Have the image here, its facts, and what it lacks as directories."""

@@ -11,6 +11,7 @@ from ..parameters.annotations import accepted_types
 from ..progress.text import joined
 
 if TYPE_CHECKING:
+    from ..comparing import Comparison
     from ..job import Job
     from ..parameters import Parameter
     from .service import Service
@@ -61,6 +62,15 @@ def parameter_answer(parameter: Parameter) -> dict[str, Any]:
         "value": _plain(parameter.default),
         "accepts": None if accepted is None else sorted(accepted),
     }
+
+
+def comparison_answer(found: Comparison | None) -> dict[str, Any] | None:
+    """Needs against an image, for a line and a list."""
+    if found is None:
+        return None
+    keys = ("kind", "name", "here", "image", "sentence")
+    rows = [{key: getattr(row, key) for key in keys} for row in found.rows]
+    return {"image": found.image, "known": found.known, "rows": rows, "notes": list(found.notes)}
 
 
 def _plain(value: Any) -> Any:

@@ -48,7 +48,8 @@ def check_body(path: str, method: str, body: Any) -> None:
 def read_query(path: str, method: str, given: Mapping[str, str]) -> dict[str, Any]:
     """The query's values in their types, with defaults; what the document has not is passed over.
 
-    Raises ``UsageError`` for a value of another type, and for one out of its range.
+    Raises ``UsageError`` for a value of another type, for one out of its range, and without one
+    that is required.
     """
     values: dict[str, Any] = {}
     for parameter in operation(path, method).get("parameters", ()):
@@ -63,6 +64,8 @@ def read_query(path: str, method: str, given: Mapping[str, str]) -> dict[str, An
             values[name] = value
         elif "default" in schema:
             values[name] = schema["default"]
+        elif parameter.get("required"):
+            raise UsageError(f"{name} is not given: {parameter['description']}")
     return values
 
 

@@ -1,13 +1,15 @@
-"""``/about``, ``/targets`` and ``/offers``."""
+"""``/about``, ``/targets``, ``/durations`` and ``/offers``."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 from .._version import __version__
 from ..documents import offer_document
 from ..errors import HybridError
+from ..expecting import expected
 from ..spec import Resources
 from .base import Endpoint, endpoint
 from .contract import DOCUMENT
@@ -63,6 +65,22 @@ class Targets(Endpoint):
             for target in targets
         ]
         self.answer({"targets": sorted(rows, key=lambda row: (not row["default"], row["name"]))})
+
+
+class Durations(Endpoint):
+    """How long a notebook runs."""
+
+    path = "/durations"
+
+    @endpoint("read")
+    async def get(self) -> None:
+        """By what its earlier jobs took; no place is asked."""
+        workspace = self.service.workspace
+        local = workspace.local(await workspace.clean(self.query()["path"]))
+        found = []
+        if local is not None:
+            found = await asyncio.to_thread(expected, self.manager.store, str(local))
+        self.answer({"durations": [asdict(one) for one in found]})
 
 
 class Offers(Endpoint):

@@ -10,11 +10,13 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from .. import staging
+from ..comparing import compare
 from ..errors import ResultError, UsageError
 from ..job import SHORT_ID, Job
 from ..listing import made_file, made_files, sent_files
 from ..results import Fetched
-from .answers import fetched_answer
+from .answers import comparison_answer, fetched_answer
 from .base import Endpoint, endpoint
 from .ranges import parse_range
 from .streams import attachment
@@ -34,6 +36,23 @@ class Sent(Endpoint):
         job = self.job(job_id)
         files = await sent_files(self.manager.executor(job.spec.target), job)
         self.answer({"files": [{"path": file.path, "size": file.size} for file in files]})
+
+
+class Needs(Endpoint):
+    """What the job's image has of what the notebook needs."""
+
+    path = "/jobs/{id}/environment"
+
+    @endpoint("read")
+    async def get(self, job_id: str) -> None:
+        """Compare them as they were sent with the image as it is known."""
+        job = self.job(job_id)
+        directory = staging.sent_directory(job, self.manager.config)
+        executor = self.manager.executor(job.spec.target)
+        found = await compare(
+            executor, job.spec, lambda: staging.read_bundle(directory).environment
+        )
+        self.answer({"environment": comparison_answer(found)})
 
 
 class Results(Endpoint):

@@ -1,17 +1,21 @@
-"""``/inspect`` and ``/preview``: what a submit would do, before it is one."""
+"""``/inspect``, ``/environment`` and ``/preview``: what a submit would do, before it is one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from .. import staging
+from ..admission import environment_of
+from ..comparing import compare
 from ..documents import preview_document
 from ..errors import HybridError, ParameterError, UsageError
 from ..parameters import infer_parameters
-from .answers import parameter_answer
+from ..spec import JobSpec
+from .answers import comparison_answer, parameter_answer
 from .base import Endpoint, endpoint
 from .submissions import field_of, notebook_of, request_of
 
@@ -53,6 +57,31 @@ class Inspect(Endpoint):
                 "note": note,
             }
         )
+
+
+class EnvironmentOf(Endpoint):
+    """What the job's image has of what the notebook needs."""
+
+    path = "/environment"
+
+    @endpoint("execute", READ)
+    async def post(self) -> None:
+        """Compare them as far as that is possible without bringing anything."""
+        body = self.body()
+        notebook, _, _ = await notebook_of(self.service, body)
+        # which packages it needs does not depend on its parameters
+        body = {**body, "parameters": {}, "parameter_texts": {}}
+        request = request_of(self.service, notebook, body)
+        executor = self.manager.executor(request.target)
+        spec = JobSpec(
+            name=request.name,
+            target=executor.target.name,
+            kind=request.kind,
+            language=request.language,
+            image=staging.image_of(request, self.manager.config),
+        )
+        found = await compare(executor, spec, partial(environment_of, request))
+        self.answer({"environment": comparison_answer(found)})
 
 
 class PreviewSubmit(Endpoint):
@@ -103,5 +132,4 @@ class PreviewSubmit(Endpoint):
             "files": files,
             "more": len(document["files"]) - len(files),
             "count": len(document["files"]),
-            "environment": None,
         }

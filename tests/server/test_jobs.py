@@ -93,6 +93,24 @@ async def test_parameters_are_shown_and_checked_as_on_the_command_line(api: Api)
     assert (await api.get(f"/jobs/{job['id']}/log"))["text"] == "2 3 x\n"
 
 
+async def test_earlier_jobs_say_how_long_a_notebook_runs(api: Api) -> None:
+    assert await api.get("/durations", path="work.ipynb") == {"durations": []}
+    job = await api.ended((await api.submit("1"))["id"])
+    (one,) = (await api.get("/durations", path="work.ipynb"))["durations"]
+    assert one == {"target": "local", "seconds": job["seconds"], "jobs": 1}
+    wrong = await api.get("/durations", status=400)
+    assert wrong["message"] == "path is not given: The notebook"
+
+
+async def test_an_image_is_compared_with_what_the_notebook_needs(api: Api) -> None:
+    api.write("work.ipynb", "import numpy")
+    assert await api.post("/environment", {"path": "work.ipynb"}) == {"environment": None}
+    job = await api.ended((await api.submit("1"))["id"])
+    assert await api.get(f"/jobs/{job['id']}/environment") == {"environment": None}
+    unknown = await api.post("/environment", {"path": "work.ipynb", "target": "dgx"}, status=404)
+    assert "there is no target named 'dgx'" in unknown["message"]
+
+
 async def test_a_preview_has_every_problem_and_what_would_travel(api: Api) -> None:
     (api.root / "data.csv").write_text("1,2\n")
     (api.root / "more.txt").write_text("more")

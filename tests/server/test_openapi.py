@@ -146,7 +146,7 @@ class TestAuthorization:
         refused = {
             path for method, path in operations() if await code_of(jp_fetch, method, path) == 403
         }
-        assert refused == {"/inspect", "/preview", "/jobs", "/jobs/{id}/fetch"}
+        assert refused == {*("/inspect", "/environment", "/preview", "/jobs", "/jobs/{id}/fetch")}
 
 
 async def test_a_page_of_another_site_can_change_nothing(

@@ -95,13 +95,25 @@ class Images:
         #: What was made ready last: a submit asks for it right after it was prepared.
         self._last: tuple[tuple[str, str, str], Ready] | None = None
 
-    async def prepare(self, image: str, spec: JobSpec, environment: Environment | None) -> Ready:
-        """Make everything ready, and look whether it still is."""
+    async def known_facts(self, image: str) -> ImageFacts | None:
+        """What the image has; None where the engine does not have the image."""
         directory = self._target.images
+        presence = _presence(await self._at_work(image), directory, self._target.registries)
+        found = await presence.find(image)
+        if found is None:
+            return None
+        return await presence.facts(found, image, FactsCache(directory / "facts"))
+
+    async def _at_work(self, image: str) -> Engine:
         if self._engine is None:
             engines = self._settings.engines(self._target.name, image)
             self._engine = await first_at_work(engines)
-        engine = self._engine
+        return self._engine
+
+    async def prepare(self, image: str, spec: JobSpec, environment: Environment | None) -> Ready:
+        """Make everything ready, and look whether it still is."""
+        directory = self._target.images
+        engine = await self._at_work(image)
         presence = _presence(engine, directory, self._target.registries)
         found = await presence.image(image)
         try:

@@ -30,6 +30,7 @@ from .settings import read_settings
 from .submitting import Submitting
 
 if TYPE_CHECKING:
+    from ...environment.facts import ImageFacts
     from ...environment.needs import Environment
 
 #: Seconds that a submit waits for a pod that is about to start, to give it its things.
@@ -86,6 +87,11 @@ class KubernetesExecutor(Executor):
         made = make_job(job, self.settings, plan)
         made["metadata"]["namespace"] = self._api.namespace
         return to_yaml(made)
+
+    async def known_facts(self, spec: JobSpec) -> ImageFacts | None:
+        """By the digest that the registry names, where its layers were read before."""
+        image = self._submitting.image(spec)
+        return await self._submitting.imaging.known_facts(image) if self.adds_packages else None
 
     async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
         """Have the layers ready that the job's image needs, where the site has images made."""

@@ -25,7 +25,7 @@ from ...containers.once import once
 from ...containers.references import parse_reference
 from ...containers.registry import Image, RegistryClient
 from ...containers.tars import Entry, write_layer
-from ...environment.facts import FactsCache
+from ...environment.facts import FactsCache, ImageFacts
 from ...environment.needs import Environment
 from ...errors import ImageError
 from ...files import replacing
@@ -46,6 +46,12 @@ class Imaging:
         self._target, self._push = target, push
         #: What was prepared last: a submit asks for it right after.
         self._last: tuple[tuple[str, str, str], Image, Layers] | None = None
+
+    async def known_facts(self, image: str) -> ImageFacts | None:
+        """What the image has, where its layers were read before; raises ``RegistryError``."""
+        async with self._client() as client:
+            found = await client.image(parse_reference(image))
+        return FactsCache(self._target.images / "facts").get(found.manifest.digest)
 
     async def prepare(self, image: str, spec: JobSpec, environment: Environment | None) -> Prepared:
         """Make the layers that the image needs for the job."""

@@ -27,6 +27,7 @@ from .script import Place, job_name, render
 from .status import MARKER, Statuses, member
 
 if TYPE_CHECKING:
+    from ...environment.facts import ImageFacts
     from ...environment.needs import Environment
     from ..images.starting import Interior
     from .images import ClusterImages
@@ -110,6 +111,11 @@ class SlurmExecutor(Executor):
 
             self._made_images = ClusterImages(self.target, self.options, self.transport)
         return self._made_images
+
+    async def known_facts(self, spec: JobSpec) -> ImageFacts | None:
+        """As an earlier job's look into the image found them; the cluster is not asked."""
+        image = self.image(spec)
+        return await self._images().known_facts(image) if image else None
 
     async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
         """Have the SIF over there, its facts, and what it lacks as directories."""

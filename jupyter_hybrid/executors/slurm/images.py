@@ -110,12 +110,22 @@ class ClusterImages:
         self._last = (key, ReadyThere(interior, prepared))
         return self._last[1]
 
+    async def known_facts(self, image: str) -> ImageFacts | None:
+        """What an earlier look into the image found; None for one that nobody has looked into."""
+        record = await asyncio.to_thread(read_record, self._known(image))
+        if record is None:
+            return None
+        return FactsCache(self._target.images / "facts").get(str(record["digest"]))
+
+    def _known(self, image: str) -> Path:
+        return self._target.images / "clusters" / f"{_short(image)}.json"
+
     # -- the image ------------------------------------------------------------------------------
 
     async def _sif(self, engine: Apptainer, image: str) -> Sif:
         if image.startswith("/"):
             return await self._file(image)
-        known = self._target.images / "clusters" / f"{_short(image)}.json"
+        known = self._known(image)
         record = await asyncio.to_thread(read_record, known)
         digest = str(record["digest"]) if record else ""
         root = await self._transport.root(PATIENCE)
