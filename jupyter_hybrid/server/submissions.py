@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -57,7 +58,7 @@ def request_of(service: Service, notebook: Notebook, body: Mapping[str, Any]) ->
         target=target.name,
         resources=resources_of(body.get("resources") or {}),
         image=body.get("image"),
-        env=body.get("env") or {},
+        env={**(body.get("env") or {}), **variables_of(body.get("env_text") or "")},
         files=tuple(map(_glob, body.get("files") or ())),
         exclude=tuple(body.get("exclude") or ()),
     )
@@ -74,6 +75,17 @@ def parameters_of(body: Mapping[str, Any]) -> dict[str, Any]:
         **(body.get("parameters") or {}),
         **{name: parse_value(text) for name, text in typed.items()},
     }
+
+
+def variables_of(text: str) -> dict[str, str]:
+    """Variables as somebody types them, ``NAME=value``, one a line; raises ``UsageError``."""
+    pairs = [line.partition("=") for line in text.splitlines() if line.strip()]
+    for name, equals, value in pairs:
+        if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name.strip(), re.ASCII):
+            raise UsageError(
+                f"{name + equals + value!r} is no variable; write NAME=value, one a line"
+            )
+    return {name.strip(): value for name, _, value in pairs}
 
 
 def resources_of(body: Mapping[str, Any], old: Resources | None = None) -> Resources:

@@ -34,6 +34,7 @@ export interface IWishes {
   cpus?: number | null;
   mem?: number | string | null;
   nodes?: number | null;
+  ntasks_per_node?: number | null;
   time?: number | string | null;
 }
 
@@ -100,6 +101,8 @@ export interface ISubmission extends INotebookReference {
   image?: string | null;
   kernel?: string | null;
   env?: Record<string, string>;
+  /** The same as somebody types them: `NAME=value`, one a line. */
+  env_text?: string;
   files?: string[];
   exclude?: string[];
 }
@@ -132,7 +135,34 @@ export interface ITravelling {
   new: number;
   notes: string[];
   refused: { path: string; reason: string }[];
-  environment: { line: string; details: string[] } | null;
+}
+
+/** What the notebook needs of other people's packages against what the job's image has. */
+export interface IEnvironment {
+  image: string;
+  /** False where nobody has looked into the image yet; then `rows` are the needs alone. */
+  known: boolean;
+  rows: IPackage[];
+  notes: string[];
+}
+
+export interface IPackage {
+  /** What becomes of it; empty where the image is not known. */
+  kind: 'keep' | 'layer' | 'conflict' | 'missing' | '';
+  name: string;
+  /** What is asked for or installed here. */
+  here: string;
+  /** What the image has. */
+  image: string;
+  /** What a user should know; empty where it goes without saying. */
+  sentence: string;
+}
+
+/** How long a notebook ran at a target: the median of so many jobs. */
+export interface IExpected {
+  target: string;
+  seconds: number;
+  jobs: number;
 }
 
 export interface IPreview {
@@ -146,6 +176,7 @@ export interface IResources {
   cpus: number | null;
   mem: number | null;
   nodes: number;
+  ntasks_per_node: number;
   time: number | null;
 }
 

@@ -5,7 +5,9 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type {
   IAbout,
+  IEnvironment,
   IEventPage,
+  IExpected,
   IFetched,
   IFetchWishes,
   IInspection,
@@ -102,12 +104,28 @@ export class Api implements IApi {
     });
   }
 
+  async durations(path: string): Promise<IExpected[]> {
+    type Answer = { durations: IExpected[] };
+    const query = { path };
+    return (await this._json<Answer>('GET', '/durations', { query })).durations;
+  }
+
   inspect(notebook: INotebookReference): Promise<IInspection> {
     return this._json('POST', '/inspect', { body: notebook });
   }
 
   preview(submission: ISubmission, signal?: AbortSignal): Promise<IPreview> {
     return this._json('POST', '/preview', { body: submission, signal });
+  }
+
+  async environment(
+    submission: ISubmission,
+    signal?: AbortSignal
+  ): Promise<IEnvironment | null> {
+    type Answer = { environment: IEnvironment | null };
+    const request = { body: submission, signal };
+    return (await this._json<Answer>('POST', '/environment', request))
+      .environment;
   }
 
   submit(submission: ISubmission, key: string): Promise<IJob> {
@@ -160,6 +178,12 @@ export class Api implements IApi {
 
   notebookUrl(id: string): string {
     return this._url(job(id, 'notebook'), { download: true });
+  }
+
+  async environmentOf(id: string): Promise<IEnvironment | null> {
+    type Answer = { environment: IEnvironment | null };
+    return (await this._json<Answer>('GET', job(id, 'environment')))
+      .environment;
   }
 
   async sent(id: string): Promise<{ path: string; size: number }[]> {

@@ -5,7 +5,9 @@ import type { ISignal } from '@lumino/signaling';
 
 import type {
   IAbout,
+  IEnvironment,
   IEventPage,
+  IExpected,
   IFetched,
   IFetchWishes,
   IInspection,
@@ -59,8 +61,15 @@ export interface IApi {
     wishes?: IWishes,
     signal?: AbortSignal
   ): Promise<IOffers>;
+  /** How long the notebook ran before, by target. */
+  durations(path: string): Promise<IExpected[]>;
   inspect(notebook: INotebookReference): Promise<IInspection>;
   preview(submission: ISubmission, signal?: AbortSignal): Promise<IPreview>;
+  /** What the image has of what the notebook needs; null for a job in no image. */
+  environment(
+    submission: ISubmission,
+    signal?: AbortSignal
+  ): Promise<IEnvironment | null>;
   /** The same `key` again gives the same job, not another one. */
   submit(submission: ISubmission, key: string): Promise<IJob>;
   rerun(id: string, changes: IRerun, key: string): Promise<IJob>;
@@ -78,6 +87,7 @@ export interface IApi {
   notebook(id: string): Promise<IOutputNotebook>;
   /** Where a browser downloads the executed notebook. */
   notebookUrl(id: string): string;
+  environmentOf(id: string): Promise<IEnvironment | null>;
   sent(id: string): Promise<{ path: string; size: number }[]>;
   results(id: string): Promise<IResults>;
   /** Where a browser downloads a file of the results. */

@@ -25,6 +25,7 @@ export function job(id: string, changes: Partial<IJob> = {}): IJob {
       cpus: null,
       mem: null,
       nodes: 1,
+      ntasks_per_node: 1,
       time: null
     },
     directory: '/srv/jobs',

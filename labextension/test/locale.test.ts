@@ -26,7 +26,29 @@ function said(): Map<string, string[]> {
       );
     }
   }
+  for (const text of ofSettings()) {
+    found.set(text, [text]);
+  }
   return found;
+}
+
+/** The words of settings that people see: their titles, descriptions and labels. */
+function ofSettings(): string[] {
+  interface IWords {
+    title?: string;
+    description?: string;
+    'jupyter.lab.setting-icon-label'?: string;
+    properties?: Record<string, IWords>;
+  }
+  const read = (one: IWords): (string | undefined)[] => [
+    one.title,
+    one.description,
+    one['jupyter.lab.setting-icon-label'],
+    ...Object.values(one.properties ?? {}).flatMap(read)
+  ];
+  const file = join(SOURCES, '../schema/notifications.json');
+  const schema = JSON.parse(readFileSync(file, 'utf-8')) as IWords;
+  return read(schema).filter(text => text !== undefined);
 }
 
 function visit(node: ts.Node, found: Map<string, string[]>): void {

@@ -78,7 +78,7 @@ def _dialog(bench: Bench, window: Window) -> None:
     for number in range(bench.n + 1):
         opened.append(window.page.evaluate(CLICKED, [BUTTON, CHOSEN, "local"]))
         name = f"measured {number}"
-        window.page.locator(".jp-hybrid-submit").get_by_label("Name").fill(name)
+        window.page.locator(".jp-hybrid-submit").get_by_label("Name", exact=True).fill(name)
         row = [SEND, ".jp-hybrid-Jobs", name]
         shown.append(window.page.evaluate(CLICKED, row))
         # the next one is not measured while this one starts a kernel

@@ -111,6 +111,22 @@ async def test_an_image_is_compared_with_what_the_notebook_needs(api: Api) -> No
     assert "there is no target named 'dgx'" in unknown["message"]
 
 
+async def test_variables_are_read_as_they_are_typed(api: Api) -> None:
+    text = "LAB = a b=c\n\nEMPTY=\n"
+    job = await api.submit(
+        "import os; print([os.environ[n] for n in ('LAB', 'EMPTY', 'TOO')])",
+        env_text=text,
+        env={"TOO": "1"},
+    )
+    await api.ended(job["id"])
+    log = await api.get(f"/jobs/{job['id']}/log")
+    assert log["text"] == "[' a b=c', '', '1']\n"
+    for wrong in ("LAB", "=x", "A B=1"):
+        body = {"path": "work.ipynb", "env_text": wrong}
+        (problem,) = (await api.post("/preview", body))["problems"]
+        assert problem["message"] == f"{wrong!r} is no variable; write NAME=value, one a line"
+
+
 async def test_a_preview_has_every_problem_and_what_would_travel(api: Api) -> None:
     (api.root / "data.csv").write_text("1,2\n")
     (api.root / "more.txt").write_text("more")

@@ -36,6 +36,11 @@ def test_japanese(study: Path, tmp_path: Path, browser: Any) -> None:
         dialog.locator("text=ノートブックのみ").wait_for()
         window.picture("submit-japanese")
         assert dialog.locator("button.jp-mod-accept").inner_text() == "local で実行"
+        window.page.keyboard.press("Escape")
+        window.command("settingeditor:open", query="ジョブの通知")
+        window.page.locator(".jp-PluginList >> text=ジョブの通知").click()
+        window.page.locator(".jp-SettingsForm >> text=ブラウザーの通知でも知らせる").wait_for()
+        window.picture("settings-japanese")
 
 
 def test_notebook_7(study: Path, tmp_path: Path, browser: Any) -> None:

@@ -195,7 +195,7 @@ def test_what_failed_says_so_and_runs_again(window: Window, jobs: Jobs) -> None:
     window.picture("page-failed")
     row(window, job).locator("role=button[name=/^More/]").click()
     window.picture("menu")
-    window.page.click(".lm-Menu >> text=Run again")
+    window.page.click(".lm-Menu >> text=Run Again")
     again = until(lambda: newest(jobs.running) if newest(jobs.running) != job else None, "a rerun")
     state(window, again, "FAILED")
     row(window, again).click(button="right")

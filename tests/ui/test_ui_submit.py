@@ -114,7 +114,7 @@ def test_what_is_on_screen_is_sent_with_what_was_typed_and_kept_for_the_next_tim
     field(dialog, "label").fill("3")
     field(dialog, "verbose").check()
     field(dialog, "sizes").fill("[7]")
-    dialog.get_by_label("Name").fill(HOSTILE)
+    dialog.get_by_label("Name", exact=True).fill(HOSTILE)
     dialog.get_by_label("Time limit").fill("10m")
     first = submitted(window, running, path)
     assert running.text(first["id"]) == "3 10 0.5 True [7] 1,2\n\nnot saved\n"
@@ -125,7 +125,7 @@ def test_what_is_on_screen_is_sent_with_what_was_typed_and_kept_for_the_next_tim
     holds(field(dialog, "steps"), "10")
     assert field(dialog, "label").input_value() == "3"
     assert dialog.get_by_label("Time limit").input_value() == "10m"
-    assert dialog.get_by_label("Name").input_value() == ""
+    assert dialog.get_by_label("Name", exact=True).input_value() == ""
     assert window.page.evaluate("window.evil") is None
 
 
@@ -157,6 +157,32 @@ def test_refusals_are_told_before_and_nothing_is_lost_by_closing(
     window.page.wait_for_function("document.activeElement.type === 'radio'")
     window.page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
+
+
+def test_choices_survive_a_reload_of_the_page(window: Window, running: Server, path: str) -> None:
+    dialog = open_dialog(window, path)
+    field(dialog, "steps").fill("12")
+    dialog.locator("summary", has_text="Variables").click()
+    variables = dialog.locator("textarea")
+    variables.fill("LAB=")
+    # Enter is a new line there, and no submit
+    variables.press("Enter")
+    variables.press_sequentially("oops")
+    dialog.locator(".jp-hybrid-problems >> text='oops' is no variable").wait_for()
+    window.open(path)
+    window.command("jupyter-hybrid:submit")
+    dialog.locator("text=Your choices from before are still here").wait_for()
+    assert field(dialog, "steps").input_value() == "12"
+    dialog.locator("summary", has_text="Variables").click()
+    assert variables.input_value() == "LAB=\noops"
+    window.picture("submit-variables")
+    variables.fill("LAB=x")
+    assert submitted(window, running, path)["parameters"] == {"steps": 12}
+    # how long it took is known from now on
+    window.command("jupyter-hybrid:submit")
+    dialog.locator("tr", has_text="local").locator("td >> text=/^about /").wait_for()
+    window.picture("submit-durations")
+    assert window.findings(DIALOG) == []
 
 
 def test_files_may_stay_here(window: Window, running: Server, path: str) -> None:

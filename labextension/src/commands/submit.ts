@@ -18,21 +18,16 @@ export interface ISubmitCommandOptions {
   commands: CommandRegistry;
   manager: IJobsManager;
   trans: TranslationBundle;
+  /** Where the server is. */
+  base: string;
   notebooks: INotebookTracker;
   /** Both for choosing a notebook where none is open. */
   documents: IDocumentManager | null;
   files: IFileBrowserFactory | null;
 }
 
-/** Choices of dialogs that were closed, by notebook or job. */
-type Drafts = Map<string, NonNullable<Opened['draft']>>;
-type Opened = Awaited<
-  ReturnType<(typeof import('../submit'))['openSubmitDialog']>
->;
-
 export function addSubmitCommands(options: ISubmitCommandOptions): void {
-  const { commands, manager, trans, notebooks, files } = options;
-  const drafts: Drafts = new Map();
+  const { commands, manager, trans, base, notebooks, files } = options;
   const current = (): NotebookPanel | null => notebooks.currentWidget;
   const open = async (path: string): Promise<void> => {
     const { openSubmitDialog, onScreen } = await import('../submit');
@@ -40,9 +35,8 @@ export function addSubmitCommands(options: ISubmitCommandOptions): void {
     await panel?.context.ready;
     const model = panel?.context.model;
     const content = model ? onScreen(model) : null;
-    const draft = drafts.get(path);
-    const choices = { manager, trans, path, content, draft };
-    finish(options, drafts, path, await openSubmitDialog(choices));
+    const choices = { manager, trans, base, path, content };
+    finish(options, await openSubmitDialog(choices));
   };
   commands.addCommand(CommandIDs.submit, {
     label: trans.__('Run Elsewhere…'),
@@ -81,7 +75,7 @@ export function addSubmitCommands(options: ISubmitCommandOptions): void {
     execute: async args => {
       const id = text(args, 'id');
       if (id !== null) {
-        await openForJob(options, drafts, id);
+        await openForJob(options, id);
       }
     }
   });
@@ -89,19 +83,17 @@ export function addSubmitCommands(options: ISubmitCommandOptions): void {
 
 async function openForJob(
   options: ISubmitCommandOptions,
-  drafts: Drafts,
   id: string
 ): Promise<void> {
-  const { manager, trans } = options;
+  const { manager, trans, base } = options;
   try {
     const [{ openSubmitDialog }, job] = await Promise.all([
       import('../submit'),
       manager.job(id)
     ]);
     const path = job.path ?? job.name;
-    const draft = drafts.get(id);
-    const choices = { manager, trans, path, content: null, draft, job };
-    finish(options, drafts, id, await openSubmitDialog(choices));
+    const choices = { manager, trans, base, path, content: null, job };
+    finish(options, await openSubmitDialog(choices));
   } catch (error) {
     await showErrorMessage(
       trans.__('This job cannot be run again'),
@@ -111,18 +103,11 @@ async function openForJob(
   }
 }
 
-/** Keep what was not sent, and show what was. */
+/** Show what was sent. */
 function finish(
   { commands, trans }: ISubmitCommandOptions,
-  drafts: Drafts,
-  key: string,
-  { job, draft }: Opened
+  job: IJob | null
 ): void {
-  if (draft === null) {
-    drafts.delete(key);
-  } else {
-    drafts.set(key, draft);
-  }
   if (job === null) {
     return;
   }

@@ -1,9 +1,10 @@
 /** What a job was submitted with. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
-import type { ReactElement } from 'react';
+import { type ReactElement, useEffect, useState } from 'react';
 
-import type { IJob } from '../records';
+import { Packages, packagesLine } from '../packages';
+import type { IEnvironment, IJob } from '../records';
 import type { IJobsManager } from '../tokens';
 import { duration, size } from '../words';
 import { useJob } from './usejob';
@@ -50,6 +51,7 @@ function Details({ manager, id, trans }: IDetailsProps): ReactElement {
       )}
       <h2>{trans.__('Environment')}</h2>
       <Table rows={environment(job, trans)} />
+      <Compared manager={manager} job={job} trans={trans} />
       {job.notes.length > 0 && (
         <ul>
           {job.notes.map(note => (
@@ -60,6 +62,39 @@ function Details({ manager, id, trans }: IDetailsProps): ReactElement {
       <h2>{trans.__('Job')}</h2>
       <Table rows={record(job, trans)} />
     </>
+  );
+}
+
+/** What the image has of what the notebook needed. */
+function Compared(props: {
+  manager: IJobsManager;
+  job: IJob;
+  trans: TranslationBundle;
+}): ReactElement | null {
+  const { manager, job, trans } = props;
+  const [found, setFound] = useState<IEnvironment | null>(null);
+  // a job that waits has its image, perhaps, when it runs
+  const begun = job.started_at !== null;
+  useEffect(() => {
+    let shown = true;
+    manager.api.environmentOf(job.id).then(
+      environment => shown && setFound(environment),
+      () => {
+        // its place is not configured any more: then the rest stands here alone
+      }
+    );
+    return () => {
+      shown = false;
+    };
+  }, [manager, job.id, begun]);
+  return found === null ? null : (
+    <details className="jp-hybrid-details">
+      <summary>
+        <strong>{trans.__('Packages')}</strong>
+        <span dir="auto">{packagesLine(found, trans)}</span>
+      </summary>
+      <Packages environment={found} trans={trans} />
+    </details>
   );
 }
 
@@ -91,6 +126,7 @@ function Table(props: {
 
 function environment(job: IJob, trans: TranslationBundle): [string, string][] {
   const { gpus, gpu_type: type, cpus, mem, nodes, time } = job.resources;
+  const { ntasks_per_node: tasks } = job.resources;
   const rows: [string, string | null][] = [
     [trans.__('Target'), job.target],
     [trans.__('Image'), job.image ?? trans.__('none')],
@@ -99,6 +135,7 @@ function environment(job: IJob, trans: TranslationBundle): [string, string][] {
     [trans.__('CPUs'), cpus === null ? null : String(cpus)],
     [trans.__('Memory'), mem === null ? null : size(mem)],
     [trans.__('Nodes'), nodes > 1 ? String(nodes) : null],
+    [trans.__('Processes per node'), tasks > 1 ? String(tasks) : null],
     [trans.__('Time limit'), time === null ? null : duration(time)]
   ];
   return rows.filter((row): row is [string, string] => row[1] !== null);

@@ -5,7 +5,11 @@ import type {
 } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import {
+  ITranslator,
+  type TranslationBundle,
+  nullTranslator
+} from '@jupyterlab/translation';
 
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import { type INotice, Notices } from '../notices/notices';
@@ -63,6 +67,9 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
         }
       }, LOOK);
     });
+    registry?.transform(PluginIDs.notifications, {
+      fetch: plugin => ({ ...plugin, schema: worded(plugin.schema, trans) })
+    });
     void registry?.load(PluginIDs.notifications).then(settings => {
       const read = (): void => {
         const asked = settings.composite as unknown as IWishes;
@@ -76,6 +83,29 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+/** The settings' own words, in the user's language: JupyterLab asks none but its own packs. */
+function worded(
+  schema: ISettingRegistry.ISchema,
+  trans: TranslationBundle
+): ISettingRegistry.ISchema {
+  const said = <T extends { title?: string; description?: string }>(
+    one: T
+  ): T => ({
+    ...one,
+    ...(one.title ? { title: trans.gettext(one.title) } : {}),
+    ...(one.description ? { description: trans.gettext(one.description) } : {})
+  });
+  const properties = Object.entries(schema.properties ?? {}).map(
+    ([name, property]) => [name, said(property)] as const
+  );
+  const label = schema['jupyter.lab.setting-icon-label'];
+  return {
+    ...said(schema),
+    properties: Object.fromEntries(properties),
+    ...(label ? { 'jupyter.lab.setting-icon-label': trans.gettext(label) } : {})
+  };
+}
 
 function show({ kind, text }: INotice, label: string, open: () => void): void {
   const types = { done: 'success', failed: 'error', waiting: 'info' } as const;

@@ -19,7 +19,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
   requires: [IJobsManager, INotebookTracker],
   optional: [ITranslator, IDocumentManager, IFileBrowserFactory],
   activate: (
-    { commands }: JupyterFrontEnd,
+    { commands, serviceManager }: JupyterFrontEnd,
     manager: IJobsManager,
     notebooks: INotebookTracker,
     translator: ITranslator | null,
@@ -28,6 +28,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const open = { notebooks, documents, files };
-    addSubmitCommands({ commands, manager, trans, ...open });
+    const base = serviceManager.serverSettings.baseUrl;
+    addSubmitCommands({ commands, manager, trans, base, ...open });
   }
 };

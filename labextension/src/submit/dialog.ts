@@ -5,26 +5,31 @@ import type { IJob } from '../records';
 import { oneLine } from '../words';
 import { SubmitForm } from './form';
 import { type ISubmitOptions, SubmitModel } from './model';
-import type { IDraft } from './draft';
+import { Drafts } from './drafts';
 
-/** How a dialog ended: with a job, or with choices that are worth keeping. */
-export interface ISubmitResult {
-  readonly job: IJob | null;
-  readonly draft: IDraft | null;
+export interface ISubmitDialogOptions extends Omit<ISubmitOptions, 'draft'> {
+  /** Where the server is: choices are kept for each by itself. */
+  base: string;
 }
 
-/** Let somebody choose, and submit. */
-export async function openSubmitDialog(
-  options: ISubmitOptions
-): Promise<ISubmitResult> {
-  const model = new SubmitModel(options);
+/** Let somebody choose, and submit; the job, or null where there is none. */
+export async function openSubmitDialog({
+  base,
+  ...options
+}: ISubmitDialogOptions): Promise<IJob | null> {
+  const drafts = new Drafts(base, options.job?.id ?? options.path);
+  const model = new SubmitModel({ ...options, draft: drafts.get() });
   const dialog = new SubmitDialog(model);
+  // at once, for the page may be left or reloaded at any moment
+  model.changed.connect(() => drafts.set(model.touched ? model.draft : null));
   model.start();
   await dialog.launch();
-  const draft = dialog.job === null && model.touched ? model.draft : null;
+  if (dialog.job !== null) {
+    drafts.set(null);
+  }
   dialog.dispose();
   model.dispose();
-  return { job: dialog.job, draft };
+  return dialog.job;
 }
 
 class SubmitDialog extends Dialog<void> {
@@ -63,7 +68,7 @@ class SubmitDialog extends Dialog<void> {
       event instanceof KeyboardEvent &&
       target instanceof HTMLElement &&
       this.node.querySelector('.jp-hybrid-form')?.contains(target) &&
-      target.matches('button, summary') &&
+      target.matches('button, summary, textarea') &&
       ['Enter', 'ArrowLeft', 'ArrowRight'].includes(event.key)
     ) {
       return;

@@ -18,9 +18,14 @@ export interface IDraft {
   offered: string;
   cpus: string;
   mem: string;
+  nodes: string;
+  tasks: string;
   time: string;
   name: string;
   image: string;
+  kernel: string;
+  /** Variables of the environment, one a line. */
+  env: string;
   /** Globs of files to send besides, separated by blanks. */
   files: string;
   /** Paths that shall stay here. */
@@ -38,9 +43,13 @@ export const EMPTY: IDraft = {
   offered: '',
   cpus: '',
   mem: '',
+  nodes: '',
+  tasks: '',
   time: '',
   name: '',
   image: '',
+  kernel: '',
+  env: '',
   files: '',
   exclude: [],
   unchecked: false,
@@ -50,13 +59,16 @@ export const EMPTY: IDraft = {
 /** The hardware and the time that are asked for. */
 export function wishes(draft: IDraft): IWishes {
   const asked: IWishes = {};
-  const gpus = whole(draft.gpus);
-  const cpus = whole(draft.cpus);
-  if (gpus !== null) {
-    asked.gpus = gpus;
-  }
-  if (cpus !== null) {
-    asked.cpus = cpus;
+  for (const [key, text] of [
+    ['gpus', draft.gpus],
+    ['cpus', draft.cpus],
+    ['nodes', draft.nodes],
+    ['ntasks_per_node', draft.tasks]
+  ] as const) {
+    const number = whole(text);
+    if (number !== null) {
+      asked[key] = number;
+    }
   }
   for (const [key, text] of [
     ['gpu_type', draft.gpuType],
@@ -93,6 +105,8 @@ export function submission(
     image: draft.image.trim() || null,
     resources: resources(draft),
     ...values(parameters, draft.parameters),
+    ...(draft.kernel.trim() === '' ? {} : { kernel: draft.kernel.trim() }),
+    ...(draft.env.trim() === '' ? {} : { env_text: draft.env }),
     ...(draft.unchecked ? { unchecked: true } : {}),
     ...(files.length > 0 ? { files } : {}),
     ...(draft.exclude.length > 0 ? { exclude: [...draft.exclude] } : {})
@@ -142,6 +156,9 @@ export function fromJob(job: IJobDetail): IDraft {
     gpuType: text(resources.gpu_type),
     cpus: text(resources.cpus),
     mem: text(resources.mem),
+    nodes: resources.nodes > 1 ? String(resources.nodes) : '',
+    tasks:
+      resources.ntasks_per_node > 1 ? String(resources.ntasks_per_node) : '',
     time: text(resources.time)
   };
 }

@@ -39,6 +39,7 @@ function Form({ model }: { model: SubmitModel }): React.JSX.Element {
         <Wishes model={model} />
         <OffersTable
           rows={model.offers.rows}
+          durations={model.lookups.durations}
           draft={model.draft}
           trans={trans}
           onChoose={(target, offered) => model.set({ target, offered })}
@@ -68,6 +69,15 @@ function Form({ model }: { model: SubmitModel }): React.JSX.Element {
               placeholder={trans.__('the target’s own')}
               invalid={model.problemsOf('image').length > 0}
               onChange={image => model.set({ image })}
+            />
+          )}
+          {!model.job && (
+            <TextField
+              label={trans.__('Kernel')}
+              value={model.draft.kernel}
+              placeholder={model.inspection?.kernel ?? ''}
+              invalid={model.problemsOf('kernel').length > 0}
+              onChange={kernel => model.set({ kernel })}
             />
           )}
         </div>
@@ -144,6 +154,21 @@ function Wishes({ model }: { model: SubmitModel }): React.JSX.Element {
         placeholder="8G"
         invalid={invalid}
         onChange={mem => model.set({ mem })}
+      />
+      <TextField
+        label={trans.__('Nodes')}
+        value={draft.nodes}
+        placeholder="1"
+        invalid={invalid}
+        onChange={nodes => model.set({ nodes })}
+      />
+      <TextField
+        label={trans.__('Processes per node')}
+        value={draft.tasks}
+        placeholder="1"
+        hint={trans.__('Each of them runs the whole notebook')}
+        invalid={invalid}
+        onChange={tasks => model.set({ tasks })}
       />
       <TextField
         label={trans.__('Time limit')}

@@ -26,6 +26,7 @@ import {
   toPreferences,
   wishes
 } from './draft';
+import { Lookups } from './lookups';
 import { Offers } from './offers';
 import { changed } from './parameters';
 import { send } from './sending';
@@ -40,6 +41,8 @@ const HARDWARE: readonly (keyof IDraft)[] = [
   'gpuType',
   'cpus',
   'mem',
+  'nodes',
+  'tasks',
   'time'
 ];
 
@@ -64,9 +67,12 @@ export class SubmitModel implements IDisposable {
     this._parameters = job ? parametersOf(job) : null;
     this.offers = new Offers(manager.api);
     this.offers.changed.connect(() => this._changed.emit());
+    this.lookups = new Lookups(manager.api);
+    this.lookups.changed.connect(() => this._changed.emit());
   }
 
   readonly offers: Offers;
+  readonly lookups: Lookups;
   /** True where the choices are those of a dialog that was closed. */
   restored: boolean;
 
@@ -128,6 +134,10 @@ export class SubmitModel implements IDisposable {
   /** Ask for all that is not known yet; what is there is shown before. */
   start(): void {
     void this._readTargets();
+    const path = this.job ? this.job.path : this.path;
+    if (path !== null) {
+      void this.lookups.askDurations(path);
+    }
     if (!this.job) {
       void this._inspect();
       void this._readPreferences();
@@ -198,6 +208,7 @@ export class SubmitModel implements IDisposable {
     clearTimeout(this._previewing);
     this._preview?.abort();
     this.offers.dispose();
+    this.lookups.dispose();
     Signal.clearData(this);
   }
 
@@ -299,9 +310,11 @@ export class SubmitModel implements IDisposable {
   private async _check(): Promise<void> {
     this._preview?.abort();
     const request = (this._preview = new AbortController());
+    const submission = this._submission();
+    void this.lookups.compare(submission);
     try {
       const { api } = this._options.manager;
-      const said = await api.preview(this._submission(), request.signal);
+      const said = await api.preview(submission, request.signal);
       if (request !== this._preview) {
         return;
       }

@@ -2,13 +2,15 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useId } from 'react';
 
-import type { IOffer } from '../records';
+import type { IExpected, IOffer } from '../records';
 import { amount, duration, oneLine } from '../words';
 import type { IDraft } from './draft';
 import type { ITargetOffers } from './offers';
 
 export interface IOffersTableProps {
   rows: readonly ITargetOffers[];
+  /** How long the notebook ran before, by target. */
+  durations: ReadonlyMap<string, IExpected>;
   draft: IDraft;
   onChoose: (target: string, offered: string) => void;
   trans: TranslationBundle;
@@ -17,14 +19,16 @@ export interface IOffersTableProps {
 /** Columns appear as soon as a target can tell what is in them. */
 interface IColumns {
   starts: boolean;
+  lasts: boolean;
   price: boolean;
 }
 
 export function OffersTable(props: IOffersTableProps): React.JSX.Element {
-  const { rows, trans } = props;
+  const { rows, durations, trans } = props;
   const offers = rows.flatMap(row => row.offers);
   const columns: IColumns = {
     starts: offers.some(one => one.free_now !== null || one.wait !== null),
+    lasts: rows.some(({ target }) => durations.has(target.name)),
     price: offers.some(one => one.price !== null)
   };
   return (
@@ -34,6 +38,7 @@ export function OffersTable(props: IOffersTableProps): React.JSX.Element {
           <th scope="col">{trans.__('Target')}</th>
           <th scope="col">{trans.__('Hardware')}</th>
           {columns.starts && <th scope="col">{trans.__('Starts')}</th>}
+          {columns.lasts && <th scope="col">{trans.__('Takes')}</th>}
           {columns.price && (
             <th scope="col" className="jp-mod-number">
               {trans.__('Price per hour')}
@@ -87,7 +92,9 @@ function OfferRow(props: RowProps & IOneProps): React.JSX.Element {
   const { row, offer, chosen, own, trans, onChoose } = props;
   const id = useId();
   const choose = (): void => onChoose(row.target.name, own);
-  const span = 1 + Number(props.starts) + Number(props.price);
+  const span =
+    1 + [props.starts, props.lasts, props.price].filter(shown => shown).length;
+  const before = props.durations.get(row.target.name);
   return (
     // the radio button in it is what keyboards and screen readers use
 
@@ -128,6 +135,11 @@ function OfferRow(props: RowProps & IOneProps): React.JSX.Element {
               <Starts offer={offer} trans={trans} />
             </td>
           )}
+          {props.lasts && (
+            <td title={before && runs(before, trans)}>
+              {before ? trans.__('about %1', duration(before.seconds)) : ''}
+            </td>
+          )}
           {props.price && (
             <td className="jp-mod-number">
               {offer.price === null ? '' : amount(offer.price)}
@@ -136,6 +148,15 @@ function OfferRow(props: RowProps & IOneProps): React.JSX.Element {
         </>
       )}
     </tr>
+  );
+}
+
+function runs({ jobs }: IExpected, trans: TranslationBundle): string {
+  return trans._n(
+    'The last job of this notebook there took so long',
+    'Half of the last %1 jobs of this notebook there took longer',
+    jobs,
+    jobs
   );
 }
 

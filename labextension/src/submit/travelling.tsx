@@ -1,6 +1,7 @@
 /** What would travel with the job: files with their sizes, and packages. */
-import React from 'react';
+import React, { useId } from 'react';
 
+import { Packages, packagesLine } from '../packages';
 import type { ITravelling } from '../records';
 import { oneLine, size } from '../words';
 import { TextField } from './fields';
@@ -12,6 +13,7 @@ export function Travelling({
   model: SubmitModel;
 }): React.JSX.Element {
   const { travelling, trans, draft } = model;
+  const { environment } = model.lookups;
   return (
     <>
       <details className="jp-hybrid-details" aria-busy={model.checking}>
@@ -32,21 +34,16 @@ export function Travelling({
           onChange={files => model.set({ files })}
         />
       </details>
-      {travelling?.environment && (
+      {environment !== null && (
         <details className="jp-hybrid-details">
           <summary>
             <strong>{trans.__('Packages')}</strong>
-            <span dir="auto">{travelling.environment.line}</span>
+            <span dir="auto">{packagesLine(environment, trans)}</span>
           </summary>
-          <ul>
-            {travelling.environment.details.map(line => (
-              <li key={line} dir="auto">
-                {line}
-              </li>
-            ))}
-          </ul>
+          <Packages environment={environment} trans={trans} />
         </details>
       )}
+      <Variables model={model} />
       {travelling && travelling.notes.length > 0 && (
         <ul className="jp-hybrid-notes">
           {travelling.notes.map(note => (
@@ -57,6 +54,36 @@ export function Travelling({
         </ul>
       )}
     </>
+  );
+}
+
+function Variables({ model }: { model: SubmitModel }): React.JSX.Element {
+  const { trans, draft } = model;
+  const id = useId();
+  const count = draft.env.split('\n').filter(line => line.trim()).length;
+  return (
+    <details className="jp-hybrid-details">
+      <summary>
+        <strong>{trans.__('Variables')}</strong>
+        <span>{count > 0 ? String(count) : trans.__('none')}</span>
+      </summary>
+      <div className="jp-hybrid-field">
+        <label htmlFor={id}>
+          {trans.__(
+            'Of the environment: NAME=value, one a line. No secrets: they are recorded with the job.'
+          )}
+        </label>
+        <textarea
+          id={id}
+          className="jp-mod-styled"
+          rows={3}
+          value={draft.env}
+          spellCheck={false}
+          autoComplete="off"
+          onChange={event => model.set({ env: event.target.value })}
+        />
+      </div>
+    </details>
   );
 }
 

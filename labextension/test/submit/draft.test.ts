@@ -39,6 +39,13 @@ describe('a draft', () => {
     });
   });
 
+  it('has nodes, processes, a kernel and variables where somebody asks for them', () => {
+    const typed = { nodes: '2', tasks: '4', kernel: ' ir ', env: 'A=1\n' };
+    const sent = submission('a.ipynb', { ...EMPTY, ...typed }, []);
+    expect(sent.resources).toEqual({ nodes: 2, ntasks_per_node: 4 });
+    expect([sent.kernel, sent.env_text]).toEqual(['ir', 'A=1\n']);
+  });
+
   it('takes the kind of GPU of the row that was chosen', () => {
     const chosen = { ...EMPTY, gpuType: 'v100,p100', offered: 'v100' };
     const asked = (gpus: string): unknown =>

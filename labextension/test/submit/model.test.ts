@@ -39,6 +39,7 @@ let server: FakeServer;
 let kept: Map<string | null, Json>;
 let sent: { body: ISubmission; key: string }[];
 let asked: string[];
+let compared: ISubmission[];
 let answer: Partial<IApi>;
 let models: SubmitModel[];
 
@@ -60,11 +61,17 @@ beforeEach(() => {
   kept = new Map();
   sent = [];
   asked = [];
+  compared = [];
   models = [];
   answer = {};
   const api: Partial<IApi> = {
     targets: () => Promise.resolve([LOCAL, DGX]),
     inspect: () => Promise.resolve(INSPECTION),
+    durations: () => Promise.resolve([{ target: 'dgx', seconds: 9, jobs: 2 }]),
+    environment: body => {
+      compared.push(body);
+      return Promise.resolve(null);
+    },
     preferences: path => Promise.resolve(kept.get(path) ?? null),
     setPreferences: (path, value) => {
       kept.set(path, value ?? {});
@@ -124,6 +131,20 @@ describe('the dialog', () => {
     dialog.set({ name: 'x' });
     await vi.advanceTimersByTimeAsync(1000);
     expect(asked.length).toBe(2);
+  });
+
+  it('looks up how long it took, and compares packages with another image once', async () => {
+    const dialog = model();
+    await settle();
+    expect(dialog.lookups.durations.get('dgx')?.seconds).toBe(9);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(compared.length).toBe(1);
+    dialog.set({ image: 'torch' });
+    dialog.set({ name: 'x', gpus: '1' });
+    await vi.advanceTimersByTimeAsync(1000);
+    dialog.set({ name: 'y' });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(compared.map(({ image }) => image)).toEqual([null, 'torch']);
   });
 
   it('begins with the last choice for this notebook, else with the last target', async () => {
