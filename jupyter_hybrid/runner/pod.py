@@ -1,7 +1,8 @@
 """The keeper of a job in a pod: runs the runner, prints its events, hands out what it made.
 
 Standard output is the job's ``events.jsonl``, line by line as it grows, and a last line of the
-kind ``exit``. The pod then stays until its results were taken (``BASE/released`` exists).
+kind ``exit``. The pod then stays until its results were taken (``BASE/released`` exists), unless
+they are in the site's object store by then.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, List, Optional
+from typing import Any, BinaryIO, Dict, List, Optional, Tuple
 
 from ..paths import JobPaths
+from .depot import deposit
 from .gang import Chief, Member, failed, secret_of
 
 #: Seconds between two looks at the events: short while the job talks, longer while it is silent.
@@ -56,8 +58,17 @@ def _print(data: bytes) -> None:
 class Keeper:
     """Process 1: the runner's parent, and that of every orphan."""
 
-    def __init__(self, base: Path, paths: JobPaths, linger: float, *, gang: bool = False) -> None:
-        self._base, self._paths, self._linger = base, paths, linger
+    def __init__(
+        self,
+        base: Path,
+        paths: JobPaths,
+        linger: float,
+        *,
+        gang: bool = False,
+        results: Tuple[str, str] = ("", ""),
+    ) -> None:
+        """``results``: where in an object store they are left, and where that store's client is."""
+        self._base, self._paths, self._linger, self._results = base, paths, linger, results
         self._child = 0
         self._chief: Optional[Chief] = None
         self._member: Optional[Member] = None
@@ -73,8 +84,11 @@ class Keeper:
             _become_runner(self._paths, arguments)
         self._watch()
         record = self._settle(_read(self._paths.exit))
-        _print(json.dumps({"kind": "exit", "record": record}).encode("ascii") + b"\n")
-        self._wait_for_release()
+        said = {"kind": "exit", "record": record, **self._deposit()}
+        _print(json.dumps(said).encode("ascii") + b"\n")
+        # results are rank 0's: nobody comes for those of the others
+        if not said.get("stored") and self._member is None:
+            self._wait_for_release()
         return 0 if record and record.get("state") == "COMPLETED" else 1
 
     def _join(self, rank: int, size: int) -> None:
@@ -108,6 +122,14 @@ class Keeper:
             scratch.write_text(json.dumps(record), encoding="ascii")
             scratch.replace(self._paths.exit)
         return record
+
+    def _deposit(self) -> Dict[str, Any]:
+        """Leave the results in the object store; what is to be said of that."""
+        place, client = self._results
+        if not place or self._member is not None:
+            return {}
+        complaint = deposit(self._paths.directory, place, client)
+        return {"stored": not complaint, "complaint": complaint}
 
     def _on_sigterm(self, number: int, frame: Any) -> None:
         self._terminated = True
@@ -196,4 +218,6 @@ def main(base: str, job: str, blobs: str, options: Dict[str, str]) -> int:
             arguments += [name, options[name]]
     sys.stdout.flush()
     linger = float(options.get("--linger", 0))
-    return Keeper(Path(base), paths, linger, gang="--gang" in options).run(arguments)
+    gang = "--gang" in options
+    results = options.get("--results", ""), options.get("--client", "")
+    return Keeper(Path(base), paths, linger, gang=gang, results=results).run(arguments)

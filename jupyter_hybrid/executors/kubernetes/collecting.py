@@ -65,10 +65,8 @@ async def collect(api: Api, pod: str, inside: Inside, here: Path) -> None:
     Raises ``PlaceError`` where the
     stream broke: nothing of it counts then, and the next attempt begins anew.
     """
-    scratch = here / f".arriving.{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
     arriving = _Arriving()
-    unpacking = asyncio.create_task(asyncio.to_thread(_unpack, arriving, scratch))
+    unpacking = asyncio.create_task(asyncio.to_thread(unpack, arriving, here))
 
     async def take(piece: bytes) -> None:
         if unpacking.done():
@@ -77,17 +75,16 @@ async def collect(api: Api, pod: str, inside: Inside, here: Path) -> None:
             await asyncio.to_thread(arriving.put, piece)
 
     try:
-        try:
-            command = [inside.python, f"{inside.code}/{HANDOUT}", inside.directory]
-            async with api.execute(pod, command) as socket:
-                await finished(socket, take)
-        finally:
-            await asyncio.to_thread(arriving.put, None)
-            await asyncio.wait([unpacking])
-        unpacking.result()
-        await asyncio.to_thread(_settle, scratch, here)
+        command = [inside.python, f"{inside.code}/{HANDOUT}", inside.directory]
+        async with api.execute(pod, command) as socket:
+            await finished(socket, take)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        await asyncio.to_thread(arriving.put, None)
+        await asyncio.wait([unpacking])
+        # (the first complaint counts)
+        broken = unpacking.exception()
+    if broken is not None:
+        raise broken
 
 
 async def release(api: Api, pod: str, inside: Inside) -> None:
@@ -95,6 +92,20 @@ async def release(api: Api, pod: str, inside: Inside) -> None:
     command = [inside.python, "-c", f"open('{BASE}/released', 'w').close()"]
     async with api.execute(pod, command) as socket:
         await finished(socket)
+
+
+def unpack(arriving: Any, here: Path) -> None:
+    """Give what arrives, a tar to be read, its place in the job's directory here.
+
+    Raises ``PlaceError`` where it is not whole: nothing of it counts then.
+    """
+    scratch = here / f".arriving.{os.getpid()}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        _unpack(arriving, scratch)
+        _settle(scratch, here)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _unpack(arriving: Any, scratch: Path) -> None:

@@ -115,6 +115,7 @@ class KubernetesExecutor(Executor):
                 "--nodes out"
             )
         self._submitting.image(job.spec)
+        session.depot.check()
         try:
             paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -238,6 +239,7 @@ class KubernetesExecutor(Executor):
         session.forget(job)
         await session.pods.sync()
         await session.objects.remove(job, force=True)
+        await session.depot.remove(job)
         await asyncio.to_thread(remove_directory, Path(job.directory))
 
     async def fetch(self, job: Job, directory: Path) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,15 +18,17 @@ from ...bundle import Bundle
 from ...containers.append import Append, append
 from ...containers.compose import BASE_DIGEST, BASE_NAME, Changes
 from ...containers.endpoints import RegistrySettings
+from ...containers.environments import PackageLayers
 from ...containers.image_facts import learn_facts
-from ...containers.layer_store import ROOT
+from ...containers.layer_store import ROOT, PackageLayer
 from ...containers.layers import Layer
 from ...containers.once import once
 from ...containers.references import parse_reference
 from ...containers.registry import Image, RegistryClient
 from ...containers.tars import Entry, write_layer
+from ...environment.diff import diff
 from ...environment.facts import FactsCache, ImageFacts
-from ...environment.needs import Environment
+from ...environment.needs import Environment, Need
 from ...errors import ImageError
 from ...files import replacing
 from ...paths import blob_directory, blob_path
@@ -42,8 +44,10 @@ BLOBS = f"{ROOT}/blobs"
 class Imaging:
     """Makes the images of one target's jobs, and writes them to the repository ``push``."""
 
-    def __init__(self, target: TargetConfig, push: str) -> None:
+    def __init__(self, target: TargetConfig, push: str, also: Sequence[str] = ()) -> None:
+        """``also``: packages by which results are left in the site's object store."""
         self._target, self._push = target, push
+        self._also = tuple(Need(name=name, why="for results") for name in also)
         #: What was prepared last: a submit asks for it right after.
         self._last: tuple[tuple[str, str, str], Image, Layers] | None = None
 
@@ -66,7 +70,9 @@ class Imaging:
         """
         async with self._client() as client:
             base, found = await self._layers(client, image, spec, bundle.environment)
-            layers = [made.layer for made in (found.runner, found.packages) if made is not None]
+            depot = await self._client_of_store(found.facts)
+            own = (found.runner, found.packages, depot)
+            layers = [made.layer for made in own if made is not None]
             files = await self._files(bundle)
             layers += [files] if files is not None else []
             names = " ".join([base.manifest.digest, *(layer.digest for layer in layers)])
@@ -85,7 +91,16 @@ class Imaging:
             blobs=f"/{BLOBS}" if files is not None else f"{BASE}/delivered/blobs",
             there=("code", "blobs") if files is not None else ("code",),
             image=str(replace(pushed.reference, tag="")),
+            client=f"/{depot.directory}" if depot is not None else "",
         )
+
+    async def _client_of_store(self, facts: ImageFacts) -> PackageLayer | None:
+        """The layer with the store's client, of which no other program in the image knows."""
+        if not self._also:
+            return None
+        bare = replace(facts, packages={}, regular=frozenset(), site=(), pth=None, constraints="")
+        difference = diff(Environment(self._also), bare, kernel=False)
+        return await PackageLayers(self._target.images / "layers").layer(difference, bare)
 
     def _client(self) -> RegistryClient:
         settings = self._target.registries or RegistrySettings()

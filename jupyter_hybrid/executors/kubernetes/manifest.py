@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...job import Job
-from ...spec import JobSpec, Resources
+from ...spec import Resources
 from . import ranks
 from .names import JOB, MANAGED, job_name
-from .settings import Settings
+from .settings import Settings, results_place
 
 #: Where the job's things are in its pod.
 BASE = "/jupyter-hybrid"
@@ -42,6 +42,8 @@ class Inside:
     there: Sequence[str] = ()
     #: The image; empty: the one that was asked for.
     image: str = ""
+    #: Where the client of the site's object store is in it; empty: among its packages.
+    client: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +130,7 @@ def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
         "name": "job",
         "image": plan.inside.image or plan.image,
         # the image's own entry point (a banner, in NGC's) is passed over
-        "command": _command(job.spec, settings, plan),
+        "command": _command(job, settings, plan),
         "env": [*_environment(settings), *ranks.environment(job.spec.resources, plan.minor)],
         "resources": resources(job.spec.resources, settings),
         "volumeMounts": mounts,
@@ -163,8 +165,8 @@ def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
     return {**pod, **{name: value for name, value in chosen.items() if value}}
 
 
-def _command(spec: JobSpec, settings: Settings, plan: Plan) -> list[str]:
-    inside = plan.inside
+def _command(job: Job, settings: Settings, plan: Plan) -> list[str]:
+    inside, spec = plan.inside, job.spec
     words = [inside.python, "-c", plan.receiver, "wait", BASE]
     # what is on a shared volume need not be taken out of the pod
     linger = 0.0 if "job" in inside.there else settings.linger
@@ -174,6 +176,9 @@ def _command(spec: JobSpec, settings: Settings, plan: Plan) -> list[str]:
     places = {"job": inside.directory, "code": inside.code, "blobs": inside.blobs}
     for name in inside.there:
         words += [f"--{name}", places[name]]
+    if settings.results is not None:
+        words += ["--results", results_place(settings, job.id)]
+        words += ["--client", inside.client] if inside.client else []
     if spec.resources.nodes > 1:
         words += ["--gang", "yes"]
     if spec.resources.time is not None:

@@ -27,6 +27,9 @@ class Mirror:
         #: What the pod said last of all: the exit record (None: there was none).
         self.ended = False
         self.record: ExitRecord | None = None
+        #: Whether its results are in the site's object store, and why not.
+        self.stored = False
+        self.complaint = ""
         self._read()
 
     def _read(self) -> None:
@@ -85,6 +88,8 @@ class Mirror:
                 return
             record = said.get("record")
             self.record = ExitRecord.from_json(record) if record else None
+            self.stored = bool(said.get("stored"))
+            self.complaint = str(said.get("complaint") or "")
         except (ValueError, TypeError, AttributeError):
             return
         self.ended = True

@@ -24,6 +24,7 @@ from ..records import read_exit, read_record, write_record
 from . import delivery, reasons
 from .api import Api, ApiError
 from .collecting import ARRIVED, collect, release
+from .depot import Depot
 from .following import Follower
 from .mirror import Mirror
 from .names import job_name
@@ -49,6 +50,7 @@ class Session:
         self.places = Places(target, settings)
         self.pods = Pods(api)
         self.objects = Objects(api, self.pods)
+        self.depot = Depot(settings)
         self._followers: dict[str, Follower] = {}
         self._work: dict[tuple[str, str], asyncio.Task[None]] = {}
         #: Jobs that make no other pod any more, and whose Secret is gone.
@@ -56,6 +58,9 @@ class Session:
         self._read: set[str] = set()
         #: Jobs of which all pods were made.
         self._complete: set[str] = set()
+        #: Jobs whose results the site's object store has not; what it last complained of, by job.
+        self._not_there: set[str] = set()
+        self._complaints: dict[str, str] = {}
 
     # -- what becomes of a job ------------------------------------------------------------------
 
@@ -84,6 +89,8 @@ class Session:
 
     async def _without_pod(self, job: Job, paths: JobPaths, known: Any) -> JobStatus | None:
         wanted = paths.cancel.exists() or job.wanted is State.CANCELLED
+        if known and (status := self._from_depot(job, paths)) is not None:
+            return status
         try:
             found = await self.api.get(self.objects.job_path(job))
         except ApiError as error:
@@ -196,9 +203,12 @@ class Session:
             if not follower.mirror.ended:
                 with contextlib.suppress(ApiError):
                     await follower.drain()
+            mirror = follower.mirror
+            if mirror.stored and (status := self._from_depot(job, paths)) is not None:
+                return status
             record = reasons.ended(pod)
-            if follower.mirror.record is not None:
-                record = _without_files(follower.mirror.record)
+            if mirror.record is not None:
+                record = _without_files(mirror.record, mirror.complaint)
         cancelled = paths.cancel.exists() or job.wanted is State.CANCELLED
         if record is not None and cancelled and record.state != "COMPLETED":
             record = replace(record, state="CANCELLED", cause=Cause.CANCELLED)
@@ -206,8 +216,34 @@ class Session:
         return self.end(paths, record)
 
     def _take_results(self, job: Job, paths: JobPaths, pod: Pod, mirror: Mirror) -> JobStatus:
+        if mirror.stored and (status := self._from_depot(job, paths)) is not None:
+            return status
         self.start_work(job, "collect", lambda: self._collect(job, pod))
         return JobStatus(state=State.RUNNING, reason="its results are on the way")
+
+    def _from_depot(self, job: Job, paths: JobPaths) -> JobStatus | None:
+        """Take the results out of the site's object store; None where they are not there."""
+        if not self.depot.there or job.id in self._not_there:
+            return None
+        self.start_work(job, "collect", lambda: self._collect_from_depot(job, paths))
+        said = self._complaints.get(job.id, "")
+        words = "its results are on the way" + (f", once again: {said}" if said else "")
+        return JobStatus(state=State.RUNNING, reason=words)
+
+    async def _collect_from_depot(self, job: Job, paths: JobPaths) -> None:
+        arrived = paths.directory / ARRIVED
+        try:
+            if not arrived.exists() and not await self.depot.bring(job):
+                self._not_there.add(job.id)
+                return
+            arrived.replace(paths.exit)
+            await self.depot.remove(job)
+        except FileNotFoundError:
+            # another process was faster
+            return
+        except PlaceError as error:
+            self._complaints[job.id] = str(error)
+            raise
 
     def end(self, paths: JobPaths, record: ExitRecord) -> JobStatus:
         """The job has ended like this, for everybody."""
@@ -343,9 +379,10 @@ def _unheard(pod: Pod) -> bool:
     return bool(ready.get("status") == "False" and own.get("status") == "True")
 
 
-def _without_files(record: ExitRecord) -> ExitRecord:
+def _without_files(record: ExitRecord, complaint: str) -> ExitRecord:
+    why = f", and the object store did not take them: {complaint}" if complaint else ""
     words = (
-        "Nobody took its files and variables before its pod ended; its outputs are kept "
+        f"Nobody took its files and variables before its pod ended{why}; its outputs are kept "
         "(see the target's 'linger')"
     )
     return replace(record, message=f"{record.message} {words}".strip())

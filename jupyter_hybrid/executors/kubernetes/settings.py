@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ...errors import ConfigError
 from ..base import TargetConfig
+from .names import job_name
 
 #: How a job's files get into its pod, and its results out of it.
 DELIVERIES = ("stream", "volume")
@@ -61,6 +63,10 @@ class Settings:
     delivery: str = "stream"
     #: Repository that jobs' images are written to: the base with runner, packages and files on top.
     push: str | None = None
+    #: Where jobs leave their results: an fsspec URL (``s3://bucket/jobs``), and options of its file
+    #: system. Without it they are taken out of the pod.
+    results: str | None = None
+    results_options: Mapping[str, Any] = field(default_factory=dict)
     #: Seconds that a pod waits for its files, and with its results for somebody to take them.
     patience: float = 900.0
     linger: float = 3600.0
@@ -94,9 +100,29 @@ def read_settings(target: TargetConfig) -> Settings:
         raise ConfigError(f"{where} delivers by a volume and names none; add 'root_volume'")
     if settings.push and settings.delivery == "volume":
         raise ConfigError(f"{where} has both 'push' and a volume; leave one of them out")
+    if settings.results is not None:
+        _check_results(settings, where)
     for volume in (*settings.volumes, *([settings.root_volume] if settings.root_volume else [])):
         check_volume(volume, where, allow_host_path=settings.allow_host_path)
     return settings
+
+
+def _check_results(settings: Settings, where: str) -> None:
+    if "://" not in str(settings.results):
+        raise ConfigError(
+            f"{where}['results'] is {settings.results!r}; write a URL as s3://bucket/jobs"
+        )
+    if settings.delivery == "volume":
+        raise ConfigError(
+            f"{where} has both 'results' and a volume, on which results lie; leave one of them out"
+        )
+    secret = [n for n in settings.results_options if n in ("key", "secret", "token", "password")]
+    if secret:
+        raise ConfigError(
+            f"{where}['results_options'] has {secret[0]!r}, which everybody would see in the pod; "
+            "name Secrets of the namespace in 'secret_env', and log in here as the store's own "
+            "programs do"
+        )
 
 
 #: What a volume may be made of.
@@ -129,3 +155,27 @@ def _kind(default: Any) -> tuple[type, ...]:
     if isinstance(default, tuple):
         return (list, tuple)
     return (dict,) if isinstance(default, dict) else ()
+
+
+#: Packages by which fsspec reaches a store, beside itself.
+CLIENTS = {
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
+    **dict.fromkeys(("abfs", "abfss", "adl", "az"), "adlfs"),
+    **dict.fromkeys(("sftp", "ssh"), "paramiko"),
+    **dict.fromkeys(("http", "https"), "aiohttp"),
+    "webdav": "webdav4",
+    "oss": "ossfs",
+}
+
+
+def clients(url: str) -> tuple[str, ...]:
+    """Packages that a pod needs to write there."""
+    client = CLIENTS.get(url.partition("://")[0])
+    return ("fsspec", client) if client else ("fsspec",)
+
+
+def results_place(settings: Settings, job_id: str) -> str:
+    """Where the results of a job are, as ``runner.depot`` reads it."""
+    url = f"{str(settings.results).rstrip('/')}/{job_name(job_id)}.tar"
+    return json.dumps({"url": url, "options": dict(settings.results_options)})

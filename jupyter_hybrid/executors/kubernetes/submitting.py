@@ -22,7 +22,7 @@ from .names import job_name
 from .offers import models
 from .ranks import by_index, make_service
 from .session import DELIVERED, Session
-from .settings import Settings
+from .settings import Settings, clients
 
 if TYPE_CHECKING:
     from .imaging import Imaging
@@ -45,7 +45,8 @@ class Submitting:
             # (registries, packages: nothing that other targets need)
             from .imaging import Imaging
 
-            self._imaging = Imaging(self._target, self._settings.push or "")
+            also = clients(self._settings.results) if self._settings.results else ()
+            self._imaging = Imaging(self._target, self._settings.push or "", also)
         return self._imaging
 
     def image(self, spec: JobSpec) -> str:
