@@ -106,21 +106,59 @@ def test_what_was_changed_here_meanwhile_is_kept(kernel: Live) -> None:
     assert kernel.value("(mine, same)") == ("changed", 11)
 
 
+def test_what_was_changed_here_in_place_is_kept(kernel: Live) -> None:
+    kernel.run(
+        "import threading, numpy as np, pandas as pd\n"
+        "class Model:\n    def __init__(self): self.weights = [0.0]\n"
+        "steps, still, names, model, held = [1], [1], {'a', 'b'}, Model(), threading.Lock()\n"
+        "table, other = pd.DataFrame({'x': [1, 2]}), pd.DataFrame({'x': [1, 2], 'y': [.5, 1.5]})\n"
+        "big = np.zeros(200_000)"
+    )
+    text = kernel.run(
+        "%%remote --detach\nsteps.append(2); still.append(2); names.add('c'); big[0] = 1\n"
+        "model.weights = [1.0]; table['theirs'] = 1; other['theirs'] = 1; held = 5"
+    ).text
+    job = re.findall(r"%remote attach (\w{26})", text)[0]
+    kernel.run("steps.append(3); model.weights[0] = 2.0; table['mine'] = 3; big[-1] = 2")
+    # to look is no change
+    kernel.run("other.describe(), other['x'].sum(), other.values, other.isna(), len(names), still")
+    result = kernel.run(f"%remote attach {job}")
+    for name in ("steps", "model", "table", "big"):
+        assert f"{name} (changed here meanwhile; the job's is {name}_{job[-8:]})" in result.text
+    assert f"held (perhaps changed here meanwhile; the job's is held_{job[-8:]})" in result.text
+    assert kernel.value("(steps, model.weights, list(table), float(big[0] + big[-1]))") == (
+        [1, 3], [2.0], ["x", "mine"], 2.0,
+    )  # fmt: skip
+    assert kernel.value("(still, sorted(names), list(other))") == (
+        [1, 2], ["a", "b", "c"], ["x", "y", "theirs"],
+    )  # fmt: skip
+    theirs = f"(steps_{job[-8:]}, list(table_{job[-8:]}), float(big_{job[-8:]}[0]))"
+    assert kernel.value(theirs) == ([1, 2], ["x", "theirs"], 1.0)
+    # what came can be changed in place as well, before it comes once more
+    kernel.run("still.append(4)")
+    text = kernel.run(f"%remote attach {job}").text
+    assert "still (changed here meanwhile" in text and "back: names (set)" in text
+    assert kernel.value("still") == [1, 2, 4]
+
+
 def test_interrupt_detaches_and_the_job_goes_on(kernel: Live) -> None:
     cell = (
         "%%remote\nimport time, pathlib\nprint('begun', flush=True)\n"
-        "while not pathlib.Path(flag).exists(): time.sleep(0.05)\nprint('ended')\nmade = 5"
+        "while not pathlib.Path(flag).exists(): time.sleep(0.05)\nprint('ended')\nmade = 5\n"
+        "log.append('there')"
     )
-    kernel.run("import pathlib, tempfile\nflag = tempfile.mkdtemp() + '/flag'")
+    kernel.run("import pathlib, tempfile\nflag, log = tempfile.mkdtemp() + '/flag', ['here']")
     result = kernel.run(cell, ok=False, on=Interrupter(kernel, "begun"))
     assert result.reply["ename"] == "Detached" and "Traceback" not in result.error
     job = job_of(result.error)
     assert f"%remote attach {job}" in result.error and f"%remote cancel {job}" in result.error
     assert "Interrupt again now to cancel it" in result.text
     assert until_state(kernel, job, "RUNNING") == "RUNNING"
-    kernel.run("pathlib.Path(flag).touch()")
+    kernel.run("pathlib.Path(flag).touch(); log.append('meanwhile')")
     text = kernel.run(f"%remote attach {job}").text
     assert "begun\nended\n" in text and kernel.value("made") == 5
+    assert "log (changed here meanwhile" in text
+    assert kernel.value(f"(log, log_{job[-8:]})") == (["here", "meanwhile"], ["here", "there"])
 
 
 def test_second_interrupt_cancels_and_keeps_what_there_is(kernel: Live) -> None:

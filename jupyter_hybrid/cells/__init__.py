@@ -18,7 +18,7 @@ from ..analysis import Names, analyse, reachable
 from ..errors import UsageError
 from ..request import Request
 from ..values import Dumped, Variable, dump
-from .notebook import CELL, EXPORT, INPUTS, cell_notebook, inputs_cell
+from .notebook import CELL, EXPORT, INPUTS, cell_notebook, changeable, inputs_cell
 from .options import CellOptions, Surroundings
 from .sources import sources_of, texts_of
 
@@ -33,6 +33,8 @@ class Prepared:
     sent: tuple[Variable, ...]
     #: What does not travel though something the cell uses may want it.
     stayed: tuple[Variable, ...]
+    #: Names that it may bring back or delete.
+    returning: frozenset[str]
 
 
 def prepare(source: str, options: CellOptions, place: Surroundings, directory: Path) -> Prepared:
@@ -76,7 +78,18 @@ def prepare(source: str, options: CellOptions, place: Surroundings, directory: P
         ),
         sent=dumped.names,
         stayed=dumped.refused,
+        returning=_returning(names, dumped, options, place),
     )
+
+
+def _returning(
+    names: Names, dumped: Dumped, options: CellOptions, place: Surroundings
+) -> frozenset[str]:
+    if options.returns is not None:
+        return frozenset(options.returns)
+    sent = {variable.name for variable in dumped.names}
+    changed = changeable(names, sent, options, place)
+    return frozenset((*names.assigned, *names.deleted, *changed))
 
 
 def _compile(text: str) -> None:

@@ -77,7 +77,7 @@ def _receive_arguments(
     arguments = []
     if place.number is not None:
         arguments.append(f"number={place.number}")
-    changed = _changeable(names, there, options, place)
+    changed = changeable(names, there, options, place)
     if changed:
         arguments.append(f"changed={changed!r}")
     if options.returns is not None:
@@ -87,7 +87,7 @@ def _receive_arguments(
     return ", ".join(arguments)
 
 
-def _changeable(
+def changeable(
     names: Names, there: set[str], options: CellOptions, place: Surroundings
 ) -> list[str]:
     """Names whose contents are compared before and after the cell."""

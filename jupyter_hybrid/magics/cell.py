@@ -31,7 +31,7 @@ from .endings import (
     take_variables,
     unreadable,
 )
-from .meanwhile import bindings, keep, kept_text, remember
+from .meanwhile import bindings, keep, kept_text, remembering
 from .options import cell_options, cell_parser, help_text
 from .submitting import submitted, tell_detached
 from .tables import notes_text, preview_text
@@ -73,15 +73,16 @@ def run_cell(shell: Any, line: str, source: str) -> None:
         staging.pop_all()
     names = [*(variable.name for variable in prepared.sent), *(options.returns or ())]
     was = bindings(shell.user_ns, source, names)
-    submit = manager.submit(prepared.request)
-    job = submitted(manager, submit, staged=directory, known=lambda job: remember(job, was))
-    with let_go_if_interrupted(job):
-        _tell_stayed(prepared)
-        sys.stdout.write(notes_text(job.notes))
-        if words.detach:
-            tell_detached(job)
-            return
-        follow_cell(shell, manager, job, asked=options.returns or ())
+    with remembering(was, shell.user_ns, prepared.returning) as remember:
+        submit = manager.submit(prepared.request)
+        job = submitted(manager, submit, staged=directory, known=remember)
+        with let_go_if_interrupted(job):
+            _tell_stayed(prepared)
+            sys.stdout.write(notes_text(job.notes))
+            if words.detach:
+                tell_detached(job)
+                return
+            follow_cell(shell, manager, job, asked=options.returns or ())
 
 
 def surroundings(

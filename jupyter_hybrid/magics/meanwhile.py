@@ -1,16 +1,18 @@
 """What was changed here while a job ran is kept; the job's goes beside it.
 
-Only for the kernel that submitted the job: it knows which values its variables had then. What is
-changed in place is not seen.
+Only for the kernel that submitted the job: it knows which values its variables had then. While a
+cell waits for its job nothing else changes them, so contents are looked at where it stops waiting.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import types
 import weakref
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..job import SHORT_ID, Job
@@ -21,7 +23,8 @@ SMALL = 10_000
 #: Types of values that are the same where they are equal.
 _PLAIN = (str, bytes, int, float, complex, bool, type(None))
 
-_known: dict[str, dict[str, Binding]] = {}
+#: Types of values that nobody changes in place, or not without being seen to.
+_CONSTANT = (*_PLAIN, type, range, types.FunctionType, types.ModuleType)
 
 
 class Binding:
@@ -37,6 +40,14 @@ class Binding:
             self._weak = weakref.ref(value)
         except TypeError:
             pass
+        #: Whether somebody looked at the content, and its digest if it has one.
+        self.looked, self.content = False, ""
+
+    def look(self, value: Any, namespace: dict[str, Any]) -> None:
+        """Remember the content of what is changed in place: the value that the name has now."""
+        if not isinstance(value, _CONSTANT):
+            self.looked, self.content = True, ""
+            self.content = _content(value, namespace)
 
     def is_still(self, value: Any) -> bool:
         """Whether the name has the same value."""
@@ -55,7 +66,28 @@ def _look(value: Any) -> tuple[Any, ...]:
     return id(value), type(value), len(value) if sized else 0
 
 
+def _content(value: Any, namespace: dict[str, Any]) -> str:
+    """The digest of the value's content; empty where it has none."""
+    from ..values.contents import content_digest
+
+    return content_digest(value, namespace) or ""
+
+
 Bindings = dict[str, Binding]
+
+
+@dataclass
+class _Known:
+    """What the submitter of a job had."""
+
+    bindings: Bindings = field(default_factory=dict)
+    #: Names to which the job's own values were given.
+    taken: set[str] = field(default_factory=set)
+    #: Whether the job's results have come.
+    over: bool = False
+
+
+_known: dict[str, _Known] = {}
 
 
 def bindings(namespace: Mapping[str, Any], source: str, names: Iterable[str]) -> Bindings:
@@ -64,9 +96,29 @@ def bindings(namespace: Mapping[str, Any], source: str, names: Iterable[str]) ->
     return {name: Binding(namespace, name) for name in found}
 
 
-def remember(job: Job, known: Bindings) -> None:
-    """These are the values that the job's submitter had."""
-    _known.setdefault(job.id, {}).update(known)
+@contextmanager
+def remembering(
+    was: Bindings, namespace: dict[str, Any], returning: Iterable[str]
+) -> Iterator[Callable[[Job], None]]:
+    """What is given to the block remembers the values for the job that it is called with.
+
+    Where the block ends before the results have come, the contents of the ``returning`` names are
+    remembered as well: from then on, other cells may change them in place.
+    """
+    jobs: list[Job] = []
+
+    def remember(job: Job) -> None:
+        jobs.append(job)
+        _known.setdefault(job.id, _Known()).bindings.update(was)
+
+    try:
+        yield remember
+    finally:
+        if jobs and not _known[jobs[0].id].over:
+            # an interrupt leaves a name without content, of which nobody can tell
+            with suppress(KeyboardInterrupt):
+                for name in sorted(was.keys() & set(returning) & namespace.keys()):
+                    was[name].look(namespace[name], namespace)
 
 
 def keep(
@@ -75,31 +127,51 @@ def keep(
     """Put back what was changed here since the submit, and the job's beside it.
 
     ``before`` is the namespace before the job's variables were loaded into it. Returns what has
-    really come, and the names of the job's copies by the names that were kept.
+    really come, and what to say of the names that were kept.
     """
-    known = _known.get(job.id, {})
+    known = _known.get(job.id, _Known())
     kept: dict[str, str] = {}
     for name in [*(v.name for v in loaded.names), *loaded.deleted]:
-        binding = known.get(name)
         same = name in namespace and name in before and namespace[name] is before[name]
-        if binding is None or name not in before or same or binding.is_still(before[name]):
+        if name not in known.bindings or name not in before or same:
             continue
-        kept[name] = ""
+        why = _change(known, name, before[name], namespace)
+        if not why:
+            continue
+        kept[name] = f"{why}; the job deleted it"
         if name in namespace:
-            kept[name] = f"{name}_{job.id[-SHORT_ID:]}"
-            namespace[kept[name]] = namespace[name]
+            beside = f"{name}_{job.id[-SHORT_ID:]}"
+            kept[name] = f"{why}; the job's is {beside}"
+            namespace[beside] = namespace[name]
         namespace[name] = before[name]
     came = tuple(variable for variable in loaded.names if variable.name not in kept)
-    if known:
-        remember(job, {v.name: Binding(namespace, v.name) for v in came})
+    if known.bindings:
+        known.bindings.update((v.name, Binding(namespace, v.name)) for v in came)
+        known.taken.update(v.name for v in came)
+    known.over = True
     gone = tuple(name for name in loaded.deleted if name not in kept)
     return replace(loaded, names=came, deleted=gone), kept
 
 
+def _change(known: _Known, name: str, mine: Any, namespace: dict[str, Any]) -> str:
+    """What happened here to a name whose other value has just come; empty for nothing."""
+    binding = known.bindings[name]
+    if not binding.is_still(mine):
+        return "changed here meanwhile"
+    if name in known.taken and name in namespace:
+        # the job's own, of an earlier attach
+        content = _content(namespace[name], namespace)
+    elif binding.looked:
+        content = binding.content
+    else:
+        return ""
+    now = _content(mine, namespace) if content else ""
+    if not now:
+        return "perhaps changed here meanwhile"
+    return "" if now == content else "changed here meanwhile"
+
+
 def kept_text(kept: Mapping[str, str]) -> str:
     """The receipt's part on what was kept."""
-    told = []
-    for name, beside in kept.items():
-        theirs = f"the job's is {beside}" if beside else "the job deleted it"
-        told.append(f"{name} (changed here meanwhile; {theirs})")
-    return " · kept: " + ", ".join(told) if told else ""
+    told = ", ".join(f"{name} ({why})" for name, why in kept.items())
+    return f" · kept: {told}" if told else ""

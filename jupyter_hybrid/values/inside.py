@@ -5,7 +5,6 @@ This module travels into containers: Python 3.8, standard library; cloudpickle w
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import re
@@ -16,7 +15,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 from ..errors import ResultError
 from ..paths import JobPaths
 from . import Dumped, Loaded, dump, load
-from .files import buffer_digest
+from .contents import content_digest
 from .mappings import address, written
 
 #: Names that IPython keeps in the namespace for itself.
@@ -111,7 +110,7 @@ class _Cell:
         """What changes when the variable's content does; watched buffers are not read for it."""
         touched = written(self._watched)
         known = {a: "written" if changed else "as sent" for a, changed in touched.items()}
-        return content_digest(self._namespace, name, known)
+        return content_digest(self._namespace[name], self._namespace, known)
 
     def write(self) -> Optional[Dumped]:
         """Write the variables once."""
@@ -143,35 +142,6 @@ class _Cell:
                 names.append(name)
         gone = [n for n in self._before if n not in now and not _IPYTHON.fullmatch(n)]
         return names + gone
-
-
-def content_digest(namespace: Dict[str, Any], name: str, known: Dict[int, str]) -> Optional[str]:
-    """The digest of a variable's pickle; None where it does not pickle.
-
-    ``known`` has what stands for the contents of some buffers, by address.
-    """
-    from .pickling import Pickler
-
-    digest = hashlib.sha256()
-
-    class Sink:
-        def write(self, data: Any) -> int:
-            digest.update(data)
-            return len(data)
-
-    def add(buffer: Any) -> bool:
-        view = buffer.raw()
-        found = known.get(address(view)) if known else None
-        digest.update((found or buffer_digest(view)).encode())
-        return False
-
-    pickler: Any = Pickler(Sink(), namespace, buffer_callback=add)
-    try:
-        pickler.dump(namespace[name])
-    # pickling calls methods of any class there is
-    except Exception:  # noqa: BLE001
-        return None
-    return digest.hexdigest()
 
 
 def _watch_failure(number: Optional[int]) -> None:
