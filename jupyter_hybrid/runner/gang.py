@@ -148,15 +148,21 @@ class Member:
             self._connection.close()
 
 
-def failed(record: Optional[Dict[str, Any]], failure: Dict[str, Any]) -> Dict[str, Any]:
-    """The job's exit record where another rank has failed."""
-    where = f"Rank {failure['rank']}" + (f" on {failure['host']}" if failure.get("host") else "")
+def failed(
+    record: Optional[Dict[str, Any]], failure: Dict[str, Any], tasks: int = 1
+) -> Dict[str, Any]:
+    """The job's exit record where another pod has failed, each of so many ranks."""
+    where = f"Rank {failure['rank'] * tasks}" + (
+        f" on {failure['host']}" if failure.get("host") else ""
+    )
     words = failure.get("message") or "it did not complete"
+    if not words.startswith("Rank "):
+        words = f"{where} failed, and the others were ended: {words}"
     known = {key: failure.get(key) for key in ("cell_id", "ename", "evalue", "traceback", "code")}
     return {
         **(record or {}),
         **{key: value for key, value in known.items() if value},
         "state": "FAILED",
         "cause": failure.get("cause") or "runner-died",
-        "message": f"{where} failed, and the others were ended: {words}",
+        "message": words,
     }

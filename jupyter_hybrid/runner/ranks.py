@@ -1,7 +1,8 @@
 """A job of several processes (MPI, torchrun): each runs the notebook, and rank 0's is the record.
 
 Each rank is a runner with a directory of its own, ``ranks/N`` below the job's; rank 0 has the job's
-own one. They share the work directory. Who they are they know from Slurm. Standard library only::
+own one. They share the work directory. Who they are they know from Slurm, or from the keeper of
+their pod (``tasks``). Standard library only::
 
     ranks/N/            spec, notebook, inputs, work: links to the job's; events, results: its own
     failed-rank.json    the exit record of the first one that failed, and its number
@@ -26,6 +27,8 @@ VARIABLES = {
     "LOCAL_RANK": "SLURM_LOCALID",
     "LOCAL_WORLD_SIZE": "SLURM_NTASKS_PER_NODE",
 }
+#: In a pod: which of its processes this is, and how many there are: ``1/4``.
+LOCAL = "JUPYTER_HYBRID_LOCAL_RANK"
 #: Seconds between two looks at what others wrote.
 PAUSE = 0.1
 #: Seconds that a rank which failed gives the others to save and end.
@@ -38,8 +41,9 @@ class Ranks:
     def __init__(self, directory: Path) -> None:
         """``directory`` is the job's."""
         self.job = JobPaths(directory)
-        self.rank = int(os.environ.get("SLURM_PROCID") or 0)
-        self.size = int(os.environ.get("SLURM_NTASKS") or 1)
+        local, _, size = os.environ.pop(LOCAL, "").partition("/")
+        self.rank = int(local or os.environ.get("SLURM_PROCID") or 0)
+        self.size = int(size or os.environ.get("SLURM_NTASKS") or 1)
         #: The file of the first that failed.
         self.failed = directory / "failed-rank.json"
         #: Slurm's batch script writes it when the job is told to end.
@@ -108,7 +112,8 @@ class Ranks:
         return 1
 
     def _tell(self, record: Dict[str, Any]) -> None:
-        said = {**record, "rank": self.rank, "host": os.uname().nodename}
+        rank = int(os.environ.get("RANK") or self.rank)
+        said = {**record, "rank": rank, "host": os.uname().nodename}
         scratch = self.failed.with_name(f".failed-rank.{self.rank}")
         scratch.write_text(json.dumps(said), encoding="utf-8")
         try:

@@ -105,10 +105,6 @@ class KubernetesExecutor(Executor):
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Create the Job and give it what it needs, or adopt what an earlier submit created."""
         session, paths = self._session, JobPaths(Path(job.directory))
-        if job.spec.resources.ntasks_per_node > 1:
-            raise UsageError(
-                f"{self.target.name} runs one process on each node; leave --ntasks-per-node out"
-            )
         if job.spec.resources.nodes > 1 and session.places.shared:
             raise UsageError(
                 f"{self.target.name} delivers by a volume, and so runs jobs of one node; leave "
@@ -168,7 +164,7 @@ class KubernetesExecutor(Executor):
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise PlaceError(f"{name!r} is not a file of the job's directory")
-        if rank := rank_of(relative):
+        if (rank := rank_of(relative)) and not self._session.places.shared:
             return await self._session.read_of_rank(job, rank, relative.name, offset)
         session, here = self._session, Path(job.directory, relative)
         paths = JobPaths(Path(job.directory))

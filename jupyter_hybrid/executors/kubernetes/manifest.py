@@ -179,12 +179,15 @@ def _command(job: Job, settings: Settings, plan: Plan) -> list[str]:
     if settings.results is not None:
         words += ["--results", results_place(settings, job.id)]
         words += ["--client", inside.client] if inside.client else []
-    if spec.resources.nodes > 1:
-        words += ["--gang", "yes"]
+    for name, count in (
+        ("--nodes", spec.resources.nodes),
+        ("--tasks", spec.resources.ntasks_per_node),
+    ):
+        words += [name, str(count)] if count > 1 else []
     if spec.resources.time is not None:
         words += ["--time", str(spec.resources.time)]
     if spec.resources.mem is not None:
-        words += ["--mem", str(spec.resources.mem)]
+        words += ["--mem", str(spec.resources.mem // spec.resources.ntasks_per_node)]
     # "$(NAME)" would be replaced by the kubelet
     return [word.replace("$(", "$$(") for word in words]
 

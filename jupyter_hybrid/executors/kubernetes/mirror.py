@@ -95,6 +95,22 @@ class Mirror:
         self.ended = True
 
 
+def events_of(printed: bytes, rank: int | None = None) -> bytes:
+    """Events among what a pod printed: its first process's, or those of another rank in it."""
+    lines = printed.splitlines(keepends=True)
+    if rank is None:
+        return b"".join(line for line in lines if _parse(line) is not None)
+    found = []
+    for line in lines:
+        try:
+            said = json.loads(line)
+            if said["of"] == rank:
+                found.append(str(said["line"]).encode("utf-8", "surrogateescape") + b"\n")
+        except (ValueError, TypeError, KeyError):
+            continue
+    return b"".join(found)
+
+
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         record = json.loads(line)

@@ -58,8 +58,9 @@ def make_service(job: Job) -> dict[str, Any]:
 
 
 def environment(resources: Resources, minor: int) -> list[dict[str, Any]]:
-    """Variables by which a process knows its place among the others."""
-    if resources.nodes == 1:
+    """Variables by which a process knows its place among the others; the keeper of a pod of several
+    processes gives each its own ``RANK`` and ``LOCAL_RANK``."""
+    if resources.ranks == 1:
         return []
     names: list[dict[str, Any]]
     if by_index(resources, minor):
@@ -73,8 +74,16 @@ def environment(resources: Resources, minor: int) -> list[dict[str, Any]]:
         names = [{"name": n, "value": "0"} for n in ("RANK", "NODE_RANK")]
         where = {"fieldRef": {"fieldPath": "status.podIP"}}
         names.append({"name": "MASTER_ADDR", "valueFrom": where})
-    size = {"WORLD_SIZE": str(resources.nodes), "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
-    fixed = {**size, "MASTER_PORT": MASTER_PORT}
+    tasks = resources.ntasks_per_node
+    fixed = {
+        "WORLD_SIZE": str(resources.ranks),
+        "LOCAL_RANK": "0",
+        "LOCAL_WORLD_SIZE": str(tasks),
+        "MASTER_PORT": MASTER_PORT,
+    }
+    if tasks > 1 and resources.cpus is not None:
+        # as on Slurm: libraries would take all cores of the pod for each process
+        fixed["OMP_NUM_THREADS"] = str(max(1, resources.cpus // tasks))
     return [*names, *({"name": n, "value": v} for n, v in fixed.items())]
 
 

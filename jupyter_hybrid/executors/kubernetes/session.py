@@ -26,7 +26,7 @@ from .api import Api, ApiError
 from .collecting import ARRIVED, collect, release
 from .depot import Depot
 from .following import Follower
-from .mirror import Mirror
+from .mirror import Mirror, events_of
 from .names import job_name
 from .objects import Objects
 from .places import Places
@@ -315,7 +315,8 @@ class Session:
 
     async def read_of_rank(self, job: Job, rank: int, name: str, offset: int) -> bytes:
         """What is behind the offset in the events of another pod of the job, also after its end."""
-        pod = await self.objects.pod_of_rank(job, rank)
+        node, local = divmod(rank, job.spec.resources.ntasks_per_node)
+        pod = await self.objects.pod_of_rank(job, node)
         if pod is None or name != JobPaths(Path()).events.name:
             return b""
         try:
@@ -325,9 +326,7 @@ class Session:
             if error.code == 400:
                 return b""  # it does not run yet
             raise
-        lines = printed.splitlines(keepends=True)
-        # the last line is no event
-        return b"".join(line for line in lines if b'"seq"' in line)[offset:]
+        return events_of(printed, rank if local else None)[offset:]
 
     def following(self, job: Job) -> Follower | None:
         """The job's follower, if there is one."""

@@ -39,15 +39,19 @@ else:
 
 @pytest.mark.needs(*kube.NEEDS)
 async def test_ranks_meet_and_the_job_ends_with_all_of_them(place: Place) -> None:
-    job = await place.start(MEET, "print('rank', rank)", nodes=2)
+    """Two processes in each of two pods."""
+    job = await place.start(MEET, "print('rank', rank)", nodes=2, ntasks_per_node=2)
     record = await place.ended(job)
     assert record.state == "COMPLETED", record
-    assert place.printed(job) == "rank 1 of 2, 0\nrank 0\n"
-    content = await place.executor.read(job, "ranks/1/events.jsonl", 0)
-    found, used = parse_events(content)
-    assert used == len(content) and found[-1].kind == Kind.FINISHED
-    assert "rank 1\n" in [e.data["output"].get("text") for e in found if e.kind == Kind.OUTPUT]
-    assert await place.executor.read(job, "ranks/1/events.jsonl", used) == b""
+    *others, own = place.printed(job).splitlines()
+    assert sorted(others) == [f"rank {n} of 4, {n % 2}" for n in (1, 2, 3)] and own == "rank 0"
+    for rank in (1, 2, 3):
+        content = await place.executor.read(job, f"ranks/{rank}/events.jsonl", 0)
+        found, used = parse_events(content)
+        assert used == len(content) and found[-1].kind == Kind.FINISHED
+        said = [e.data["output"].get("text") for e in found if e.kind == Kind.OUTPUT]
+        assert f"rank {rank}\n" in said
+        assert await place.executor.read(job, f"ranks/{rank}/events.jsonl", used) == b""
     assert await place.executor.read(job, "ranks/7/events.jsonl", 0) == b""
 
 
@@ -69,12 +73,25 @@ async def test_a_rank_that_fails_ends_all(place: Place) -> None:
     assert record.state == "FAILED" and "Rank 1" in record.message, record
 
 
-def made(minor: int) -> dict[str, Any]:
-    spec = JobSpec(name="n", target="c", kind="notebook", resources=Resources(nodes=3))
+def made(minor: int, **asked: Any) -> dict[str, Any]:
+    resources = Resources(nodes=3, **asked)
+    spec = JobSpec(name="n", target="c", kind="notebook", resources=resources)
     job = Job(id="01m89w43ce0c4evwa9v7wy2sck", spec=spec, directory="", created_at=0.0)
     inside = manifest.Inside(python="python3", directory="/j", code="/c", blobs="/b")
     plan = manifest.Plan(image="i:1", receiver="", inside=inside, minor=minor, small=True)
     return manifest.make_job(job, Settings(), plan)
+
+
+def test_several_processes_in_a_pod_share_what_it_has() -> None:
+    job = made(24, ntasks_per_node=2, cpus=8, mem=4 << 30)
+    pod = job["spec"]["template"]["spec"]
+    found = environment(pod)
+    assert (found["WORLD_SIZE"], found["LOCAL_WORLD_SIZE"]) == ("6", "2")
+    assert found["OMP_NUM_THREADS"] == "4"
+    command = pod["containers"][0]["command"]
+    assert command[command.index("--tasks") + 1] == "2"
+    assert command[command.index("--mem") + 1] == str(2 << 30)
+    assert "--tasks" not in made(24)["spec"]["template"]["spec"]["containers"][0]["command"]
 
 
 def environment(pod: dict[str, Any]) -> dict[str, Any]:
