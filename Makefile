@@ -13,7 +13,7 @@ RECENT := import sys; sys.version_info >= (3, 10) or sys.exit("jupyter-hybrid ne
 	or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another: make $@ PYTHON=python3.12")
 prepare = @$(PYTHON) -c '$(RECENT)' && $(PYTHON) tests/tools/prepare.py
 
-.PHONY: help demo test lint format bench trial clean
+.PHONY: help demo test coverage lint format lab bench trial clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +26,10 @@ demo: ## run the demo notebook, with a %%remote cell in it, as a job
 test: ## run every gate and every test (REQUIRE=all: also fail where something cannot run here)
 	$(prepare) test
 	@$(VENV) tests/tools/gates.py --require $(REQUIRE) -- $(ARGS)
+
+coverage: ## run the tests and say what they reach, in all processes that they start
+	$(prepare) test
+	@$(VENV) tests/tools/gates.py --coverage --only pytest,coverage -- $(ARGS)
 
 lint: ## run the gates, without the tests
 	$(prepare) test

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import requirements
-from gates import Gate, Outcome, run, summary
+from gates import Gate, Outcome, run_all, summary
 from harness import Bench, line
 from prepare import parse_pip_config, uv_environment
 from sizes import function_faults, measure
@@ -59,18 +59,22 @@ def test_sizes_name_what_is_too_large() -> None:
 
 
 def test_every_gate_runs_and_one_failure_is_enough(capfd: pytest.CaptureFixture[str]) -> None:
-    outcomes = [
-        run(Gate("bad", ["sh", "-c", "echo because; exit 3"])),
-        run(Gate("good", ["sh", "-c", "echo note: mind this; echo chatter"])),
-    ]
-    assert [o.status for o in outcomes] == [3, 0]
-    assert summary(outcomes) == 1
+    outcomes = run_all(
+        [
+            Gate("bad", ["sh", "-c", "echo because; exit 3"]),
+            Gate("good", ["sh", "-c", "echo note: mind this; echo chatter"]),
+            Gate("last", ["sh", "-c", "echo seen"], live=True),
+        ]
+    )
+    assert [o.status for o in outcomes] == [3, 0, 0]
+    assert summary(outcomes, 1.0) == 1
     said = capfd.readouterr().out
     assert "because" in said
     assert "note: mind this" in said
     assert "chatter" not in said
+    assert "seen" in said
     assert said.rstrip().splitlines()[-1].startswith("failed: bad")
-    assert summary([Outcome("good", 0, 1.0)]) == 0
+    assert summary([Outcome("good", 0, 1.0)], 1.0) == 0
 
 
 def test_bench_compares_medians_side_by_side() -> None:

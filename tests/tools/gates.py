@@ -1,8 +1,10 @@
 """Runs every gate and every test, and says at the end how each went and what could not run.
 
-    python tests/tools/gates.py [--require all] [--only ruff,mypy] [-- arguments for pytest]
+    python tests/tools/gates.py [--require all] [--only ruff,mypy] [--coverage]
+                                [-- arguments for pytest]
 
 All gates run even where one fails. What passes says one line; what fails shows what it printed.
+How long each test took is in ``build/tests.xml``, and the slowest are listed below the tests.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +25,8 @@ BUILD = ROOT / "build"
 GAPS = BUILD / "gaps.json"
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
+#: Processes that test at once.
+WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,10 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def gates(require: str, pytest_arguments: Sequence[str]) -> list[Gate]:
-    """The gates in the order in which they run: the quick ones first."""
+def gates(require: str, pytest_arguments: Sequence[str], *, coverage: bool = False) -> list[Gate]:
+    """The gates in the order in which they begin: the quick ones first."""
     tools = ROOT / "tests" / "tools"
-    return [
+    every = [
         Gate("ruff", [PYTHON, "-m", "ruff", "check", "--quiet", "--output-format=concise", "."]),
         Gate("format", [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "--diff", "."]),
         Gate("sizes", [PYTHON, str(tools / "sizes.py")]),
@@ -57,9 +62,13 @@ def gates(require: str, pytest_arguments: Sequence[str]) -> list[Gate]:
         Gate("imports", [str(BIN / "lint-imports"), "--no-logo"]),
         Gate("mypy", [PYTHON, "-m", "mypy"]),
         *(frontend_gate(tool, require) for tool in ("prettier", "tsc", "eslint", "vitest")),
-        Gate("pytest", pytest_command(require, pytest_arguments), live=True),
-        Gate("coverage", [PYTHON, str(tools / "coverage_report.py")]),
     ]
+    if not coverage:
+        return [*every, Gate("pytest", pytest_command(require, pytest_arguments), live=True)]
+    # it makes every process that the tests start twice as slow, so it is asked for
+    measured = pytest_command(require, pytest_arguments, "-m", "coverage", "run")
+    report = [PYTHON, str(tools / "coverage_report.py")]
+    return [*every, Gate("pytest", measured, live=True), Gate("coverage", report)]
 
 
 def frontend_gate(tool: str, require: str) -> Gate:
@@ -68,10 +77,12 @@ def frontend_gate(tool: str, require: str) -> Gate:
     return Gate(tool, [PYTHON, script, tool, "--require", require])
 
 
-def pytest_command(require: str, arguments: Sequence[str]) -> list[str]:
-    """pytest under coverage, on two cores: the tests wait for processes more than they compute."""
-    measured = [PYTHON, "-m", "coverage", "run", "-m", "pytest"]
-    return [*measured, "-n2", "--dist=worksteal", "--require", require, *arguments]
+def pytest_command(require: str, arguments: Sequence[str], *measured_by: str) -> list[str]:
+    """pytest with more processes than cores: the tests wait more than they compute."""
+    times = [f"--junitxml={BUILD / 'tests.xml'}", "--durations=20", "--durations-min=10"]
+    parallel = [f"-n{WORKERS}", "--dist=worksteal"]
+    return [PYTHON, *measured_by, "-m", "pytest", *parallel, *times, "--require", require,
+            *arguments]  # fmt: skip
 
 
 def main() -> int:
@@ -79,17 +90,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--require", default="what-can", choices=("what-can", "all"))
     parser.add_argument("--only", default="", help="names of gates, with commas")
+    parser.add_argument("--coverage", action="store_true", help="measure what the tests reach")
     parser.add_argument("pytest_arguments", nargs="*", metavar="ARGUMENT")
     options = parser.parse_args()
-    every = gates(options.require, options.pytest_arguments)
+    every = gates(options.require, options.pytest_arguments, coverage=options.coverage)
     names = [name for name in options.only.split(",") if name] or [gate.name for gate in every]
     unknown = sorted(set(names) - {gate.name for gate in every})
     if unknown:
         parser.error(f"no gate {', '.join(unknown)}; there are: {', '.join(g.name for g in every)}")
     BUILD.mkdir(exist_ok=True)
     GAPS.unlink(missing_ok=True)
-    outcomes = [run(gate) for gate in every if gate.name in names]
-    return summary(outcomes)
+    began = time.monotonic()
+    outcomes = run_all([gate for gate in every if gate.name in names])
+    return summary(outcomes, time.monotonic() - began)
+
+
+def run_all(chosen: Sequence[Gate]) -> list[Outcome]:
+    """Run the gates before the tests several at once, and from there on one after another."""
+    live = next((i for i, gate in enumerate(chosen) if gate.live), len(chosen))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        outcomes = list(pool.map(run, chosen[:live]))
+    return [*outcomes, *map(run, chosen[live:])]
 
 
 def run(gate: Gate) -> Outcome:
@@ -115,9 +136,10 @@ def run(gate: Gate) -> Outcome:
         time.monotonic() - began,
         tuple(line for line in said.splitlines() if line.startswith(("note: ", "gap: "))),
     )
-    print(row(outcome), flush=True)
-    if said and done.returncode != 0:
-        print(said.rstrip() + "\n", flush=True)
+    shown = f"\n{said.rstrip()}\n" if said and done.returncode != 0 else ""
+    # (in one piece: others are at work beside this one)
+    sys.stdout.write(f"{row(outcome)}{shown}\n")
+    sys.stdout.flush()
     return outcome
 
 
@@ -127,7 +149,7 @@ def row(outcome: Outcome) -> str:
     return f"{verdict} {outcome.name:<12} {outcome.seconds:7.1f} s"
 
 
-def summary(outcomes: Sequence[Outcome]) -> int:
+def summary(outcomes: Sequence[Outcome], seconds: float) -> int:
     """Print the table, the notes and what could not run; the exit status."""
     print("\n== gates")
     for outcome in outcomes:
@@ -145,7 +167,6 @@ def summary(outcomes: Sequence[Outcome]) -> int:
         for name, reason in sorted(gaps.items()):
             print(f"{name}: {reason}")
     failed = [outcome.name for outcome in outcomes if outcome.status != 0]
-    seconds = sum(outcome.seconds for outcome in outcomes)
     result = f"failed: {', '.join(failed)}" if failed else "all gates hold"
     print(f"\n{result} ({seconds:.0f} s)")
     return 1 if failed else 0
