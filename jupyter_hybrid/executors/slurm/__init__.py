@@ -21,6 +21,7 @@ from ..fetching import fetch_results
 from ..shipping import Shipped, relative_directory, runner_archive, runner_directory, ship
 from . import hardware
 from .arrays import Submits, forget
+from .limits import Association, limited, those_for, within
 from .options import SlurmOptions, read_options
 from .queue import Queue
 from .script import Place, job_name, render
@@ -79,12 +80,16 @@ class SlurmExecutor(Executor):
 
     async def offers(self, resources: Resources) -> Sequence[Offer]:
         """The partition that the job would go to; raises ``UsageError`` where it never can run."""
-        choice = await self._choice(resources)
-        return [hardware.offer(choice, resources, self.target.name, self.options.price)]
+        choice, limits = await self._choice(resources)
+        offer = hardware.offer(choice, resources, self.target.name, self.options.price)
+        return [limited(offer, choice, limits, resources)]
 
-    async def _choice(self, resources: Resources) -> hardware.Choice:
-        nodes = await self.queue.nodes()
-        return hardware.choose(nodes, self.options, resources, self.target.name)
+    async def _choice(self, resources: Resources) -> tuple[hardware.Choice, list[Association]]:
+        """Where the job goes, and what the user may have there."""
+        nodes, known = await asyncio.gather(self.queue.nodes(), self.queue.limits())
+        choice = hardware.choose(nodes, self.options, resources, self.target.name)
+        limits = those_for(known, self.options.account, choice.nodes[0].partition)
+        return within(choice, limits, resources, self.target.name), limits
 
     async def describe(self, spec: JobSpec) -> str:
         """The batch script, for a job whose number is not known yet."""
@@ -125,7 +130,7 @@ class SlurmExecutor(Executor):
         return (await self._images().ready(image, spec, environment)).prepared
 
     async def _script(self, job: Job, shipped: Shipped, interior: Interior | None) -> str:
-        choice = await self._choice(job.spec.resources)
+        choice, _ = await self._choice(job.spec.resources)
         place = Place(
             directory=PurePosixPath(shipped.directory),
             blobs=PurePosixPath(shipped.root, "blobs"),

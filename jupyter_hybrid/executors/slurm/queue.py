@@ -12,6 +12,7 @@ from ...errors import PlaceError
 from ...job import Job
 from ...transport import Completed, Transport
 from . import listing
+from .limits import Association, parse_associations
 from .listing import Node, Row
 from .script import array_name, job_id, job_name
 from .words import WAITING
@@ -50,6 +51,7 @@ class Queue:
         self._transport = transport
         self._snapshot = Snapshot()
         self._nodes: tuple[float, list[Node]] = (float("-inf"), [])
+        self._limits: tuple[float, list[Association]] = (float("-inf"), [])
         self._ahead: tuple[float, list[tuple[str, int, int]]] = (float("-inf"), [])
         self._accounts: dict[str, tuple[float, Row | None]] = {}
         #: False once sacct said that nothing is accounted for.
@@ -173,6 +175,7 @@ class Queue:
     def forget(self) -> None:
         """The next question is answered by Slurm and not from memory."""
         self._snapshot.at = float("-inf")
+        self._limits = (float("-inf"), [])
 
     async def ahead(self, row: Row) -> int | None:
         """How many jobs of its partition are before this one; None where that is not known."""
@@ -210,6 +213,19 @@ class Queue:
             nodes = listing.parse_nodes(text)
             self._nodes = (time.monotonic(), nodes)
         return nodes
+
+    async def limits(self) -> list[Association]:
+        """What accounts let the user have; nothing where Slurm keeps none, or tells nobody."""
+        at, limits = self._limits
+        if time.monotonic() - at > NODES_FRESH:
+            user = (await self._transport.channel(RECONNECT)).hello["user"]
+            done = await self.command(
+                "scontrol", "--oneliner", "show", "assoc_mgr", f"users={user}", "flags=assoc",
+                patience=RECONNECT,
+            )  # fmt: skip
+            limits = parse_associations(done.stdout.decode("utf-8", "replace"))
+            self._limits = (time.monotonic(), limits)
+        return limits
 
 
 def _key(row: Row) -> str:
