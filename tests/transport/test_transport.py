@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import time
@@ -16,6 +17,7 @@ from jobs import until
 from jupyter_hybrid.errors import PlaceError
 from jupyter_hybrid.transport import LocalTransport, Transport
 from jupyter_hybrid.transport.blobs import Blob, send_blobs
+from jupyter_hybrid.transport.far import disk
 from jupyter_hybrid.transport.ssh import SSHTransport
 from jupyter_hybrid.transport.watching import Watches
 
@@ -241,3 +243,13 @@ async def test_a_machine_that_is_away_holds_up_nobody_else(tmp_path: Path) -> No
     with pytest.raises(PlaceError, match="away"):
         await transport.root()
     assert transport.attempts == 2
+
+
+def test_why_nothing_can_be_written_is_said_in_a_sentence() -> None:
+    for number, words in (
+        (errno.EDQUOT, "the disk quota is used up at /s/ada on "),
+        (errno.ENOSPC, "the disk is full at /s/ada on "),
+        (errno.EROFS, "Read-only file system"),
+    ):
+        error = OSError(number, os.strerror(number))
+        assert words in disk.words("/s/ada", error)

@@ -99,6 +99,7 @@ class ClusterImages:
         if self._last is not None and self._last[0] == key:
             return self._last[1]
         engine = engine_of(self._target, self._options, image)
+        await self._check_root()
         sif = await self._sif(engine, image)
         try:
             facts = await self._facts(engine, sif, image)
@@ -119,6 +120,16 @@ class ClusterImages:
 
     def _known(self, image: str) -> Path:
         return self._target.images / "clusters" / f"{_short(image)}.json"
+
+    async def _check_root(self) -> None:
+        """Raise ``ImageError`` where libraries cannot be loaded from our directory over there."""
+        hello = (await self._transport.channel(PATIENCE)).hello
+        if hello.get("noexec"):
+            raise ImageError(
+                f"{hello['root']} on {self._transport.host} is mounted with 'noexec', and what is "
+                "added to images holds libraries, which cannot be loaded from there; name another "
+                f"directory: the option 'root' of the target {self._target.name!r}"
+            )
 
     # -- the image ------------------------------------------------------------------------------
 

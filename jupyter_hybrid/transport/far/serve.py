@@ -140,6 +140,7 @@ def greet(connection: Connection, named: str) -> str:
     }
     try:
         hello["root"] = own_directory(named)
+        hello["noexec"] = bool(os.statvfs(hello["root"]).f_flag & os.ST_NOEXEC)
     except Refused as error:
         hello["error"] = str(error)
     connection.send(hello)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +18,9 @@ import pytest
 from hpc import Cluster, hang_up
 from registries import Options, start
 from slurm_jobs import User
+from uv import find_uv_bin
 
+from jupyter_hybrid.containers.indexes import uv_environment
 from jupyter_hybrid.errors import ImageError, UsageError
 from jupyter_hybrid.job import State
 
@@ -31,6 +36,38 @@ print(os.environ["CUDA_VISIBLE_DEVICES"], os.environ["SLURM_JOB_ID"].isdigit())
 pathlib.Path("~/written").expanduser().touch(); pathlib.Path("/dev/shm/x").touch()
 print(pathlib.Path("/data/shared.txt").read_text())
 """
+
+
+#: torch is brought along: as a layer, two hundred megabytes would be packed and sent.
+GLOO = """
+import importlib, os, sys, tqdm
+sys.path.append("/torch")
+torch = importlib.import_module("torch")
+distributed = importlib.import_module("torch.distributed")
+distributed.init_process_group("gloo")
+total = torch.ones(1) * (distributed.get_rank() + 1)
+distributed.all_reduce(total)
+size = distributed.get_world_size()
+print(tqdm.__name__, f"sum {int(total)} of {size}, by {os.environ['MASTER_ADDR']}", flush=True)
+distributed.destroy_process_group()
+"""
+
+
+def torch(cluster: Cluster) -> str:
+    """Where the cluster's users have torch for the base image's Python; kept with their homes."""
+    place = cluster.directory / "state/home/torch"
+    with hpc.lock("torch", fcntl.LOCK_EX):
+        if not place.exists():
+            new = place.with_suffix(".new")
+            shutil.rmtree(new, ignore_errors=True)
+            command = [find_uv_bin(), "pip", "install", "--quiet", "--python-version", "3.11"]
+            command += ["--only-binary", ":all:", "--target", str(new), "torch==2.13.0"]
+            subprocess.run(command, check=True, env=uv_environment())
+            # whoever imports it first compiles it for all
+            for folder, _, _ in os.walk(new):
+                Path(folder).chmod(0o1777)
+            new.rename(place)
+    return "/home/torch"
 
 
 @pytest.fixture
@@ -67,12 +104,14 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
             assert re.search(r"\n[01] True\nshared\n$", text), text
         assert len(cluster.ssh("ls ~/faults/images/*.sif").split()) == 1
         assert cluster.ssh("ls ~/faults/pulls") == ""
-        # the same file by its path; where the login node runs nothing, a job looks into it
+        # the same file by its path; where the login node runs nothing, a job looks into it. Two
+        # processes of torch find one another by the variables of torchrun
         (sif,) = cluster.ssh("ls ~/faults/images/*.sif").split()
-        other = a_user(cluster, tmp_path, images="job", image=sif, engine_options=["--contain"])
-        source = "import os, tqdm\nprint(tqdm.__name__, *map(os.getenv, ('RANK', 'MASTER_ADDR')))"
-        ended, text = await other.follow(await other.submit(source, nodes=2))
-        assert (ended.state, text) == (State.COMPLETED, "tqdm 0 v100-01\n"), ended.reason
+        options = {"engine_options": ["--contain"], "mounts": [f"{torch(cluster)}:/torch"]}
+        other = a_user(cluster, tmp_path, images="job", image=sif, **options)
+        ended, text = await other.follow(await other.submit(GLOO, nodes=2, gpus=1))
+        assert ended.state is State.COMPLETED, f"{ended.reason} {text}"
+        assert text.splitlines()[-1] == "tqdm sum 3 of 2, by v100-01"
         hang_up(other.executor.transport)
     finally:
         cluster.ssh("rm -rf ~/shared ~/written")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from hpc import NEEDS
+from hpc import NEEDS, Cluster
 from slurm_jobs import TICKS, User
 
 from jupyter_hybrid.errors import UsageError
@@ -51,6 +53,27 @@ async def test_mpi_on_two_nodes(user: User) -> None:
     assert sorted(path.name for path in user.folder.glob("by-*.txt")) == [
         f"by-{rank}.txt" for rank in range(4)
     ]
+
+
+async def test_mpi_in_an_image_on_two_nodes(cluster: Cluster, tmp_path: Path) -> None:
+    """The image is the nodes' own system, which has all that MPI needs, as a directory."""
+    machines = ("hpc-login", "v100-01", "v100-02")
+    for machine in machines:
+        cluster.on(machine, "sh", "-c", "mountpoint -q /mnt || mount --bind / /mnt")
+    # (with the site's Python, which has a kernel: one layer less to be made)
+    options = ["--env", "PATH=/opt/jupyter/bin:/usr/bin:/bin"]
+    user = User(cluster, tmp_path, engine="apptainer", image="/mnt", engine_options=options)
+    source = "import os\nfrom mpi4py import MPI\nworld = MPI.COMM_WORLD\n"
+    source += "print(world.allreduce(world.rank + 1), os.environ['APPTAINER_CONTAINER'])"
+    try:
+        job = await user.submit(source, **TWO)
+        ended, text = await user.follow(job)
+        assert ended.state is State.COMPLETED, f"{ended.reason} {await user.manager.log(job.id)!r}"
+        assert text == "10 /mnt\n"
+    finally:
+        await user.leave()
+        for machine in machines:
+            cluster.on(machine, "umount", "--lazy", "/mnt")
 
 
 @pytest.mark.parametrize("rank", [0, 3])

@@ -1,0 +1,66 @@
+"""Sites that are odd: a clock that is wrong, a directory without programs."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from hpc import NEEDS
+from slurm_jobs import TICKS, User
+
+from jupyter_hybrid.errors import ImageError
+from jupyter_hybrid.job import State
+
+pytestmark = [pytest.mark.needs(*NEEDS), pytest.mark.timeout(600)]
+
+CLOCK = Path(__file__).parents[2] / "faults" / "wrong_clock.c"
+
+
+@pytest.mark.needs("program:gcc")
+async def test_the_clock_of_the_login_node_is_ten_minutes_off(lone_user: User) -> None:
+    ahead = -600.0
+    user, cluster = lone_user, lone_user.cluster
+    library = cluster.home / "wrong"
+    library.mkdir(exist_ok=True)
+    compiler = ["gcc", "-shared", "-fPIC", "-o", str(library / "clock.so"), str(CLOCK)]
+    subprocess.run([*compiler, "-ldl"], check=True)  # noqa: ASYNC221
+    (library / "ahead").write_bytes(struct.pack("d", ahead))
+    library.chmod(0o755)
+    there = f"/home/{cluster.user}/wrong"
+    # all that a user runs there: Slurm's own programs on it are right, or nobody's tickets would be
+    wrong = f"SetEnv LD_PRELOAD={there}/clock.so WRONG_CLOCK={there}/ahead"
+    cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd; sleep 0.2")
+    cluster.on("hpc-login", "hpc-init", "start", "sshd", "-o", wrong)
+    try:
+        shown = float(cluster.ssh("python3 -c 'import time; print(time.time())'"))
+        right = float(cluster.on("v100-01", "date", "+%s.%N"))
+        assert abs(shown - right - ahead) < 60.0
+        ended, text = await user.follow(await user.submit(TICKS.format(20)))
+        assert (ended.state, text.count("tick")) == (State.COMPLETED, 20), ended.reason
+        assert ended.exit is not None and 1.5 < (ended.exit.seconds or 0.0) < 60.0
+        assert ended.started_at is not None and ended.finished_at is not None
+        assert ended.created_at <= ended.started_at <= ended.finished_at
+        waits = await user.submit("1", gpus=1)
+        await user.manager.cancel(waits.id)
+        assert (await user.follow(waits))[0].state in (State.CANCELLED, State.COMPLETED)
+    finally:
+        cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd; sleep 0.2")
+        cluster.on("hpc-login", "hpc-init", "start", "sshd")
+        shutil.rmtree(library)
+
+
+async def test_a_directory_without_programs_is_refused_for_images(user: User) -> None:
+    cluster, engine = user.cluster, User(user.cluster, user.folder, engine="apptainer")
+    cluster.ssh("mkdir -p ~/faults")
+    uid, place = cluster.ssh("id -u").strip(), f"/home/{cluster.user}/faults"
+    mount = ["mount", "-t", "tmpfs", "-o", f"noexec,size=9m,mode=700,uid={uid}", "tmpfs", place]
+    cluster.on("hpc-login", *mount)
+    try:
+        with pytest.raises(ImageError, match=r"mounted with 'noexec'.*name another directory"):
+            await engine.submit("1", image="/no/such.sif")
+    finally:
+        engine.executor.transport.close()
+        cluster.on("hpc-login", "umount", place)
