@@ -14,16 +14,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import StoreError
-from .queries import VERSION, migrations
+from .queries import VERSION, migrations, queries
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 #: Seconds to wait for other processes that are writing.
 BUSY_TIMEOUT = 30.0
 #: SQLite's words for a file that is not, or no longer, a database.
-_BROKEN = ("file is not a database", "malformed", "file is encrypted")
+_BROKEN = ("file is not a database", "malformed", "file is encrypted", "could not decode to utf-8")
+
+
+class Mended(StoreError):
+    """The store was damaged and has been made again: whoever asks again is answered."""
 
 
 class Database:
@@ -32,6 +38,18 @@ class Database:
     def __init__(self, path: Path, restore: Callable[[sqlite3.Connection], None]) -> None:
         self.path = path
         self._restore = restore
+
+    def read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """What the connection answers; a damaged store is made again first. Raises ``StoreError``.
+
+        ``ask`` raises ``sqlite3.DatabaseError`` by ``damaged`` for a record that nobody can read.
+        """
+        try:
+            with self.reading() as connection:
+                return ask(connection)
+        except Mended:
+            with self.reading() as connection:
+                return ask(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -82,7 +100,8 @@ class Database:
     def _is_sound(self) -> bool:
         try:
             with closing(self._connect()) as connection:
-                return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+                sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+                return sound and connection.execute(queries()["bad_record"]).fetchone() is None
         except sqlite3.DatabaseError as error:
             return not _is_broken(error)
 
@@ -130,7 +149,7 @@ class Database:
             if not _is_broken(error):
                 raise StoreError(f"the store {self.path}: {_advice(str(error))}") from error
             self._set_aside(error)
-            raise StoreError(
+            raise Mended(
                 f"the store {self.path} was damaged ({error}) and has been made again; try again"
             ) from error
         except sqlite3.Error as error:
@@ -142,8 +161,13 @@ class Database:
             ) from error
 
 
+def damaged(what: str) -> sqlite3.DatabaseError:
+    """The error to raise for content that SQLite takes for sound."""
+    return sqlite3.DatabaseError(f"{what} is malformed")
+
+
 def _is_broken(error: sqlite3.DatabaseError) -> bool:
-    return any(word in str(error) for word in _BROKEN)
+    return any(word in str(error).lower() for word in _BROKEN)
 
 
 def _advice(reason: str) -> str:

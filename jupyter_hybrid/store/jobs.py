@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import Conflict, StoreError, UnknownJob, UsageError
 from ..files import replacing
 from ..job import TRANSITIONS, Job, State
-from .database import Database
+from .database import Database, damaged
 from .queries import queries
 
 log = logging.getLogger(__name__)
@@ -63,11 +63,10 @@ class Store:
 
     def get(self, job_id: str) -> Job:
         """The job with exactly this id; raises ``UnknownJob``."""
-        with self._database.reading() as connection:
-            row = connection.execute(queries()["select_job"], {"id": job_id}).fetchone()
-        if row is None:
+        found = self._jobs("select_job", {"id": job_id})
+        if not found:
             raise UnknownJob(f"there is no job {job_id!r}; 'jupyter hybrid jobs' lists them")
-        return _job(row)
+        return found[0]
 
     def newest(self) -> str:
         """The id of the newest job, or "" where there is none."""
@@ -84,22 +83,13 @@ class Store:
         if not name:
             # an unset variable of a shell script must not mean "the only job there is"
             raise UsageError("the name of the job is empty; write an id, or 'last'")
-        with self._database.reading() as connection:
-
-            def ask(query: str, **values: str) -> list[str]:
-                return [row[0] for row in connection.execute(queries()[query], values)]
-
-            how = "begin"
-            found = ask("last_job") if name == "last" else ask("find_jobs", prefix=name)
-            if not found and len(name) >= SHORTEST_END:
-                how, found = "end", ask("find_jobs_by_end", ending=name)
-            newest = connection.execute(queries()["similar_jobs"]).fetchall()
+        how, found, newest = self._database.read(lambda connection: _named(connection, name))
         if len(found) == 1:
             return self.get(found[0])
         if found:
             names = " and ".join(found)
             raise UsageError(f"several jobs {how} with {name!r}: {names}; write more of the id")
-        known = ", ".join(row[0] for row in newest)
+        known = ", ".join(newest)
         hint = f"the newest are {known}" if known else "there is none yet"
         raise UnknownJob(f"there is no job {name!r}; {hint}")
 
@@ -126,8 +116,7 @@ class Store:
             "before": before,
             "limit": limit,
         }
-        with self._database.reading() as connection:
-            return [_job(row) for row in connection.execute(queries()["list_jobs"], values)]
+        return self._jobs("list_jobs", values)
 
     def counts(
         self, *, target: str | None = None, text: str | None = None, notebook: str | None = None
@@ -146,8 +135,12 @@ class Store:
     def unfinished(self) -> list[Job]:
         """Jobs that have not reached a final state."""
         values = {"states": json.dumps([state.value for state in _UNFINISHED])}
-        with self._database.reading() as connection:
-            return [_job(row) for row in connection.execute(queries()["unfinished_jobs"], values)]
+        return self._jobs("unfinished_jobs", values)
+
+    def _jobs(self, query: str, values: Mapping[str, Any]) -> list[Job]:
+        return self._database.read(
+            lambda connection: [_job(row) for row in connection.execute(queries()[query], values)]
+        )
 
     def delete(self, job_id: str) -> None:
         """Forget the job, for good; one that is not known is forgotten already."""
@@ -201,5 +194,22 @@ def _row(job: Job) -> Mapping[str, Any]:
     }
 
 
+def _named(connection: sqlite3.Connection, name: str) -> tuple[str, list[str], list[str]]:
+    """How ids match the name, which do, and the newest ones."""
+
+    def ask(query: str, **values: str) -> list[str]:
+        return [row[0] for row in connection.execute(queries()[query], values)]
+
+    how = "begin"
+    found = ask("last_job") if name == "last" else ask("find_jobs", prefix=name)
+    if not found and len(name) >= SHORTEST_END:
+        how, found = "end", ask("find_jobs_by_end", ending=name)
+    return how, found, ask("similar_jobs")
+
+
 def _job(row: tuple[str, int]) -> Job:
-    return replace(Job.from_json(json.loads(row[0])), revision=row[1])
+    try:
+        record = json.loads(row[0])
+    except json.JSONDecodeError as error:
+        raise damaged("a job's record") from error
+    return replace(Job.from_json(record), revision=row[1])

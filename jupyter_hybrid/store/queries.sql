@@ -17,6 +17,10 @@ WHERE id = :id AND revision = :revision;
 -- select_job --
 SELECT record, revision FROM job WHERE id = :id;
 
+-- bad_record --
+-- SQLite's own check does not read what is in a record.
+SELECT 1 FROM job WHERE NOT json_valid(record) LIMIT 1;
+
 -- find_jobs --
 -- Jobs whose id begins with these characters; two are enough to know that it is ambiguous.
 SELECT id FROM job WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id LIMIT 2;
