@@ -1,12 +1,17 @@
-"""From a submit to its first line on a cluster, against ``sbatch`` and ``tail`` by hand."""
+"""From a submit to its first line on a cluster, against ``sbatch`` and ``tail`` by hand.
+
+In an image like NVIDIA's, and without one, where the peer starts nothing but ``srun`` and Python.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
+import subprocess
 import time
 from pathlib import Path
 
+import bases
 import hpc
 from harness import Bench
 from hpc import Cluster
@@ -19,43 +24,63 @@ NUMBERS = itertools.count()
 BY_HAND = """\
 #!/bin/sh
 #SBATCH --output={log}
-srun --mpi=none /opt/jupyter/bin/python -c "print('line')"
+srun --mpi=none {run} -c "print('line')"
 """
 PRINTS = "import time\nfor n in range(20):\n    print(time.time(), flush=True)\n    time.sleep(0.2)"
 
 
 def rows(bench: Bench) -> None:
     """Measure."""
-    gap = "; ".join(filter(None, map(unmet, hpc.NEEDS)))
+    gap = "; ".join(filter(None, map(unmet, (*hpc.NEEDS, *bases.NEEDS))))
     if gap:
         bench.gap("submit to the first line, on Slurm", gap)
         return
     with hpc.used() as cluster, a_home() as home:
         configured = Path(home.environ["JUPYTER_CONFIG_DIR"])
-        target = {"executor": "slurm", "root": "~/bench", **cluster.options()}
-        settings = {"Hybrid": {"targets": {"dgx": target}}}
+        image = _image(cluster)
+        targets = {
+            name: {"executor": "slurm", "root": "~/bench", **cluster.options(**options)}
+            for name, options in (("dgx", {}), ("ngc", {"engine": "apptainer", "image": image}))
+        }
+        settings = {"Hybrid": {"targets": targets}}
         configured.mkdir(parents=True, exist_ok=True)
         (configured / "jupyter_hybrid_config.json").write_text(json.dumps(settings))
         names = ("JUPYTER_CONFIG_DIR", "JUPYTER_HYBRID_DIR")
         with live_kernel(home.work, **{name: home.environ[name] for name in names}) as kernel:
-            _first_line(bench, cluster, kernel)
+            by_hand = f"apptainer --quiet exec {image} /opt/conda/bin/python"
+            _first_line(bench, cluster, kernel, "ngc", by_hand)
+            _first_line(bench, cluster, kernel, "dgx", "/opt/jupyter/bin/python")
             _latency(bench, kernel)
-        cluster.ssh("rm -rf ~/bench ~/by-hand-*")
+        cluster.ssh("rm -rf ~/bench ~/by-hand-* ~/bench.sif")
 
 
-def _first_line(bench: Bench, cluster: Cluster, kernel: Live) -> None:
-    pairs = [(_cell(kernel), _by_hand(cluster)) for _ in range(bench.n + 1)][1:]
+def _image(cluster: Cluster) -> str:
+    """The path of a SIF with conda's Python; Debian compiles its own, as it does in NVIDIA's."""
+    root = cluster.home / "bench-root"
+    root.mkdir()
+    subprocess.run(["tar", "-C", root, "-xf", bases.tar_of("ngc")], check=True)
+    library = next(root.glob("usr/lib/python3.*"))
+    subprocess.run([f"/usr/bin/{library.name}", "-m", "compileall", "-q", library], check=False)
+    cluster.on("hpc-login", "chown", "-R", cluster.user, f"/home/{cluster.user}/bench-root")
+    cluster.ssh("apptainer --quiet build --disable-cache --force bench.sif bench-root")
+    cluster.ssh("rm -rf bench-root")
+    return f"/home/{cluster.user}/bench.sif"
+
+
+def _first_line(bench: Bench, cluster: Cluster, kernel: Live, target: str, by_hand: str) -> None:
+    pairs = [(_cell(kernel, target), _by_hand(cluster, by_hand)) for _ in range(bench.n + 1)][1:]
     peer = sorted(theirs for _, theirs in pairs)[bench.n // 2]
     note = f"beyond sbatch + srun + tail over the same ssh, which took {peer:.2f} s"
     more = [ours - theirs for ours, theirs in pairs]
-    bench.figures("a %%remote cell's first line, on Slurm", more, bar=0.7, note=note)
+    where = "in Apptainer" if target == "ngc" else "on Slurm"
+    bench.figures(f"a %%remote cell's first line, {where}", more, bar=0.7, note=note)
     ratios = [ours / theirs for ours, theirs in pairs]
-    bench.figures("the same, as a ratio", ratios, bar=1.5, unit="×")
+    bench.figures(f"the same, {where}, as a ratio", ratios, bar=1.5, unit="×")
 
 
-def _cell(kernel: Live) -> float:
+def _cell(kernel: Live, target: str) -> float:
     began, shown = time.time(), 0.0
-    result = kernel.run("%%remote dgx\nprint('line')")
+    result = kernel.run(f"%%remote {target}\nprint('line')")
     for (_, content), moment in zip(result.messages, result.times, strict=True):
         if content.get("text", "").startswith("line"):
             shown = moment
@@ -63,10 +88,10 @@ def _cell(kernel: Live) -> float:
     return shown - began
 
 
-def _by_hand(cluster: Cluster) -> float:
+def _by_hand(cluster: Cluster, run: str) -> float:
     log = f"by-hand-{next(NUMBERS)}.log"
     began = time.perf_counter()
-    cluster.ssh("sbatch", input=BY_HAND.format(log=log))
+    cluster.ssh("sbatch", input=BY_HAND.format(log=log, run=run))
     cluster.ssh(f"touch {log}; tail -n +1 -f {log} | head -n 1")
     return time.perf_counter() - began
 

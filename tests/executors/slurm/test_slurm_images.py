@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ import bases
 import hpc
 import pytest
 from hpc import Cluster, hang_up
-from registries import Options, start
+from jobs import until
+from registries import Daemon, Options, start
 from slurm_jobs import User
 from uv import find_uv_bin
 
 from jupyter_hybrid.containers.indexes import uv_environment
 from jupyter_hybrid.errors import ImageError, UsageError
 from jupyter_hybrid.job import State
+from jupyter_hybrid.spec import JobSpec
 
 pytestmark = [
     pytest.mark.needs(*bases.NEEDS, *hpc.NEEDS, "apt:docker-registry"),
@@ -71,18 +74,42 @@ def torch(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def image(tmp_path: Path, base_image: Callable[[str], str]) -> Iterator[str]:
-    """An image with Python and nothing else, in a registry that the cluster cannot reach."""
+def registry(tmp_path: Path) -> Iterator[Daemon]:
     daemon = start(tmp_path / "registry", Options("open"))
-    name = f"{daemon.host}/lab/base:1"
-    push = ["podman", "push", "--quiet", "--tls-verify=false", base_image("base"), name]
-    subprocess.run(push, check=True, capture_output=True)
-    yield name
+    yield daemon
     daemon.stop()
+
+
+def push(registry: Daemon, image: str, name: str) -> str:
+    """The image's name once it is in the registry."""
+    words = ["podman", "push", "--quiet", "--tls-verify=false", image, f"{registry.host}/{name}"]
+    subprocess.run(words, check=True, capture_output=True)
+    return words[-1]
+
+
+@pytest.fixture
+def image(registry: Daemon, base_image: Callable[[str], str]) -> str:
+    """An image with Python and nothing else, in a registry that the cluster cannot reach."""
+    return push(registry, base_image("base"), "lab/base:1")
 
 
 def a_user(cluster: Cluster, folder: Path, **options: Any) -> User:
     return User(cluster, folder, engine="apptainer", **options)
+
+
+async def killed_build(user: User, image: str) -> None:
+    """Somebody, or a full machine, kills what makes the SIF; what is half there stays."""
+    cluster, executor = user.cluster, user.executor
+    making = asyncio.create_task(
+        executor.prepare(JobSpec("x", "dgx", "notebook", image=image), None)
+    )
+    await until(lambda: ".part" in cluster.ssh("ls ~/faults/images 2>/dev/null || true"), 120.0)
+    kill = f"pkill -KILL -u {cluster.user} -f /faults/images/; true"
+    cluster.on("hpc-login", "sh", "-c", kill)
+    with pytest.raises(ImageError, match="cannot make a SIF"):
+        await making
+    left = cluster.ssh("ls ~/faults/images").split()
+    assert left and not any(name.endswith(".sif") for name in left), left
 
 
 async def test_jobs_run_in_a_sif_that_is_made_once(
@@ -93,6 +120,7 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
     mounts = ["/home/{user}/shared:/data:ro"]
     users = [a_user(cluster, tmp_path, images="here", mounts=mounts) for _ in range(2)]
     try:
+        await killed_build(users[0], image)
         asked = {"image": image, "gpus": 1, "gpu_type": "v100"}
         jobs = await asyncio.gather(*(user.submit(SEES, **asked) for user in users))
         for user, job in zip(users, jobs, strict=True):
@@ -102,7 +130,8 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
             assert f"{home}/faults/images/" in text
             # (which of a node's two GPUs it is depends on the other job)
             assert re.search(r"\n[01] True\nshared\n$", text), text
-        assert len(cluster.ssh("ls ~/faults/images/*.sif").split()) == 1
+        (made,) = cluster.ssh("ls ~/faults/images").split()
+        assert made.endswith(".sif")
         assert cluster.ssh("ls ~/faults/pulls") == ""
         # the same file by its path; where the login node runs nothing, a job looks into it. Two
         # processes of torch find one another by the variables of torchrun
@@ -117,6 +146,49 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
         cluster.ssh("rm -rf ~/shared ~/written")
         for user in users:
             await user.leave()
+
+
+@contextmanager
+def way_out(cluster: Cluster, host: str) -> Iterator[None]:
+    """A registry of this machine can be reached from the login node, at the same address."""
+    door = f"registry-{os.getpid()}.sock"
+    here = cluster.directory / "run" / door
+    listens = ["socat", f"UNIX-LISTEN:{here},fork", f"TCP:{host}"]
+    address, port = host.split(":")
+    there = f"TCP-LISTEN:{port},bind={address},fork,reuseaddr UNIX-CONNECT:/run/hpc/{door}"
+    with subprocess.Popen(listens) as process:
+        start = f"setsid socat {there} >/dev/null 2>&1 & echo $!"
+        number = cluster.on("hpc-login", "sh", "-c", start).strip()
+        try:
+            yield
+        finally:
+            cluster.on("hpc-login", "kill", number)
+            process.terminate()
+    here.unlink(missing_ok=True)
+
+
+async def test_the_login_node_fetches_what_it_can_reach(
+    registry: Daemon, base_image: Callable[[str], str], cluster: Cluster, tmp_path: Path
+) -> None:
+    """Two users of the cluster at once, each with a file of their own."""
+    image = push(registry, base_image("no-python"), "lab/small:1")
+    with hpc.a_user() as name, way_out(cluster, registry.host):
+        config = tmp_path / "other"
+        config.write_text(cluster.config.read_text().replace(cluster.user, name, 1))
+        other = Cluster(cluster.directory, name, config)
+        users = [a_user(cluster, tmp_path), a_user(other, tmp_path)]
+        try:
+            # that it has no Python is found by looking into what was fetched
+            for said in await asyncio.gather(
+                *(user.submit("1", image=image) for user in users), return_exceptions=True
+            ):
+                assert isinstance(said, ImageError) and "no Python" in str(said), said
+            for user in users:
+                made = user.cluster.ssh("ls ~/faults/images").split()
+                assert len(made) == 1 and made[0].endswith(".sif"), made
+        finally:
+            for user in users:
+                await user.leave()
 
 
 async def test_what_cannot_be_had_is_said(image: str, cluster: Cluster, tmp_path: Path) -> None:
