@@ -143,6 +143,30 @@ def test_known_vulnerabilities_from_a_database_on_the_disk(kind: str, tmp_path: 
     assert check(Subject(packages={"pyyaml": "5.4", "yaml": "5.3"}), rules) == []
 
 
+def test_a_vulnerability_of_two_lists_is_told_once(tmp_path: Path) -> None:
+    (span,) = PYYAML["affected"]
+    git = {"type": "GIT", "events": [{"introduced": "0"}, {"fixed": "a001f2782501ad2d24986959"}]}
+    backport = [{"introduced": "5.4"}, {"fixed": "10.1"}, {"introduced": "11"}, {"fixed": "11.2"}]
+    mended = {**span, "ranges": [git, {"type": "ECOSYSTEM", "events": backport}], "versions": []}
+    aliases = ["CVE-2020-14343", "PYSEC-2021-142"]
+    entries = [
+        {**PYYAML, "summary": "", "aliases": ["CVE-2020-14343", "GHSA-8q59-q68h-6hv4"]},
+        {**PYYAML, "id": "GHSA-8q59-q68h-6hv4", "aliases": aliases},
+        {**PYYAML, "id": "PYSEC-1", "affected": [mended], "aliases": []},
+        {"id": "OTHER", "affected": [{"package": {"ecosystem": "npm", "name": "pyyaml"}}]},
+    ]
+    for entry in entries:
+        (tmp_path / f"{entry['id']}.json").write_text(json.dumps(entry, indent=1))
+    rules = {"vulnerabilities": {"database": str(tmp_path)}}
+    (finding,) = check(Subject(packages={"pyyaml": "5.3.1"}), rules)
+    assert "(GHSA-8q59-q68h-6hv4, CVE-2020-14343: Arbitrary" in finding.text
+    (finding,) = check(Subject(packages={"pyyaml": "9.0"}), rules)
+    assert finding.text.endswith(": take 10.1 or newer")
+    (tmp_path / "broken.json").write_text('{"name": "pyyaml"')
+    with pytest.raises(ConfigError, match="holds what is no entry of OSV's"):
+        check(Subject(packages={"pyyaml": "5.4", "x": "1"}), rules)
+
+
 @pytest.mark.parametrize(
     ("events", "affected"),
     [

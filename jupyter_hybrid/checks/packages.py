@@ -7,6 +7,7 @@ each (the schema of Open Source Vulnerabilities, ``affected``, ``ranges`` and ``
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -19,6 +20,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from ..errors import ConfigError
+
+#: A package's name in the text of an entry.
+_NAME = re.compile(rb'"name"\s*:\s*"([\w.-]+)"')
 
 
 def image_sentences(image: str, allow: Sequence[str] | None) -> Iterator[str]:
@@ -48,20 +52,32 @@ def licensed(licences: Mapping[str, str], forbid: Iterable[str]) -> Iterator[str
 
 
 def vulnerable(packages: Mapping[str, str], database: str | None) -> Iterator[str]:
-    """A sentence for each known vulnerability of a package; raises ``ConfigError``."""
+    """A sentence for each known vulnerability of a package; raises ``ConfigError``.
+
+    One that several lists know under names of their own is told once.
+    """
     if not database:
         raise ConfigError(
             "the check 'vulnerabilities' needs a 'database': a directory or zip archive of OSV's"
         )
-    known = _database(database, _stamp(database))
+    known = _about(frozenset(packages), database, _stamp(database))
     for name, version in sorted(packages.items()):
+        told: set[str] = set()
         for entry in known.get(name, ()):
-            if is_affected(entry, name, version):
-                fixed = sorted(_fixed(entry, name))
-                way_out = f"take {fixed[-1]} or newer" if fixed else "there is no mended version"
-                about = str(entry.get("summary") or "").strip().rstrip(".")
-                known_as = f"{entry['id']}: {about}" if about else str(entry["id"])
-                yield f"{name} {version} has a known vulnerability ({known_as}): {way_out}"
+            names = {str(entry["id"]), *entry.get("aliases", ())}
+            if told.isdisjoint(names) and is_affected(entry, name, version):
+                yield _told(entry, name, version)
+                told |= names
+
+
+def _told(entry: Mapping[str, Any], name: str, version: str) -> str:
+    about = str(entry.get("summary") or "").strip().rstrip(".")
+    other = [alias for alias in entry.get("aliases") or () if alias.startswith("CVE-")]
+    known_as = ", ".join([str(entry["id"]), *other[:1]]) + (f": {about}" if about else "")
+    # of several lines that are mended, the nearest
+    later = sorted(v for v in _fixed(entry, name) if v > Version(version))
+    way_out = f"take {later[0]} or newer" if later else "there is no mended version"
+    return f"{name} {version} has a known vulnerability ({known_as}): {way_out}"
 
 
 def is_affected(entry: Mapping[str, Any], name: str, version: str) -> bool:
@@ -99,9 +115,11 @@ def _at(event: Mapping[str, str]) -> Version:
         return Version("0.dev0")
 
 
-def _fixed(entry: Mapping[str, Any], name: str) -> set[str]:
+def _fixed(entry: Mapping[str, Any], name: str) -> set[Version]:
     spans = (span for part in _of_package(entry, name) for span in part.get("ranges") or ())
-    return {e["fixed"] for s in spans for e in s.get("events") or () if "fixed" in e}
+    # (the others are commits)
+    events = (e for s in spans if s.get("type") == "ECOSYSTEM" for e in s.get("events") or ())
+    return {_at(event) for event in events if "fixed" in event}
 
 
 def _of_package(entry: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
@@ -121,17 +139,29 @@ def _stamp(database: str) -> int:
         ) from error
 
 
-@lru_cache(maxsize=2)
-def _database(database: str, _mtime: int) -> dict[str, list[Mapping[str, Any]]]:
+@lru_cache(maxsize=8)
+def _about(names: frozenset[str], database: str, _mtime: int) -> dict[str, list[Mapping[str, Any]]]:
+    """The entries about these packages, by package, those with a summary first."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for text in _documents(Path(database)):
-        entry = json.loads(text)
+        # all of PyPI's are some ten thousand: those about others are not read
+        if names.isdisjoint(canonicalize_name(name.decode()) for name in _NAME.findall(text)):
+            continue
+        try:
+            entry = json.loads(text)
+            parts = [affected.get("package") or {} for affected in entry.get("affected") or ()]
+        except (ValueError, AttributeError) as error:
+            raise ConfigError(
+                f"the database of the check 'vulnerabilities', {database}, holds what is no entry "
+                f"of OSV's: {text[:80]!r}; fetch it again"
+            ) from error
         if entry.get("withdrawn"):
             continue
-        parts = (affected.get("package") or {} for affected in entry.get("affected") or ())
-        names = {canonicalize_name(p["name"]) for p in parts if p.get("ecosystem") == "PyPI"}
-        for name in names:
+        about = {canonicalize_name(p["name"]) for p in parts if p.get("ecosystem") == "PyPI"}
+        for name in about & names:
             found.setdefault(name, []).append(entry)
+    for entries in found.values():
+        entries.sort(key=lambda entry: (not entry.get("summary"), str(entry["id"])))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,24 @@ from jobs import a_manager, a_request
 
 from jupyter_hybrid.errors import BundleError, ImageError
 
+#: From OSV's export for PyPI, shortened: one vulnerability, as two lists have it.
+SQLPARSE: tuple[dict[str, Any], ...] = tuple(
+    {
+        **{"id": name, "aliases": ["CVE-2023-30608", other], "summary": summary},
+        "affected": [
+            {
+                "package": {"ecosystem": "PyPI", "name": "sqlparse"},
+                "ranges": [
+                    {"type": "ECOSYSTEM", "events": [{"introduced": "0.1.15"}, {"fixed": "0.4.4"}]}
+                ],
+            }
+        ],
+    }
+    for name, other, summary in (
+        ("PYSEC-2023-87", "GHSA-rrm6-wvj7-cwh2", ""),
+        ("GHSA-rrm6-wvj7-cwh2", "PYSEC-2023-87", "Regular Expression Denial of Service"),
+    )
+)
 SECRET = "key = 'nvapi-0123456789abcdefghijklmnop'"
 
 
@@ -60,3 +79,27 @@ async def test_packages_that_are_added_are_looked_at_and_the_findings_kept(
         await manager.rerun("last")
     again = await manager.submit(a_request(tmp_path, "print('numpy only')", image=image))
     assert await outputs(manager, again.id) == "numpy only\n"
+
+
+@pytest.mark.needs(*bases.NEEDS)
+@pytest.mark.timeout(300)
+async def test_a_version_with_a_known_vulnerability_does_not_leave(
+    base_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    database, wanted = tmp_path / "all.zip", tmp_path / "requirements.txt"
+    with zipfile.ZipFile(database, "w") as archive:
+        for entry in SQLPARSE:
+            archive.writestr(f"{entry['id']}.json", json.dumps(entry))
+    rule = {"do": "refuse", "database": str(database)}
+    manager = a_podman_manager({"checks": {"vulnerabilities": rule}})
+    image, source = base_image("ngc"), "import sqlparse\nprint(sqlparse.__version__)"
+    wanted.write_text("sqlparse==0.4.3\n")
+    with pytest.raises(BundleError) as caught:
+        await manager.submit(a_request(tmp_path, source, image=image))
+    assert str(caught.value).endswith(
+        "sqlparse 0.4.3 has a known vulnerability (GHSA-rrm6-wvj7-cwh2, CVE-2023-30608: Regular "
+        "Expression Denial of Service): take 0.4.4 or newer"
+    )
+    assert manager.jobs() == []
+    wanted.write_text("sqlparse==0.4.4\n")
+    assert await run(manager, tmp_path, source, image=image) == "0.4.4\n"
