@@ -28,20 +28,25 @@ runroot = "{run}"
 """
 
 
+def configured(folder: Path) -> dict[str, str]:
+    """The environment of a podman that keeps everything in the folder."""
+    (folder / "containers.conf").write_text(CONFIG)
+    root, run = folder / "root", folder / "run"
+    (folder / "storage.conf").write_text(STORAGE.format(root=root, run=run))
+    return {
+        "CONTAINERS_CONF": str(folder / "containers.conf"),
+        "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+    }
+
+
 @contextmanager
 def storage() -> Iterator[tuple[list[str], dict[str, str]]]:
     """podman's first words and the environment it needs; its storage is gone afterwards."""
     # podman takes no path of more than 50 characters for what it keeps while it runs
     folder = Path(tempfile.mkdtemp(prefix="pm-", dir="/tmp"))
-    (folder / "containers.conf").write_text(CONFIG)
-    root, run = folder / "root", folder / "run"
-    (folder / "storage.conf").write_text(STORAGE.format(root=root, run=run))
-    words = ["podman", "--root", str(root), "--runroot", str(run)]
     # by its words, or by its environment for what starts it without them
-    environment = {
-        "CONTAINERS_CONF": str(folder / "containers.conf"),
-        "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
-    }
+    environment = configured(folder)
+    words = ["podman", "--root", str(folder / "root"), "--runroot", str(folder / "run")]
     try:
         yield [*words, "--storage-driver", "overlay"], environment
     finally:

@@ -59,6 +59,7 @@ def test_limits_are_the_engine_s() -> None:
 
 def test_shared_memory_is_the_machine_s_unless_it_is_limited() -> None:
     assert "--ipc=host" in Docker().run(container()).argv
+    assert "--shm-size=0" in Podman().run(container()).argv
     argv = Docker().run(container(shm=8 << 30)).argv
     assert "--shm-size=8589934592" in argv and "--ipc=host" not in argv
 

@@ -43,7 +43,7 @@ DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {
         # the cluster of tests/services/kubernetes: what compiles it, and what it runs on
         *("golang-go", "golang-github-modern-go-reflect2-dev", "dpkg-dev", "rsync"),
         *("etcd-server", "containerd", "containernetworking-plugins"),
-        *("conntrack", "iptables", "ebtables", "ethtool", "openssl", "busybox-static"),
+        *("conntrack", "iptables", "ebtables", "ethtool", "openssl", "busybox-static", "uidmap"),
         # a clock that is wrong (tests/faults)
         *("gcc", "libc6-dev"),
         *("curl", "procps"),

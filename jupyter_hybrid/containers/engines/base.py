@@ -38,7 +38,7 @@ class Container:
     cpus: int | None = None
     #: Bytes.
     mem: int | None = None
-    #: Bytes of ``/dev/shm``; None: half of the machine's memory, shared with it.
+    #: Bytes of ``/dev/shm``; None: as much as the machine's memory gives.
     shm: int | None = None
     network: bool = True
     read_only: bool = False

@@ -23,12 +23,17 @@ class Docker(Engine):
     """Docker's command line; the daemon may be another machine's."""
 
     name = "docker"
+    #: The option by which ``/dev/shm`` has as much room as the machine has memory.
+    _unlimited_shm = "--ipc=host"
 
     def run(self, container: Container) -> Command:
         """``docker run``, with the image's entry point left out: the program sees to it."""
         argv = [self.program, "run", "--rm", "--pull=never", "--entrypoint="]
         argv += [f"--name={container.name}", f"--label={LABEL}={container.name}"]
         argv += [f"--workdir={container.cwd}", *self._user(container), *_limits(container)]
+        # PyTorch's loaders share tensors there; Docker's own 64 MB end in bus errors
+        limited = container.shm is not None
+        argv.append(f"--shm-size={container.shm}" if limited else self._unlimited_shm)
         argv += [*self._gpus(container), *(_volume(mount) for mount in container.mounts)]
         if not container.network:
             argv.append("--network=none")
@@ -105,6 +110,8 @@ class Podman(Docker):
     """Podman: no daemon; as a user, its root is the user."""
 
     name = "podman"
+    # (of the machine's own a rootless one also wants /dev/mqueue, which need not be there)
+    _unlimited_shm = "--shm-size=0"
 
     def _user(self, container: Container) -> list[str]:
         user = super()._user(container)
@@ -145,8 +152,6 @@ def _limits(container: Container) -> list[str]:
     if container.mem is not None:
         # swap included: a job that swaps is slower than one that fails
         words += [f"--memory={container.mem}", f"--memory-swap={container.mem}"]
-    # PyTorch's loaders share tensors there; Docker's own 64 MB end in bus errors
-    words.append(f"--shm-size={container.shm}" if container.shm is not None else "--ipc=host")
     return words
 
 
