@@ -10,18 +10,21 @@
 ``python3.8``         pyenv's, where this machine has it
 ====================  =============================================================================
 
-As tars they are kept from run to run, below the user's cache.
+As tars they are kept from run to run, below the user's cache; ``large_bases`` and
+``musl_base`` have more.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import inspect
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +39,8 @@ PACKAGES = (
 )
 #: What the NVIDIA-like image has in its environment.
 CONDA = ("numpy==1.26.4", "ipykernel==6.29.5")
+#: Seconds after which a tar that nobody has asked for is removed.
+UNUSED = 3 * 86_400.0
 #: Of that, what no test wants: it would be half of the image.
 SPARED = ("debugpy",)
 PYTHON38 = sorted(Path.home().glob(".pyenv/versions/3.8.*"))
@@ -72,11 +77,13 @@ exec "$@"
 def tar_of(name: str) -> Path:
     """The image's root as a tar, made where it is not there yet."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jupyter-hybrid"
-    recipe = [Path(__file__).read_text(), _query("Version", *PACKAGES)]
+    sources = {__file__, inspect.getfile(ROOTS[name])}
+    recipe = [*(Path(source).read_text() for source in sorted(sources))]
+    recipe.append(_query("Version", *PACKAGES))
     key = hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12]
     path = cache / "bases" / f"{key}-{name}.tar"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / "lock").open("a") as lock:
+    with (path.parent / f"{name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -86,6 +93,10 @@ def tar_of(name: str) -> Path:
                 made = Path(folder, "tar")
                 subprocess.run(["tar", "-C", root, "-cf", made, "."], check=True)
                 made.rename(path)
+        path.touch()
+        for old in path.parent.glob("*.tar"):
+            if old.stat().st_mtime < time.time() - UNUSED:
+                old.unlink()
     return path
 
 
@@ -111,7 +122,7 @@ def _closure() -> list[str]:
     return sorted(found)
 
 
-def _skeleton(root: Path) -> None:
+def skeleton(root: Path) -> None:
     for name in ("bin", "sbin", "lib", "lib64"):
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
@@ -122,7 +133,7 @@ def _skeleton(root: Path) -> None:
 
 
 def _debian(root: Path) -> None:
-    _skeleton(root)
+    skeleton(root)
     command = ["dpkg-query", "-L", *_closure()]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     names = sorted({line for line in listed.splitlines() if line.startswith("/")})
@@ -143,7 +154,7 @@ def _debian(root: Path) -> None:
     assert read.wait() == 0
 
 
-def _ngc(root: Path, *more: str) -> None:
+def ngc_like(root: Path, *more: str) -> None:
     from uv import find_uv_bin
 
     from jupyter_hybrid.containers.indexes import uv_environment
@@ -171,11 +182,11 @@ def _ngc(root: Path, *more: str) -> None:
 
 
 def _papermill(root: Path) -> None:
-    _ngc(root, "papermill==2.6.0", "jupyterlab>=4,<5")
+    ngc_like(root, "papermill==2.6.0", "jupyterlab>=4,<5")
 
 
-def _busybox(root: Path) -> None:
-    _skeleton(root)
+def busybox(root: Path) -> None:
+    skeleton(root)
     shutil.copy2("/bin/busybox", root / "usr/bin/busybox")
     for name in ("sh", "ls", "cat"):
         (root / "usr/bin" / name).symlink_to("busybox")
@@ -195,10 +206,10 @@ def _python38(root: Path) -> None:
 
 ROOTS: dict[str, Callable[[Path], None]] = {
     "base": _debian,
-    "ngc": _ngc,
+    "ngc": ngc_like,
     "papermill": _papermill,
     "hostile": _debian,
-    "no-python": _busybox,
+    "no-python": busybox,
     "python3.8": _python38,
 }
 
