@@ -194,9 +194,9 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 def _image(parser: argparse.ArgumentParser) -> None:
     text = (
         "list [WORD …], tags IMAGE, show IMAGE, push BASE TARGET FOLDER [INSIDE], "
-        "build RECIPE TARGET, convert IMAGE FILE.sif, or rm IMAGE"
+        "build RECIPE TARGET, convert IMAGE FILE.sif, rm IMAGE, or prune"
     )
-    verbs = ("list", "tags", "show", "push", "build", "convert", "rm")
+    verbs = ("list", "tags", "show", "push", "build", "convert", "rm", "prune")
     parser.add_argument("what", choices=verbs, help=text)
     parser.add_argument("words", nargs="*", metavar="…", help="what that wants")
 

@@ -58,6 +58,10 @@ class Hybrid:
     checks: dict[str, Any] = field(default_factory=dict)
     #: The short list that users see first: a name of the site's to an image.
     images: dict[str, str] = field(default_factory=dict)
+    #: Bytes that layers and SIFs may take here; beyond that the longest unused go.
+    image_cache_size: int = 100 * 2**30
+    #: Days after which what nobody used of them goes.
+    image_cache_days: float = 60.0
 
     @property
     def home(self) -> Path:

@@ -31,6 +31,8 @@ class Hybrid(Configurable):
     allowed_images = List(Unicode()).tag(config=True)
     checks = Dict(key_trait=Unicode()).tag(config=True)
     images = Dict(key_trait=Unicode(), value_trait=Unicode()).tag(config=True)
+    image_cache_size = Int().tag(config=True)
+    image_cache_days = Float().tag(config=True)
 
 
 def read_files(paths: Iterable[Path]) -> dict[str, Any]:

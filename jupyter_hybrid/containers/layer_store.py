@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -139,6 +140,8 @@ class LayerStore:
             data = json.loads((self.directory / f"{digest}.json").read_bytes())
             made = PackageLayer.from_json(data, self.directory)
             whole = made.layer.path.stat().st_size == made.layer.size
+            # by that it is seen to be in use
+            os.utime(self.directory / f"{digest}.json")
             return made if whole and made.layer.media_type == self._media_type else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

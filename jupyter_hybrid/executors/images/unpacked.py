@@ -30,6 +30,8 @@ class Unpacked:
         """The layer as a directory, compiled by the image's Python."""
         place = self._directory / layer.lock
         if place.is_dir():
+            # by that it is seen to be in use
+            os.utime(place)
             return Layered(layer, place)
         async with once(self._directory.parent / "locks", f"unpack {layer.lock}"):
             if not place.is_dir():
