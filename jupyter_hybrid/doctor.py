@@ -275,9 +275,11 @@ async def _target(config: Hybrid, name: str) -> Finding:
         executor = load_executor(config.target(name))
         answer: Awaitable[Any] = executor.offers(Resources())
         offers = await asyncio.wait_for(answer, PATIENCE)
+        engine = await asyncio.wait_for(executor.engine(), PATIENCE)
     except (TimeoutError, asyncio.TimeoutError):
         text = f"did not answer within {PATIENCE:.0f} s"
         return Finding(label, False, text, "check the network and the machine")
     except HybridError as error:
         return Finding(label, False, str(error), f"see c.Hybrid.targets[{json.dumps(name)}]")
-    return Finding(label, True, "; ".join(offer.hardware for offer in offers) or "answers")
+    found = "; ".join([*(offer.hardware for offer in offers), *([engine] if engine else [])])
+    return Finding(label, True, found or "answers")

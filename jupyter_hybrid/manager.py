@@ -102,7 +102,7 @@ class Manager:
         """What a submit would ask of the place, in the place's own words; nothing is asked for."""
         executor = self.executor(request.target)
         spec = staging.make_spec(request, executor.target.name, plan, self.config)
-        return await executor.describe(spec)
+        return await staging.describe(executor, spec, request)
 
     async def submit(self, request: Request) -> Job:
         """Start a job. What exists at the place is recorded before the next step can fail.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from .bundle.statcache import StatCache
 from .capture import CaptureRequest, plan_files
 from .capture.plan import check_limit
 from .capture.storing import store_plan
-from .housekeeping import tidy
+from .housekeeping import tidy, tidy_images_sometimes
 from .paths import JobPaths, blob_directory, job_directory
 from .spec import JobSpec
 
@@ -103,6 +104,21 @@ def image_of(request: Request, config: Hybrid) -> str | None:
     return config.images.get(request.image, request.image) if request.image else None
 
 
+async def describe(executor: Executor, spec: JobSpec, request: Request) -> str:
+    """What a submit would ask of the place, and do with the image, in text for people."""
+    asked = await executor.describe(spec)
+    if not executor.image(spec) or not executor.adds_packages:
+        return asked
+    from .admission import environment_of
+
+    needs = await asyncio.to_thread(environment_of, request)
+    foreseen = await executor.foresee(spec, needs)
+    if not asked:
+        return foreseen
+    # scripts and YAML stay what they are
+    return asked + "".join(f"# {line}\n" for line in foreseen.splitlines())
+
+
 async def admitted(
     executor: Executor,
     spec: JobSpec,
@@ -116,6 +132,7 @@ async def admitted(
     # only where there is something to look at: a job in no image starts in milliseconds
     from .admission import admit
 
+    tidy_images_sometimes(config)
     return await admit(executor, spec, bundle, config, request)
 
 

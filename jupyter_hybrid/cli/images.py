@@ -1,4 +1,4 @@
-"""``image list | tags | show | push | build | convert | rm``."""
+"""``image list | tags | show | push | build | convert | rm | prune``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RegistryError, UsageError
 from ..sentences import harmless
 from ..units import format_size
+from .telling import telling
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -26,15 +27,16 @@ def image(options: Namespace, terminal: Terminal) -> int:
 
     verbs = {
         **{"list": _list, "tags": _tags, "show": _show, "push": _push},
-        **{"build": _build, "convert": _convert, "rm": _remove},
+        **{"build": _build, "convert": _convert, "rm": _remove, "prune": _prune},
     }
-    return verbs[options.what](load_config(), options, terminal)
+    with telling(terminal):
+        return verbs[options.what](load_config(), options, terminal)
 
 
 def _words(options: Namespace, names: str, least: int, most: int) -> list[str]:
     given = list(options.words)
     if not least <= len(given) <= most:
-        raise UsageError(f"write: jupyter hybrid image {options.what} {names}")
+        raise UsageError(f"write: jupyter hybrid image {options.what} {names}".rstrip())
     return given
 
 
@@ -167,4 +169,20 @@ def _remove(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
         terminal.document({"image": name, "removed_from": engines})
         return 0
     terminal.say(f"{name} was removed from {' and '.join(engines)}")
+    return 0
+
+
+def _prune(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
+    from ..housekeeping import tidy_images
+
+    _words(options, "", 0, 0)
+    done = tidy_images(config)
+    if options.json:
+        terminal.document(asdict(done))
+        return 0
+    limit = format_size(config.image_cache_size)
+    terminal.say(
+        f"{format_size(done.freed)} were freed; {format_size(done.kept)} of layers and SIFs are "
+        f"kept in {config.home / 'images'}, where {limit} may be"
+    )
     return 0

@@ -16,6 +16,7 @@ from .interrupts import Interrupts
 from .naming import short_id
 from .requests import check_output, fill_in, make_request, read_parameters
 from .results import bring_results, check_formats
+from .telling import telling
 from .terminal import Terminal
 from .watching import Detached, Watch, submitted, unless_interrupted
 
@@ -69,7 +70,8 @@ def rerun(options: Namespace, terminal: Terminal) -> int:
 
 async def _run(manager: Manager, request: Request, options: Namespace, terminal: Terminal) -> int:
     with Interrupts().heard() as interrupts:
-        job = await submitted(manager.submit(request), interrupts)
+        with telling(terminal, quiet=options.quiet):
+            job = await submitted(manager.submit(request), interrupts)
         return await _after_submit(manager, job, options, terminal, interrupts)
 
 
@@ -77,7 +79,8 @@ async def _rerun(
     manager: Manager, old: Job, parameters: dict[str, Any], options: Namespace, terminal: Terminal
 ) -> int:
     with Interrupts().heard() as interrupts:
-        job = await submitted(manager.rerun(old.id, parameters), interrupts)
+        with telling(terminal, quiet=options.quiet):
+            job = await submitted(manager.rerun(old.id, parameters), interrupts)
         return await _after_submit(manager, job, options, terminal, interrupts)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,22 +73,17 @@ class Append:
     copy: bool = True
 
 
-async def append(
-    client: RegistryClient,
-    wish: Append,
-    directory: Path,
-    on_blob: Callable[[Blob], None] = lambda blob: None,
-) -> Pushed:
+async def append(client: RegistryClient, wish: Append, directory: Path) -> Pushed:
     """Make the image and return its name with its digest; the second time nothing is sent.
 
     The manifest is written last: until then nothing has the target's name. ``directory`` is one of
     this user's, by which processes wait for each other, so that a layer is sent once, and in which
-    they note what a registry had. ``on_blob`` is told of each blob. Raises ``RegistryError``, and
+    they note what a registry had. Raises ``RegistryError``, and
     ``ImageError`` where a layer's file is not what it is said to be.
     """
     made = compose(wish.base, wish.layers, wish.changes)
     target = wish.target.at(made.digest)
-    work = _Work(client, wish, directory, on_blob)
+    work = _Work(client, wish, directory)
     at_hand, has_base = await asyncio.gather(client.digest(target), work.has_base())
     if at_hand == made.digest:
         if wish.target.tag and await client.digest(wish.target) != made.digest:
@@ -108,14 +103,8 @@ async def append(
 
 
 class _Work:
-    def __init__(
-        self,
-        client: RegistryClient,
-        wish: Append,
-        directory: Path,
-        on_blob: Callable[[Blob], None],
-    ) -> None:
-        self._client, self._wish, self._on_blob = client, wish, on_blob
+    def __init__(self, client: RegistryClient, wish: Append, directory: Path) -> None:
+        self._client, self._wish = client, wish
         self._endpoint = client.settings.push_to(wish.target.registry)
         self._session = client.session(self._endpoint)
         self._repository = wish.target.repository
@@ -150,13 +139,13 @@ class _Work:
             # docker's "foreign" layers are had elsewhere; an empty layer may occur many times
             if not descriptor.urls and descriptor.digest not in seen:
                 seen.add(descriptor.digest)
-                tasks.append(self._told(self._of_base(descriptor, has_base)))
+                tasks.append(self._limited(self._of_base(descriptor, has_base)))
         for layer in self._wish.layers:
             if layer.digest not in seen:
                 seen.add(layer.digest)
                 descriptor = Descriptor(layer.media_type, layer.digest, layer.size)
-                tasks.append(self._told(self._ours(FileSource(descriptor, layer.path))))
-        tasks.append(self._told(self._config(made)))
+                tasks.append(self._limited(self._ours(FileSource(descriptor, layer.path))))
+        tasks.append(self._limited(self._config(made)))
         return await _together(tasks)
 
     async def _config(self, made: Composed) -> Blob:
@@ -166,11 +155,9 @@ class _Work:
         await upload.run()
         return Blob(source.descriptor.digest, source.descriptor.size, "sent", upload.sent)
 
-    async def _told(self, work: Coroutine[Any, Any, Blob]) -> Blob:
+    async def _limited(self, work: Coroutine[Any, Any, Blob]) -> Blob:
         async with self._limit:
-            blob = await work
-        self._on_blob(blob)
-        return blob
+            return await work
 
     async def _of_base(self, descriptor: Descriptor, has_base: bool) -> Blob:
         base = self._wish.base

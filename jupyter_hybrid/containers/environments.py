@@ -20,6 +20,7 @@ from ..environment.facts import ImageFacts
 from ..environment.installed import installation
 from ..environment.probe import canonical
 from ..errors import ImageError
+from ..telling import tell
 from .indexes import uv_environment
 from .layer_store import ROOT, LayerStore, PackageLayer, Packed
 from .layers import GZIP
@@ -68,9 +69,11 @@ class PackageLayers:
     ) -> PackageLayer | None:
         uv = Uv(uv_environment(sources))
         with self._store.work() as work:
+            tell("finding out which packages the image lacks")
             lock = await self._resolve(uv, difference, facts, work)
             if not lock.packages:
                 return None
+            tell(f"fetching {len(lock.packages)} packages that the image lacks")
 
             def packed(tree: Path) -> Packed:
                 packages, notes = look_over(tree, lock, facts)

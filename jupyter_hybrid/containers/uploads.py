@@ -12,6 +12,7 @@ import re
 import httpx
 
 from ..errors import ImageError, RegistryError
+from ..telling import Bytes
 from .authentication import Scopes, pull, push
 from .blobs import Source, has_blob
 from .manifests import Descriptor
@@ -57,8 +58,10 @@ class Upload:
                 if self.descriptor.size <= CHUNK:
                     await self._put(await self._fill())
                 else:
+                    told = Bytes(f"sending a layer for {self.repository}", self.descriptor.size)
                     while self._offset < self.descriptor.size:
                         await self._patch((await self._fill())[:CHUNK])
+                        told(self.descriptor.digest, self._offset, self.descriptor.size)
                     await self._put(b"")
         return True
 

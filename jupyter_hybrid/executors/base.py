@@ -144,6 +144,24 @@ class Executor(ABC):
         """
         return None
 
+    async def foresee(self, spec: JobSpec, environment: Environment | None) -> str:
+        """What ``prepare`` would do, in lines for people.
+
+        No image is brought, no layer made. Raises as ``prepare`` where there is no such image.
+        """
+        from .images.foreseeing import foreseen
+
+        facts = await self.known_facts(spec)
+        lines = [f"image: {self.image(spec)}", *foreseen(facts, environment, spec.language)]
+        return "\n".join(lines) + "\n"
+
+    async def engine(self) -> str:
+        """What runs images at this target, in words for ``doctor``; "" where nothing is to be said.
+
+        Raises ``PlaceError`` where it is not at work.
+        """
+        return ""
+
     async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
         """Have the job's image and what it lacks ready, before there is a job; idempotent.
 

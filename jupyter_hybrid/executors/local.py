@@ -138,6 +138,22 @@ class LocalExecutor(Executor):
         doubt = await asyncio.to_thread(unfit_here, image)
         return replace(prepared, notes=(*prepared.notes, doubt)) if doubt else prepared
 
+    async def foresee(self, spec: JobSpec, environment: Environment | None) -> str:
+        """Engine, image, and what becomes of each package."""
+        image = self.image(spec)
+        return await self.prepared_images().foresee(image, spec, environment) if image else ""
+
+    async def engine(self) -> str:
+        """The engine that answers; what jobs with an image would be told where there is none."""
+        image = self._settings.image
+        try:
+            name = (await self.prepared_images().engine(image or "IMAGE")).name
+        except UsageError:
+            if image:
+                raise
+            return "runs no images: no container engine"
+        return f"images by {name}" + (f", {image} where none is named" if image else "")
+
     def prepared_images(self) -> Images:
         """The images of this target's jobs, made ready on this machine."""
         if self._images is None:

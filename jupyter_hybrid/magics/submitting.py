@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import blocking
 from ..job import Job
+from ..telling import listening
+from .telling import Told
 from .watch import Detached, cancel, inside_a_job, let_go, say
 
 if TYPE_CHECKING:
@@ -36,13 +38,15 @@ def submitted(
     detaches (raises ``Detached``); a second one cancels the job as soon as there is one, and a
     third one does not wait for that.
     """
-    future = blocking.start(_submit(submit, staged))
+    told = Told()
+    with listening(told):
+        future = blocking.start(_submit(submit, staged))
     interrupts = 0
     while True:
         try:
             if interrupts:
                 say(_WORDS[interrupts])
-            job = future.result()
+            job = told.result(future)
             break
         except KeyboardInterrupt:
             interrupts += 1

@@ -98,22 +98,16 @@ class Images:
     async def known_facts(self, image: str) -> ImageFacts | None:
         """What the image has; None where the engine does not have the image."""
         directory = self._target.images
-        presence = _presence(await self._at_work(image), directory, self._target.registries)
+        presence = _presence(await self.engine(image), directory, self._target.registries)
         found = await presence.find(image)
         if found is None:
             return None
         return await presence.facts(found, image, FactsCache(directory / "facts"))
 
-    async def _at_work(self, image: str) -> Engine:
-        if self._engine is None:
-            engines = self._settings.engines(self._target.name, image)
-            self._engine = await first_at_work(engines)
-        return self._engine
-
     async def prepare(self, image: str, spec: JobSpec, environment: Environment | None) -> Ready:
         """Make everything ready, and look whether it still is."""
         directory = self._target.images
-        engine = await self._at_work(image)
+        engine = await self.engine(image)
         presence = _presence(engine, directory, self._target.registries)
         found = await presence.image(image)
         try:
@@ -126,6 +120,23 @@ class Images:
         ready = Ready(engine, layers, interior, layers.prepared(image, digest))
         self._last = (_key(image, spec, environment), ready)
         return ready
+
+    async def engine(self, image: str) -> Engine:
+        """The engine that runs images; raises ``UsageError`` or ``PlaceError`` without one."""
+        if self._engine is None:
+            engines = self._settings.engines(self._target.name, image)
+            self._engine = await first_at_work(engines)
+        return self._engine
+
+    async def foresee(self, image: str, spec: JobSpec, environment: Environment | None) -> str:
+        """What ``prepare`` would do: engine, image, layers and conflicts, a line each."""
+        from .foreseeing import foresee
+
+        engine = await self.engine(image)
+        presence = _presence(engine, self._target.images, self._target.registries)
+        facts = FactsCache(self._target.images / "facts")
+        lines = await foresee(presence, image, facts, environment, spec.language)
+        return "\n".join([f"image: {image}, run by {engine.name}", *lines]) + "\n"
 
     async def ready(self, image: str, spec: JobSpec, environment: Environment | None) -> Ready:
         """What ``prepare`` made for this just now; made anew for anything else."""

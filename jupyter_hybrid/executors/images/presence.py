@@ -13,6 +13,8 @@ from ...containers.once import once
 from ...containers.room import UNPACKED, check_room
 from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_command
 from ...errors import ImageError, PlaceError
+from ...telling import Bytes, tell
+from ...units import format_size
 from .commands import complaint, run
 from .starting import IN_EVERY_IMAGE
 
@@ -73,6 +75,13 @@ class Presence:
                 return Present(image.id, image.id, image.digests)
         return None
 
+    async def size(self, name: str) -> int:
+        """Bytes that a pull would bring, as its registry says; raises as ``image``."""
+        from ...containers.references import parse_reference
+
+        async with self._client() as client:
+            return (await client.image(parse_reference(name))).manifest.size
+
     async def remove(self, name: str) -> None:
         """Remove what ``find`` finds; raises ``PlaceError`` where a container still uses it."""
         command = self._engine.remove_image(_local(name))
@@ -92,9 +101,11 @@ class Presence:
             layout = self._directory / "pulls" / image.manifest.digest.rpartition(":")[2]
             load = self._engine.load(layout, image.manifest.digest.rpartition(":")[2])
             if load is None:
+                tell(f"{self._engine.name} pulls {name}", format_size(image.manifest.size))
                 await self._pull(f"{reference}")
                 return
-            await pull(client, image, layout)
+            await pull(client, image, layout, Bytes(f"pulling {name}", image.manifest.size))
+        tell(f"{self._engine.name} unpacks {name}")
         done = await run(load, timeout=PULL)
         if done.returncode != 0:
             raise PlaceError(f"{self._engine.name} cannot take {name}: {complaint(done)}")

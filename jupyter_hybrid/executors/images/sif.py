@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ...containers.references import parse_reference
 from ...containers.registry import Image, RegistryClient
 from ...containers.room import check_room
 from ...errors import ImageError, PlaceError
+from ...telling import Bytes, tell
 from ..records import read_record, write_record
 from .commands import complaint, run
 from .presence import PULL, Presence, Present
@@ -38,6 +40,8 @@ class Files(Presence):
         if record is None or file is None or not file.is_file():
             return None
         digest = str(record["digest"])
+        # by that it is seen to be in use
+        os.utime(file)
         return Present(digest, str(file), (f"{name}@sha256:{digest}",))
 
     async def remove(self, name: str) -> None:
@@ -76,7 +80,8 @@ async def make_sif(
     layout = directory / "pulls" / image.manifest.digest.rpartition(":")[2]
     # the SIF is about as large as the layers are, and for a while both are there
     check_room(file.parent, 2 * image.manifest.size, str(image.reference))
-    await pull(client, image, layout)
+    await pull(client, image, layout, Bytes(f"pulling {image.reference}", image.manifest.size))
+    tell(f"{engine.name} makes a SIF of {image.reference}")
     done = await run(engine.make(f"oci:{layout}", file), timeout=PULL)
     if done.returncode != 0:
         raise PlaceError(f"{engine.name} cannot make a SIF of {image.reference}: {complaint(done)}")

@@ -17,6 +17,7 @@ from registries import Options, start
 
 from jupyter_hybrid.errors import HybridError, ImageError, RegistryError, UsageError
 from jupyter_hybrid.job import State
+from jupyter_hybrid.telling import listening
 
 pytestmark = [pytest.mark.needs(*bases.NEEDS), pytest.mark.timeout(300)]
 
@@ -76,15 +77,21 @@ async def test_an_image_comes_from_its_registry_once_where_there_is_room(
     push = ["podman", "push", "--quiet", "--tls-verify=false", base_image("base"), name]
     await asyncio.to_thread(subprocess.run, push, check=True, capture_output=True)
     managers = [a_podman_manager() for _ in range(2)]
+    request = a_request(tmp_path, WHO, image=name)
+    said = await managers[0].describe(request, await managers[0].preview(request))
+    assert said.startswith(f"image: {name}, run by podman\nit is not on this machine: ")
     with monkeypatch.context() as patch:
         patch.setattr("shutil.disk_usage", lambda path: usage(1 << 40, 1 << 40, 300 << 20))
         with pytest.raises(ImageError, match=r"unpacked, needs .* where 300 MB are free.*prune"):
             await managers[0].submit(a_request(tmp_path, WHO, image=name))
     assert not list((managers[0].config.home / "images").glob("pulls/*/blobs"))
-    printed = await asyncio.gather(
-        *(run(manager, tmp_path, WHO, image=name) for manager in managers)
-    )
+    told: list[str] = []
+    with listening(lambda what, _: told.append(what)):
+        printed = await asyncio.gather(
+            *(run(manager, tmp_path, WHO, image=name) for manager in managers)
+        )
     assert len(set(printed)) == 1
+    assert told.count(f"podman unpacks {name}") == 1 and f"pulling {name}" in told
     assert not list((managers[0].config.home / "images").glob("pulls/*"))
 
 

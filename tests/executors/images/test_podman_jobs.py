@@ -82,6 +82,29 @@ async def test_a_conflict_is_a_sentence_with_both_versions_and_no_job(
     assert manager.jobs() == []
 
 
+async def test_a_dry_run_names_the_engine_the_image_its_layer_and_what_conflicts(
+    base_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    manager, image = a_podman_manager(), base_image("ngc")
+    request = a_request(tmp_path, "import numpy, sqlparse, nowhere_to_be_found", image=image)
+    (tmp_path / "requirements.txt").write_text("sqlparse>=0.4\n")
+    images = manager.config.home / "images"
+
+    async def said() -> list[str]:
+        return (await manager.describe(request, await manager.preview(request))).splitlines()
+
+    first, kept, added, *told = await said()
+    assert first == f"image: {image}, run by podman"
+    assert kept.startswith("the image's own: ipykernel 6.29.5, numpy 1.26.4")
+    assert added == "would be added as a layer: sqlparse>=0.4, and what they need"
+    assert any(text.startswith("note: the code imports nowhere_to_be_found, wh") for text in told)
+    (tmp_path / "requirements.txt").write_text("numpy==2.1.0\n")
+    assert (await said())[1].startswith("conflict: requirements.txt asks for numpy==2.1.0 and the")
+    assert not list(images.glob("layers/**/*sqlparse*")) and manager.jobs() == []
+    # the doctor looks for the engine too
+    assert await manager.executor().engine() == "images by podman"
+
+
 async def test_a_cancelled_job_leaves_no_container(
     base_image: Callable[[str], str], tmp_path: Path
 ) -> None:
