@@ -11,6 +11,7 @@ last that says 6.0 is 24.10, the first that says 7.5 is 25.03; in between nothin
 ``ngc_frameworks.csv`` has images of a framework by release. PyTorch's versions (pre-releases of
 what is written) are from the table "PyTorch compatibility with NVIDIA containers and JetPack" of
 NVIDIA's notes on PyTorch for Jetson, which is of the same releases; where nobody says: empty.
+Releases after 25.06 are those with which public Dockerfiles on GitHub begin (there is no 25.07).
 """
 
 from __future__ import annotations

@@ -212,10 +212,12 @@ async def test_a_cluster_that_does_not_answer_costs_the_form_nothing(make: Make)
 
 def test_images_say_what_they_hold() -> None:
     found = {image.key: image for image in images.nvidias(3)}
-    newest = found["pytorch-25.06-py3"]
-    assert newest.holds == [("PyTorch", "2.8.0"), ("Python", "3.12"), ("CUDA", "12.9.0")]
+    # (nobody says which PyTorch it is)
+    assert found["pytorch-26.08-py3"].holds == [("Python", "3.12"), ("CUDA", "13.4.1")]
+    (known,) = images.listed([IMAGE])
+    assert known.holds == [("PyTorch", "2.8.0"), ("Python", "3.12"), ("CUDA", "12.9.0")]
     assert [i.framework for i in found.values()] == ["PyTorch"] * 3 + ["TensorFlow"] * 3
-    assert [i.name for i in found.values()][:3] == ["25.06", "25.05", "25.04"]
+    assert [i.name for i in found.values()][:3] == ["26.08", "26.07", "26.06"]
     (rapids,) = images.listed(["nvcr.io/nvidia/rapidsai/notebooks:25.08-cuda12.9-py3.12"])
     assert rapids.python == "3.12" and rapids.cuda == "12.9"
 

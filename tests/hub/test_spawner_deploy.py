@@ -45,7 +45,7 @@ async def test_both_configurations_make_the_same_server(make: Make, read: Any) -
         assert set(config[section]) <= known, section
     await spawner.run_auth_state_hook({"uid": 5001, "gid": 500})
     page = await spawner.get_options_form()
-    for words in ("25.06", "On premises", "Measurements", "Another image"):
+    for words in ("26.08", "On premises", "Measurements", "Another image"):
         assert words in page
     spawner.user_options = {"image": "nvcr.io/nvidia/jax:25.04-py3", "gpu": "any:1"}
     await spawner.load_user_options()
@@ -73,7 +73,7 @@ def test_the_prepuller_is_what_its_program_prints(capsys: pytest.CaptureFixture[
     (found,) = documents("prepuller.yaml")
     spec = found["spec"]["template"]["spec"]
     assert spec["tolerations"] == [{"operator": "Exists", "effect": "NoSchedule"}]
-    assert spec["initContainers"][0]["image"] == "nvcr.io/nvidia/pytorch:25.06-py3"
+    assert spec["initContainers"][0]["image"] == "nvcr.io/nvidia/pytorch:26.08-py3"
     assert prepuller.main(["site/lab:3", "--pause", "site/pause:1"]) == 0
     (pull,) = yaml.safe_load(capsys.readouterr().out)["spec"]["template"]["spec"]["initContainers"]
     assert pull["image"] == "site/lab:3"
