@@ -196,7 +196,14 @@ def allow_jobs(cluster: kube.Kubernetes) -> dict[str, str]:
 
 
 def _wheel(directory: Path) -> Path:
-    """A wheel of this checkout without its JupyterLab extension: the same bytes each time."""
+    """A wheel of this checkout without its JupyterLab extension: made anew where that changed."""
+    state = hashlib.sha256()
+    for source in files():
+        state.update(f"{source.relative_to(ROOT)}\0".encode() + source.read_bytes())
+    known = directory / "state"
+    if known.exists() and known.read_text() == state.hexdigest():
+        (found,) = directory.glob("*.whl")
+        return found
     shutil.rmtree(directory, ignore_errors=True)
     tree = directory / "tree"
     for source in files():
@@ -209,6 +216,7 @@ def _wheel(directory: Path) -> Path:
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = directory.glob("*.whl")
+    known.write_text(state.hexdigest())
     return found
 
 
