@@ -104,6 +104,11 @@ class Watched(KubeSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Kubespawner's events in plain words, and why the pod waits as soon as that is known."""
         theirs = super().progress()
+        if getattr(self, "format_event_hook", None):
+            # (kubespawner after 7.1) the site has words of its own, and they are all that is said
+            async for event in theirs:
+                yield event
+            return
         coming: asyncio.Future[Any] | None = None
         said, reached = "", 0
         try:
