@@ -18,8 +18,10 @@ import kube
 import pytest
 from hpc import Cluster
 from jobs import a_job, until
+from kube import Kubernetes
 
 from jupyter_hybrid.bundle import Bundle
+from jupyter_hybrid.containers.endpoints import RegistrySettings
 from jupyter_hybrid.errors import PlaceError, ResultError
 from jupyter_hybrid.events import Kind, parse_events
 from jupyter_hybrid.executors.base import Executor, TargetConfig
@@ -40,21 +42,41 @@ PLACES = [
     _place("podman", bases.NEEDS),
     _place("slurm", hpc.NEEDS),
     _place("kubernetes", kube.NEEDS),
+    # the same with the code as layers on the image, in a registry
+    _place("kubernetes-push", kube.NEEDS),
 ]
 
 
 @pytest.fixture(params=PLACES)
 async def executor(request: pytest.FixtureRequest, environment: Path) -> AsyncIterator[Executor]:
     name, root, options = request.param, environment, {}
+    registries = None
     if name == "podman":
         image = request.getfixturevalue("base_image")("ngc")
         name, options = "local", {"engine": "podman", "image": image}
     if name == "slurm":
         cluster: Cluster = request.getfixturevalue("cluster")
         root, options = Path("~/contract"), cluster.options()
-    if name == "kubernetes":
-        options = request.getfixturevalue("kubernetes").target()
-    target = TargetConfig(name=name, executor=name, root=root, home=environment, options=options)
+    if name.startswith("kubernetes"):
+        found: Kubernetes = request.getfixturevalue("kubernetes")
+        options = found.target()
+        if name == "kubernetes-push":
+            if kube.FOREIGN:
+                pytest.skip("writes to the lab's registry")
+            registries = RegistrySettings(
+                registry_mirrors={"nvcr.io": f"http://{found.registry}"},
+                insecure_registries=[found.registry],
+            )
+            options["push"] = f"{found.registry}/contract"
+        name = "kubernetes"
+    target = TargetConfig(
+        name=name,
+        executor=name,
+        root=root,
+        home=environment,
+        options=options,
+        registries=registries,
+    )
     executor = load_executor(target)
     yield executor
     for job in JOBS:
