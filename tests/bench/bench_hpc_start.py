@@ -17,7 +17,7 @@ from harness import Bench
 from hpc import Cluster
 from live_kernel import Live, live_kernel
 from requirements import unmet
-from spine import a_home
+from spine import a_home, hybrid, python_notebook
 
 NUMBERS = itertools.count()
 #: What somebody would write who has a cluster and no more than that.
@@ -46,6 +46,9 @@ def rows(bench: Bench) -> None:
         configured.mkdir(parents=True, exist_ok=True)
         (configured / "jupyter_hybrid_config.json").write_text(json.dumps(settings))
         names = ("JUPYTER_CONFIG_DIR", "JUPYTER_HYBRID_DIR")
+        # the first job in an image waits for what is laid beside it
+        (home.work / "warm.ipynb").write_text(json.dumps(python_notebook("1")))
+        hybrid(home, "run", "warm.ipynb", "--target", "ngc")
         with live_kernel(home.work, **{name: home.environ[name] for name in names}) as kernel:
             by_hand = f"apptainer --quiet exec {image} /opt/conda/bin/python"
             _first_line(bench, cluster, kernel, "ngc", by_hand)

@@ -18,7 +18,9 @@ from .files import Files
 from .wire import CHUNK, Answer, Connection, Header, Refused
 
 #: Seconds between two looks at watched files, while they grow and while they do not.
-BUSY, QUIET = 0.03, 0.25
+BUSY, QUIET = 0.02, 0.25
+#: How much longer each pause of a silence is: what comes next is seen late by 2 % of the silence.
+LONGER = 1.02
 #: Requests that may take long: the others do not wait for them.
 SLOW = frozenset("run once remove walk digest unpack missing known sweep".split())
 
@@ -68,7 +70,7 @@ class Watch:
             if self._wake.wait(pause if self._offsets else None):
                 self._wake.clear()
                 pause = BUSY
-            pause = BUSY if self._look() else min(pause * 1.05, QUIET)
+            pause = BUSY if self._look() else min(pause * LONGER, QUIET)
 
 
 def user() -> str:

@@ -54,6 +54,18 @@ async def test_too_much_memory(user: User) -> None:
     assert (ended.exit.cause, text) == (Cause.OUT_OF_MEMORY, "before\n")
 
 
+async def test_too_much_memory_for_slurm(user: User) -> None:
+    """Nobody asked for any: the site's default is what the job has, and the kernel kills."""
+    if "freezer" not in Path("/proc/self/cgroup").read_text():
+        pytest.skip("needs cgroup v1 with the memory controller")
+    source = "print('before', flush=True)\nimport time; time.sleep(1)\n"
+    job = await user.submit(source + "x = bytearray(900 << 20)\nprint('after')")
+    ended, text = await user.follow(job)
+    assert ended.state is State.FAILED and ended.exit is not None
+    assert (ended.exit.cause, text) == (Cause.OUT_OF_MEMORY, "before\n"), ended.reason
+    assert "ask for more with --mem" in ended.reason.lower()
+
+
 async def test_what_sbatch_refuses_is_told_before_anything_waits(
     cluster_alone: Cluster, tmp_path: Path
 ) -> None:

@@ -1,21 +1,40 @@
-"""Sites that are odd: a clock that is wrong, a directory without programs."""
+"""Sites that are odd: a clock that is wrong, a directory without programs, a home that is full."""
 
 from __future__ import annotations
 
 import shutil
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from hpc import NEEDS
+from hpc import NEEDS, Cluster, hang_up
 from slurm_jobs import TICKS, User
 
 from jupyter_hybrid.errors import ImageError
 from jupyter_hybrid.job import State
+from jupyter_hybrid.spec import Cause
 
 pytestmark = [pytest.mark.needs(*NEEDS), pytest.mark.timeout(600)]
 
+#: Shows a machine's mount on others: open_tree, setns, move_mount. Its arguments are the path and
+#: the processes, first that of the machine that has it.
+SHARE = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+path = os.fsencode(sys.argv[1])
+own, *others = [os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY) for pid in sys.argv[2:]]
+def done(result):
+    if result < 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+    return result
+for other in others:
+    done(libc.setns(own, 0x20000))
+    tree = done(libc.syscall(428, -100, path, 1))
+    done(libc.setns(other, 0x20000))
+    done(libc.syscall(429, tree, b"", -100, path, 4))
+"""
 CLOCK = Path(__file__).parents[2] / "faults" / "wrong_clock.c"
 
 
@@ -64,3 +83,35 @@ async def test_a_directory_without_programs_is_refused_for_images(user: User) ->
     finally:
         engine.executor.transport.close()
         cluster.on("hpc-login", "umount", place)
+
+
+def process_of(cluster: Cluster, machine: str) -> str:
+    """The machine's process 1, as this one sees it."""
+    pid = (cluster.directory / "run" / f"{machine}.pid").read_text().split()[0]
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
+
+
+async def test_a_home_that_gets_full(user: User) -> None:
+    """What was printed is kept, and who filled it is told."""
+    cluster, machines = user.cluster, ("hpc-login", "p100-01")
+    cluster.ssh("mkdir -p ~/faults")
+    uid, place = cluster.ssh("id -u").strip(), f"/home/{cluster.user}/faults"
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=6m,mode=700,uid={uid}", "tmpfs", place]
+    cluster.on("hpc-login", *mount)
+    share = [sys.executable, "-c", SHARE, place, *(process_of(cluster, name) for name in machines)]
+    subprocess.run(share, check=True)  # noqa: ASYNC221
+    try:
+        source = "print('first')\nopen('big', 'wb').write(b'x' * 100_000_000)"
+        ended, text = await user.follow(await user.submit(source, gpus=1, gpu_type="p100"))
+        assert (ended.state, text) == (State.FAILED, "first\n"), ended.reason
+        assert ended.exit is not None and ended.exit.cause == Cause.DISK_FULL, ended.reason
+        assert "No space is left on the disk" in ended.reason
+        assert "first" in str(await user.manager.notebook(ended.id))
+        # with room again, the next one runs
+        cluster.ssh("rm ~/faults/jobs/*/work/big")
+        ended, text = await user.follow(await user.submit("print('room')", gpu_type="p100", gpus=1))
+        assert (ended.state, text) == (State.COMPLETED, "room\n"), ended.reason
+    finally:
+        hang_up(user.executor.transport)
+        for name in machines:
+            cluster.on(name, "umount", "--lazy", place)
