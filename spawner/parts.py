@@ -14,6 +14,8 @@ BASE = "/opt/jupyter-hybrid"
 SERVER = f"{BASE}/server"
 CONFIG = f"{BASE}/config"
 CA = f"{BASE}/ca/ca.crt"
+#: Who runs what belongs to nobody.
+ANYBODY = 65534
 #: Variables by which programs find certificate authorities.
 CA_VARIABLES = (
     "SSL_CERT_FILE",
@@ -111,14 +113,17 @@ def folder(name: str, settings: Mapping[str, Any]) -> Parts:
     return Parts((volume,), (mount,))
 
 
-def server(image: str, policy: str | None) -> Parts:
+def server(image: str, policy: str | None, identity: Identity) -> Parts:
     """The hub's single-user server, laid beside the user's image before it starts."""
+    # anybody but root may copy what all may read
+    who = {"runAsUser": identity.uid or ANYBODY, "runAsNonRoot": True}
     copier = {
         "name": "jh-server",
         "image": image,
-        "command": ["cp", "-a", f"{SERVER}/.", "/jh-server/"],
+        # (not the directory itself: the one that it goes to is root's, and stays as it is)
+        "command": ["/bin/sh", "-c", f"cp -a {SERVER}/* /jh-server/"],
         "volumeMounts": [{"name": "jh-server", "mountPath": "/jh-server"}],
-        "securityContext": RESTRICTED,
+        "securityContext": {**RESTRICTED, **who},
     }
     if policy:
         copier["imagePullPolicy"] = policy

@@ -24,7 +24,7 @@ from jupyter_hybrid.containers.registry import RegistryClient
 from jupyter_hybrid.containers.servers import PLATFORM, server_layer
 from jupyter_hybrid.errors import HybridError
 
-#: Any image with ``cp`` in it will do.
+#: Any image with a shell and ``cp`` in it will do.
 BASE = "docker.io/library/busybox:stable"
 #: Those of NVIDIA's images since 2023.
 PYTHONS = ("3.10", "3.12")
@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
         description=(__doc__ or "").partition("::")[0],
     )
     made.add_argument("target", help="what the image is to be called, with its registry and a tag")
-    made.add_argument("--base", default=BASE, help=f"a small image with cp in it (default: {BASE})")
+    made.add_argument(
+        "--base", default=BASE, help=f"a small image with a shell and cp in it (default: {BASE})"
+    )
     made.add_argument(
         "--python",
         action="append",

@@ -152,7 +152,7 @@ class NGCSpawner(Options, Watched):
         found += parts.proxies(self.proxy, urlparse(self.hub.api_url).hostname or "")
         found += parts.configuration(self.hybrid_config)
         if self.server_image:
-            found += parts.server(self.server_image, self.image_pull_policy)
+            found += parts.server(self.server_image, self.image_pull_policy, who)
         for name in self.chosen_folders:
             if name in self.folders:
                 found += parts.folder(name, self.folders[name])

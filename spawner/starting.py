@@ -99,6 +99,14 @@ def pulling(pod: Object | None, events: Iterable[Object]) -> bool:
     return last == "Pulling"
 
 
+def too_early(body: str) -> bool:
+    """Whether an API server's refusal is that of a namespace which was only just made.
+
+    Its service account comes some moments later.
+    """
+    return re.search(r"error looking up service account \S+/default: .*not found", body) is not None
+
+
 def refused(body: str) -> str:
     """What an API server's refusal of a pod means; ``body`` is its answer."""
     try:

@@ -58,6 +58,9 @@ class Watched(KubeSpawner):
         try:
             self._made = bool(await super()._make_create_pod_request(pod, request_timeout))
         except ApiException as error:
+            if starting.too_early(str(error.body)):
+                # kubespawner tries again
+                return False
             if error.status in (400, 403, 422):
                 raise StartFailed(starting.refused(str(error.body))) from error
             raise

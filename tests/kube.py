@@ -74,6 +74,20 @@ class Kubernetes:
         """What the service's own script does: kill, start, gpus, import, …"""
         return _output([str(SERVICE / "cluster"), *arguments], **options)
 
+    @contextmanager
+    def serving(self, *words: str) -> Iterator[str]:
+        """A program in the cluster's network; the first line that it prints."""
+        # a test run that is killed must leave no daemon behind
+        argv = [str(SERVICE / "cluster"), "run", "setpriv", "--pdeathsig", "TERM", *words]
+        with subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as it:
+            try:
+                assert it.stdout is not None
+                yield it.stdout.readline().strip()
+            finally:
+                it.terminate()
+
     def target(self, **options: Any) -> dict[str, Any]:
         """Options of a target on it."""
         known = {"kubeconfig": str(self.kubeconfig), "namespace": self.namespace}

@@ -8,6 +8,7 @@ import pytest
 from jupyter_hybrid_spawner import parts
 from jupyter_hybrid_spawner.identity import Identity, identify, read
 from kubespawner import KubeSpawner
+from pod_security import violations
 from spawners import Make, manifest
 
 from jupyter_hybrid.errors import ConfigError
@@ -102,6 +103,19 @@ async def test_a_user_whom_nobody_numbers_is_not_root_in_images_of_the_list(make
     assert volumes(pod)["jh-home"] == {"name": "jh-home", "emptyDir": {}}
     sites = await manifest(make(images=[IMAGE], image=IMAGE, uid=77))
     assert notebook(sites)["securityContext"]["runAsUser"] == 77
+
+
+async def test_pods_keep_to_the_restricted_standard(make: Make) -> None:
+    traits = {"image": IMAGE, "server_image": "site/server:1", "ca_bundle": "company/ca.crt"}
+    spawner = make(**traits, home={"volume": {"persistentVolumeClaim": {"claimName": "homes"}}})
+    await spawner.run_auth_state_hook({"uid": 5001, "gid": 500, "groups": [500, 501]})
+    assert violations(await manifest(spawner)) == []
+    assert violations(await manifest(make(images=[IMAGE], **traits))) == []
+    # what the site itself wants is seen
+    assert "volume of type hostPath" in violations(
+        await manifest(make(images=[IMAGE], **traits, home={"volume": {"hostPath": {"path": "/"}}}))
+    )
+    assert violations(await manifest(make(privileged=True)))
 
 
 async def test_what_a_site_makes_privileged_stays_so(make: Make) -> None:

@@ -141,6 +141,15 @@ def test_refusals_in_words() -> None:
     assert "does not admit the server's pod: violates Pod" in starting.refused(violates)
 
 
+def test_a_namespace_that_was_only_just_made() -> None:
+    said = (
+        'pods \\"jupyter-ada\\" is forbidden: error looking up service account lab-ada/default: '
+        'serviceaccount \\"default\\" not found'
+    )
+    assert starting.too_early(json.dumps({"message": said}))
+    assert not starting.too_early(said.replace("/default:", "/hybrid-jobs:"))
+
+
 async def started(make: Make, monkeypatch: pytest.MonkeyPatch, **known: Any) -> Any:
     """A start that knows this of its pod, and of which kubespawner would wait for ever."""
     spawner = make(start_timeout=1)

@@ -7,8 +7,6 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import kube
@@ -27,19 +25,6 @@ pytestmark = [pytest.mark.needs(*kube.NEEDS), pytest.mark.timeout(300)]
 
 #: The lab's registry once more, for those who log in (``settings.sh``).
 PRIVATE = "private.lab/base:1"
-
-
-@contextmanager
-def serving(cluster: Kubernetes, *words: str) -> Iterator[str]:
-    """A program in the cluster's network; the first line that it prints."""
-    # a test run that is killed must leave no daemon behind
-    argv = [str(kube.SERVICE / "cluster"), "run", "setpriv", "--pdeathsig", "TERM", *words]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as it:
-        try:
-            assert it.stdout is not None
-            yield it.stdout.readline().strip()
-        finally:
-            it.terminate()
 
 
 @pytest.mark.skipif(bool(kube.FOREIGN), reason="the registry is the lab's own")
@@ -77,7 +62,7 @@ async def test_an_image_that_needs_a_login(place: Place, tmp_path: Path) -> None
         "auth": {"htpasswd": {"realm": "private", "path": str(tmp_path / "htpasswd")}},
     }
     (tmp_path / "registry.json").write_text(json.dumps(config))
-    with serving(place.cluster, "docker-registry", "serve", str(tmp_path / "registry.json")):
+    with place.cluster.serving("docker-registry", "serve", str(tmp_path / "registry.json")):
         # (the image may be on the node since an earlier test)
         place.options["image_pull_policy"] = "Always"
         place.executor = place.another()
@@ -134,38 +119,12 @@ async def test_limits_of_the_namespace(place: Place) -> None:
 @pytest.mark.skipif(bool(kube.FOREIGN), reason="asks a server of the lab")
 async def test_a_policy_that_refuses_the_pod(place: Place, tmp_path: Path) -> None:
     name = place.cluster.namespace
-    authority = Path(registries.certify(tmp_path)).read_bytes()
-    program = [sys.executable, kube_admission.__file__]
-    keys = [str(tmp_path / "server.pem"), str(tmp_path / "server.key")]
-    with serving(place.cluster, *program, *keys) as port:
-        client = {
-            "url": f"https://127.0.0.1:{port}/",
-            "caBundle": base64.b64encode(authority).decode(),
-        }
-        rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"]}
-        webhook = {
-            "name": "pods.policy.lab",
-            "clientConfig": client,
-            "rules": [{**rule, "resources": ["pods"]}],
-            "namespaceSelector": {"matchLabels": {"policy": name}},
-            "sideEffects": "None",
-            "admissionReviewVersions": ["v1"],
-        }
-        configuration = {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingWebhookConfiguration",
-            "metadata": {"name": name},
-            "webhooks": [webhook],
-        }
+    with kube_admission.asked(place.cluster, tmp_path):
         place.cluster.kubectl("label", "namespace", name, f"policy={name}")
-        place.cluster.apply(configuration)
-        try:
-            # (the server reads its configuration now and then)
-            attempt = ("run", "attempt", "--image=none", "--dry-run=server")
-            await until(lambda: not place.cluster.kubectl(*attempt, check=False))
-            record = await place.ended(await place.start("1"))
-        finally:
-            place.cluster.kubectl("delete", "validatingwebhookconfiguration", name)
+        # (the server reads its configuration now and then)
+        attempt = ("run", "attempt", "--image=none", "--dry-run=server")
+        await until(lambda: not place.cluster.kubectl(*attempt, check=False))
+        record = await place.ended(await place.start("1"))
     assert record.cause == Cause.REFUSED
     assert "the cluster does not admit the job's pod" in record.message
     assert kube_admission.WORDS in record.message
