@@ -31,6 +31,8 @@ class Tail:
         self, executor: Executor, job: Job, *, after: int = 0, offset: int = 0, rank: int = 0
     ) -> None:
         self._executor, self._paths = executor, JobPaths(Path()).rank(rank)
+        #: Made once: it is read many times a second.
+        self._name = str(self._paths.events)
         #: As it is known: of an ended job, everything is read.
         self.job = job
         self._seq, self._offset = after, offset
@@ -52,7 +54,7 @@ class Tail:
                 event, self.position = self._pending.popleft()
                 yield event, self.position
             position = self._offset + len(self._rest)
-            chunk = await self._executor.read(self.job, str(self._paths.events), position)
+            chunk = await self._executor.read(self.job, self._name, position)
             if not chunk:
                 return
             self._take(chunk)

@@ -37,10 +37,10 @@ CONTAINER = "container.json"
 _LOCK = "submit.lock"
 
 
-def read_behind(path: Path, offset: int) -> bytes:
+def read_behind(path: Path | str, offset: int) -> bytes:
     """What is behind ``offset`` in the file; nothing where there is none. Raises ``PlaceError``."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             file.seek(offset)
             return file.read(CHUNK)
     except (FileNotFoundError, NotADirectoryError):

@@ -124,7 +124,8 @@ async def answer_submit(handler: Endpoint, submit: Callable[[], Awaitable[Job]])
     """Submit, once for every ``Idempotency-Key``, and say where the job is."""
     key = handler.request.headers.get("Idempotency-Key")
     service = handler.service
-    job = await service.submits.do(f"{handler.path} {key}" if key else None, submit)
+    with service.news.at_once():
+        job = await service.submits.do(f"{handler.path} {key}" if key else None, submit)
     base = handler.request.path.partition("/jobs")[0]
     handler.set_header("Location", url_path_join(base, "jobs", job.id))
     handler.answer(job_answer(service, job), 201)

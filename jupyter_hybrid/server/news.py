@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import HybridError, PlaceError, UnknownJob
@@ -28,6 +29,12 @@ log = logging.getLogger(__name__)
 JOB, PROGRESS = "urn:jupyter-hybrid:job:v1", "urn:jupyter-hybrid:progress:v1"
 #: Seconds between two looks at running jobs while somebody looks, and while nobody does.
 OFTEN, SELDOM = 0.15, 5.0
+#: The same while a job is being submitted here: its record is there before its place has answered.
+AT_ONCE = 0.02
+#: Pauses (seconds) between two looks at what one job printed: every look of the first five seconds
+#: in which it is silent, then every second one. A look takes a file to be opened.
+TALKS, SILENT = 0.05, 0.29
+QUIETER = 1.03
 #: Seconds for which somebody looks after a request.
 LOOKING = 120.0
 #: Seconds between two questions to a place about all its jobs.
@@ -48,6 +55,8 @@ class News:
         self._announce = announce
         self._looked_at = float("-inf")
         self._woken = asyncio.Event()
+        #: Submits that are under way.
+        self._hurries = 0
         self._places: dict[str, _Place] = {}
         #: The store's file when it was last read: inode, size, time of change.
         self._file: tuple[int, int, int] | None = None
@@ -61,6 +70,22 @@ class News:
         self._looked_at = time.monotonic()
         if asleep:
             self._woken.set()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Meanwhile what is new in the store is announced within the blink of an eye."""
+        self._hurries += 1
+        self._woken.set()
+        try:
+            yield
+        finally:
+            self._hurries -= 1
+
+    @property
+    def _pause(self) -> float:
+        if self._hurries:
+            return AT_ONCE
+        return OFTEN if self._watched else SELDOM
 
     @property
     def _watched(self) -> bool:
@@ -97,7 +122,7 @@ class News:
     async def _sleep(self) -> None:
         self._woken.clear()
         try:
-            await asyncio.wait_for(self._woken.wait(), OFTEN if self._watched else SELDOM)
+            await asyncio.wait_for(self._woken.wait(), self._pause)
         # Python 3.10 has a class of its own for it
         except asyncio.TimeoutError:
             pass
@@ -143,6 +168,7 @@ class _Place:
         self._asked_at = float("-inf")
         self._tails: dict[str, Tail] = {}
         self._paces: dict[str, Pace] = {}
+        self._listening: dict[str, Pace] = {}
         self._trouble = Pace(1.0, 60.0)
 
     def look(self, manager: Manager, jobs: list[Job], *, watched: bool) -> None:
@@ -189,7 +215,8 @@ class _Place:
 
     async def _printed(self, manager: Manager, job: Job) -> bool:
         """Announce the job's newest event, if there is one since the last look."""
-        if job.state is not State.RUNNING:
+        listening = self._listening.setdefault(job.id, Pace(TALKS, SILENT))
+        if job.state is not State.RUNNING or not listening.due():
             return False
         tail = self._tails.get(job.id)
         if tail is None:
@@ -200,6 +227,9 @@ class _Place:
             last = event.seq
         if last:
             self._announce(PROGRESS, {"job": job.id, "last": last})
+            listening.again()
+        else:
+            listening.later(QUIETER)
         return last > 0
 
     def _due(self, job_id: str) -> bool:
@@ -211,6 +241,6 @@ class _Place:
 
     def _forget_others(self, jobs: Iterable[Job]) -> None:
         ids = {job.id for job in jobs}
-        for known in (self._tails, self._paces):
+        for known in (self._tails, self._paces, self._listening):
             for job_id in known.keys() - ids:
                 del known[job_id]
