@@ -133,6 +133,20 @@ export interface IJobEvents extends IObservableDisposable {
   readonly error: Error | null;
 }
 
+/** A submit that nobody has answered yet: there is no job. */
+export interface ISending {
+  readonly name: string;
+  readonly target: string;
+}
+
+export interface ISendings {
+  /** The last one first. */
+  readonly items: readonly ISending[];
+  readonly changed: ISignal<ISendings, void>;
+  /** Have it among the items until it is answered; the answer as it is. */
+  watch<T>(what: ISending, answer: Promise<T>): Promise<T>;
+}
+
 /** The jobs of this user, as the server knows them. */
 export interface IJobsManager extends IDisposable {
   /** Requests as they are; what they answer about jobs is not told to others. */
@@ -145,6 +159,7 @@ export interface IJobsManager extends IDisposable {
   readonly jobChanged: ISignal<IJobsManager, IJobChange>;
   /** Jobs have new events. */
   readonly progressed: ISignal<IJobsManager, IProgress>;
+  readonly sending: ISendings;
   /** The record of a job as last seen; undefined where it was not seen yet. */
   known(id: string): IJob | undefined;
   /** The job as recorded; with `ask` after asking its place. Tells others what it learns. */

@@ -95,7 +95,9 @@ function addRuns(
     isEnabled: args => known(args) !== undefined,
     execute: args =>
       told(trans, async () => {
-        const job = await manager.rerun(idOf(args));
+        const old = known(args);
+        const answer = manager.rerun(idOf(args));
+        const job = await (old ? manager.sending.watch(old, answer) : answer);
         void commands.execute(CommandIDs.showJobs, { id: job.id });
       })
   });

@@ -10,7 +10,8 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { elsewhereIcon } from '../icons';
 import { CommandIDs } from '../ids';
-import type { IJob } from '../records';
+import type { IJob, IJobDetail } from '../records';
+import { asError } from '../request';
 import type { IJobsManager } from '../tokens';
 import { oneLine } from '../words';
 
@@ -27,16 +28,16 @@ export interface ISubmitCommandOptions {
 }
 
 export function addSubmitCommands(options: ISubmitCommandOptions): void {
-  const { commands, manager, trans, base, notebooks, files } = options;
+  const { commands, trans, notebooks, files } = options;
   const current = (): NotebookPanel | null => notebooks.currentWidget;
   const open = async (path: string): Promise<void> => {
-    const { openSubmitDialog, onScreen } = await import('../submit');
+    const { onScreen } = await import('../submit');
     const panel = notebooks.find(({ context }) => context.path === path);
     await panel?.context.ready;
-    const model = panel?.context.model;
-    const content = model ? onScreen(model) : null;
-    const choices = { manager, trans, base, path, content };
-    finish(options, await openSubmitDialog(choices));
+    await run(options, () => {
+      const model = panel?.context.model;
+      return { path, content: model ? onScreen(model) : null };
+    });
   };
   commands.addCommand(CommandIDs.submit, {
     label: trans.__('Run Elsewhere…'),
@@ -85,33 +86,60 @@ async function openForJob(
   options: ISubmitCommandOptions,
   id: string
 ): Promise<void> {
-  const { manager, trans, base } = options;
+  const { manager, trans } = options;
+  let job: IJobDetail;
   try {
-    const [{ openSubmitDialog }, job] = await Promise.all([
-      import('../submit'),
-      manager.job(id)
-    ]);
-    const path = job.path ?? job.name;
-    const choices = { manager, trans, base, path, content: null, job };
-    finish(options, await openSubmitDialog(choices));
+    job = await manager.job(id);
   } catch (error) {
     await showErrorMessage(
       trans.__('This job cannot be run again'),
       error as Error,
       [Dialog.okButton({ label: trans.__('Close') })]
     );
+    return;
+  }
+  const path = job.path ?? job.name;
+  await run(options, () => ({ path, content: null, job }));
+}
+
+type Subject = Pick<Options, 'path' | 'content' | 'job'>;
+type Options = Parameters<(typeof import('../submit'))['openSubmitDialog']>[0];
+
+/** Open the dialog until it is closed, or until what it sends is a job. */
+async function run(
+  options: ISubmitCommandOptions,
+  subject: () => Subject
+): Promise<void> {
+  const { manager, trans, base } = options;
+  const { openSubmitDialog } = await import('../submit');
+  let refusal: Error | undefined;
+  for (;;) {
+    const open = { manager, trans, base, refusal, ...subject() };
+    const sent = await openSubmitDialog(open);
+    if (sent === null) {
+      return;
+    }
+    try {
+      const job = manager.sending.watch(sent.what, sent.job);
+      await show(options, job);
+      return;
+    } catch (error) {
+      refusal = asError(error);
+    }
   }
 }
 
-/** Show what was sent. */
-function finish(
+/** Show what is sent, at once and when it is a job. */
+async function show(
   { commands, trans }: ISubmitCommandOptions,
-  job: IJob | null
-): void {
-  if (job === null) {
-    return;
+  sent: Promise<IJob>
+): Promise<void> {
+  const shown = commands.hasCommand(CommandIDs.showJobs);
+  if (shown) {
+    void commands.execute(CommandIDs.showJobs);
   }
-  if (commands.hasCommand(CommandIDs.showJobs)) {
+  const job = await sent;
+  if (shown) {
     void commands.execute(CommandIDs.showJobs, { id: job.id });
   } else {
     Notification.success(sentTo(trans, job), { autoClose: 3000 });

@@ -14,6 +14,7 @@ import { useSignal } from './hooks';
 import { jobsIcon } from './icons';
 import type { IRowActions } from './row';
 import { Rows } from './rows';
+import { Sending } from './sending';
 
 /** Jobs that are read before anybody scrolls. */
 const PAGE = 100;
@@ -89,6 +90,7 @@ interface IPanelProps extends IPanelOptions {
 function Panel(props: IPanelProps): ReactElement {
   const { manager, list, trans } = props;
   useSignal(manager.connectionChanged);
+  useSignal(manager.sending.changed);
   useSignal(list.changed);
   const [active, setActive] = useState(props.choice);
   useEffect(() => {
@@ -110,6 +112,7 @@ function Panel(props: IPanelProps): ReactElement {
         trans={trans}
         setFilter={filter => list.setFilter(filter)}
       />
+      <Sending sendings={manager.sending} trans={trans} />
       <List {...props} active={active} setActive={setActive} />
     </>
   );
@@ -133,6 +136,9 @@ function List(props: IListProps): ReactElement {
   }
   if (list.loading) {
     return <Loading trans={trans} />;
+  }
+  if (list.total === 0 && props.manager.sending.items.length > 0) {
+    return <div className="jp-hybrid-Jobs-scroller" />;
   }
   if (list.total === 0) {
     return isAll(list.filter) ? (

@@ -25,6 +25,7 @@ import { JobEvents } from './events';
 import { JobList } from './list';
 import { News } from './news';
 import { Repeat } from './repeat';
+import { Sendings } from './sending';
 
 /** Milliseconds between two looks while news is announced, and while it seems not to be. */
 const SELDOM = 30_000;
@@ -64,6 +65,7 @@ export class JobsManager implements IJobsManager {
   }
 
   readonly api: IApi;
+  readonly sending = new Sendings();
 
   get ready(): Promise<boolean> {
     return this._ready;

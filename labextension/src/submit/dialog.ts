@@ -1,10 +1,9 @@
 /** The dialog around the form: it stays open until the job is there, or somebody closes it. */
 import { Dialog } from '@jupyterlab/apputils';
 
-import type { IJob } from '../records';
 import { oneLine } from '../words';
 import { SubmitForm } from './form';
-import { type ISubmitOptions, SubmitModel } from './model';
+import { type ISent, type ISubmitOptions, SubmitModel } from './model';
 import { Drafts } from './drafts';
 
 export interface ISubmitDialogOptions extends Omit<ISubmitOptions, 'draft'> {
@@ -12,24 +11,31 @@ export interface ISubmitDialogOptions extends Omit<ISubmitOptions, 'draft'> {
   base: string;
 }
 
-/** Let somebody choose, and submit; the job, or null where there is none. */
+/** Let somebody choose, and submit; null where that did not come to it. */
 export async function openSubmitDialog({
   base,
   ...options
-}: ISubmitDialogOptions): Promise<IJob | null> {
+}: ISubmitDialogOptions): Promise<ISent | null> {
   const drafts = new Drafts(base, options.job?.id ?? options.path);
   const model = new SubmitModel({ ...options, draft: drafts.get() });
   const dialog = new SubmitDialog(model);
+  const keep = (): void => drafts.set(model.touched ? model.draft : null);
   // at once, for the page may be left or reloaded at any moment
-  model.changed.connect(() => drafts.set(model.touched ? model.draft : null));
+  model.changed.connect(keep);
   model.start();
   await dialog.launch();
-  if (dialog.job !== null) {
-    drafts.set(null);
+  const sent = dialog.sent;
+  if (sent !== null) {
+    // whoever is refused finds the choices again
+    drafts.set(model.draft);
+    sent.job.then(
+      () => drafts.set(null),
+      () => undefined
+    );
   }
   dialog.dispose();
   model.dispose();
-  return dialog.job;
+  return sent;
 }
 
 class SubmitDialog extends Dialog<void> {
@@ -50,8 +56,8 @@ class SubmitDialog extends Dialog<void> {
     this._update();
   }
 
-  /** The job that was started; null where none was. */
-  job: IJob | null = null;
+  /** What was sent; null where nothing was. */
+  sent: ISent | null = null;
 
   override resolve(index = 1): void {
     if (index !== 1) {
@@ -77,12 +83,21 @@ class SubmitDialog extends Dialog<void> {
   }
 
   private async _submit(): Promise<void> {
-    this.job = await this._model.submit();
-    if (this.job) {
+    const model = this._model;
+    if (model.problems.length === 0) {
+      // nothing is known that stands against it: it is among the jobs from now on
+      this.sent = model.send();
       super.resolve(1);
-    } else {
-      this._showProblem();
+      return;
     }
+    const job = await model.submit();
+    if (job === null) {
+      this._showProblem();
+      return;
+    }
+    const what = { name: job.name, target: job.target };
+    this.sent = { what, job: Promise.resolve(job) };
+    super.resolve(1);
   }
 
   /** Bring the first problem into view. */

@@ -13,8 +13,8 @@ import type {
   IParameter,
   ITravelling
 } from '../records';
-import { RequestError, asError, isAborted, newKey } from '../request';
-import type { IJobsManager } from '../tokens';
+import { asError, isAborted, newKey } from '../request';
+import type { IJobsManager, ISending } from '../tokens';
 import {
   EMPTY,
   type IDraft,
@@ -29,6 +29,7 @@ import {
 import { Lookups } from './lookups';
 import { Offers } from './offers';
 import { changed } from './parameters';
+import { problemOf } from './problems';
 import { send } from './sending';
 
 /** Milliseconds of quiet after which targets, and the server, are asked about what was typed. */
@@ -57,11 +58,20 @@ export interface ISubmitOptions {
   draft?: IDraft;
   /** The job to be submitted once more, with its notebook of then. */
   job?: IJobDetail;
+  /** Why the last attempt was refused. */
+  refusal?: Error;
+}
+
+/** A submit under way. */
+export interface ISent {
+  readonly what: ISending;
+  readonly job: Promise<IJob>;
 }
 
 export class SubmitModel implements IDisposable {
   constructor(private readonly _options: ISubmitOptions) {
-    const { manager, draft, job } = _options;
+    const { manager, draft, job, refusal } = _options;
+    this._refused = refusal ? [problemOf(refusal)] : [];
     this.restored = draft !== undefined;
     this._draft = draft ?? (job ? fromJob(job) : EMPTY);
     this._parameters = job ? parametersOf(job) : null;
@@ -124,11 +134,13 @@ export class SubmitModel implements IDisposable {
   }
   /** What would refuse the submit, or has refused it. */
   get problems(): readonly IFieldProblem[] {
-    return this._problems;
+    const said = new Set(this._refused.map(({ message }) => message));
+    const others = this._problems.filter(({ message }) => !said.has(message));
+    return [...this._refused, ...others];
   }
 
   problemsOf(...fields: Field[]): readonly IFieldProblem[] {
-    return this._problems.filter(({ field }) => fields.includes(field));
+    return this.problems.filter(({ field }) => fields.includes(field));
   }
 
   /** Ask for all that is not known yet; what is there is shown before. */
@@ -182,21 +194,31 @@ export class SubmitModel implements IDisposable {
       return null;
     }
     this._submitting = true;
-    this._problems = [];
+    this._refused = this._problems = [];
     this._changed.emit();
     try {
-      const { manager } = this._options;
-      const request = (): Promise<IJob> => this._request();
-      const job = await send(manager, request, one => this._isMine(one));
-      void this._keepPreferences();
-      return job;
+      return await this.send().job;
     } catch (error) {
-      this._problems = [{ field: fieldOf(error), message: said(error) }];
+      this._refused = [problemOf(error)];
       return null;
     } finally {
       this._submitting = false;
       this._changed.emit();
     }
+  }
+
+  /** Begin to start the job, whoever sees to how that ends. */
+  send(): ISent {
+    const { manager } = this._options;
+    const { name, target } = this._draft;
+    const usual = this.job?.name ?? this._inspection?.name ?? this.path;
+    const request = (): Promise<IJob> => this._request();
+    const job = send(manager, request, one => this._isMine(one));
+    void job.then(
+      () => this._keepPreferences(),
+      () => undefined
+    );
+    return { what: { name: name.trim() || usual, target }, job };
   }
 
   dispose(): void {
@@ -214,6 +236,7 @@ export class SubmitModel implements IDisposable {
 
   private _apply(choices: Partial<IDraft>): void {
     this._draft = { ...this._draft, ...choices };
+    this._refused = [];
     this._key = newKey();
     if (HARDWARE.some(name => name in choices)) {
       clearTimeout(this._asking);
@@ -252,7 +275,7 @@ export class SubmitModel implements IDisposable {
       this._inspection = await manager.api.inspect(reference);
       this._parameters = this._inspection.parameters;
     } catch (error) {
-      this._problems = [{ field: 'notebook', message: said(error) }];
+      this._problems = [{ field: 'notebook', message: asError(error).message }];
     }
     this._changed.emit();
     this._previewLater(0);
@@ -325,7 +348,7 @@ export class SubmitModel implements IDisposable {
       if (isAborted(error) || request !== this._preview) {
         return;
       }
-      this._problems = [{ field: fieldOf(error), message: said(error) }];
+      this._problems = [problemOf(error)];
     }
     this._checking = false;
     this._changed.emit();
@@ -358,6 +381,8 @@ export class SubmitModel implements IDisposable {
   private _inspection: IInspection | null = null;
   private _parameters: readonly IParameter[] | null;
   private _travelling: ITravelling | null = null;
+  /** What refused the last submit, until something is changed. */
+  private _refused: readonly IFieldProblem[];
   private _problems: readonly IFieldProblem[] = [];
   /** Files that were seen in what would travel. */
   private readonly _files = new Map<string, IFile>();
@@ -369,22 +394,4 @@ export class SubmitModel implements IDisposable {
   private _preview: AbortController | null = null;
   private _asking: ReturnType<typeof setTimeout> | undefined;
   private _previewing: ReturnType<typeof setTimeout> | undefined;
-}
-
-/** Which part of the form the server's class of error belongs to. */
-const FIELDS: Readonly<Record<string, Field>> = {
-  NotebookError: 'notebook',
-  ParameterError: 'parameters',
-  BundleError: 'files',
-  UnknownTarget: 'target',
-  ImageError: 'image'
-};
-
-function fieldOf(error: unknown): Field {
-  const reason = error instanceof RequestError ? error.reason : null;
-  return FIELDS[reason ?? ''] ?? '';
-}
-
-function said(error: unknown): string {
-  return asError(error).message;
 }

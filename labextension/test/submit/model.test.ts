@@ -225,6 +225,19 @@ describe('a submit', () => {
     expect(sent[3].key).not.toBe(sent[0].key);
   });
 
+  it('says why the last attempt was refused until something is changed', async () => {
+    const dialog = model({
+      refusal: new RequestError('no', 400, 'ImageError')
+    });
+    await settle();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(dialog.problemsOf('image')).toEqual([
+      { field: 'image', message: 'no' }
+    ]);
+    dialog.set({ image: 'other' });
+    expect(dialog.problems).toEqual([]);
+  });
+
   it('is done when the job is recorded, however long its place takes', async () => {
     answer.submit = () => new Promise(() => undefined);
     const dialog = model();

@@ -1,0 +1,39 @@
+/** Submits that are under way, above the jobs: they look like one, and nothing can be done to them. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { ReactElement } from 'react';
+
+import type { ISendings } from '../tokens';
+import { stateIcon } from './icons';
+import { shown, stateName } from './wording';
+
+export function Sending(props: {
+  sendings: ISendings;
+  trans: TranslationBundle;
+}): ReactElement {
+  const { sendings, trans } = props;
+  const Icon = stateIcon('CREATED');
+  return (
+    <ul className="jp-hybrid-Jobs-sending" aria-live="polite">
+      {sendings.items.map(({ name, target }, index) => (
+        <li key={index} className="jp-hybrid-Job" data-state="CREATED">
+          <div className="jp-hybrid-Job-main">
+            <div className="jp-hybrid-Job-title">
+              <Icon.react tag="span" className="jp-hybrid-Job-icon" />
+              <span className="jp-hybrid-Job-name">
+                <bdi>{shown(name)}</bdi>
+              </span>
+            </div>
+            <div className="jp-hybrid-Job-facts">
+              <span className="jp-hybrid-State">
+                {stateName('CREATED', trans)}
+              </span>
+              <span className="jp-hybrid-Job-target">
+                <bdi>{shown(target)}</bdi>
+              </span>
+            </div>
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}
