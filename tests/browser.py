@@ -141,7 +141,11 @@ class Window:
             "'apputils:change-theme', {theme: name}).then(() => null)",
             name,
         )
-        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+        self.page.wait_for_function(
+            "name => document.body.dataset.jpThemeName === name"
+            " && document.querySelector('#jupyterlab-splash') === null",
+            arg=name,
+        )
 
     def picture(self, name: str) -> None:
         """Keep what is to be seen as ``build/ui/NAME.png``."""

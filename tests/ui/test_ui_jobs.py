@@ -29,6 +29,14 @@ print("before", flush=True)
 while not pathlib.Path({go!r}).exists():
     time.sleep(0.05)
 print("after", flush=True)"""
+#: The browser's notifications as they can be looked at, in a window that nobody looks at.
+TELL = """
+window.told = [];
+document.hasFocus = () => false;
+window.Notification = class {
+  static permission = 'granted';
+  constructor(text, options) { window.told.push([text, options.tag]); window.shown = this; }
+};"""
 HOSTILE = {
     "<img src=x onerror=alert(1)>": "<img src=x onerror=alert(1)>",
     "evil\u202egnp.exe": "evil\ufffdgnp.exe",
@@ -123,6 +131,9 @@ def test_the_panel_follows_a_job(window: Window, jobs: Jobs) -> None:
     window.theme("JupyterLab Dark")
     window.picture("jobs-dark")
     assert window.findings(".jp-hybrid-Jobs") == []
+    window.theme("JupyterLab Dark High Contrast")
+    window.picture("jobs-contrast")
+    assert window.findings(".jp-hybrid-Jobs") == []
     jobs.go.touch()
     state(window, job, "COMPLETED")
     window.page.locator("text=/train is done after/").wait_for()
@@ -205,6 +216,21 @@ def test_what_failed_says_so_and_runs_again(window: Window, jobs: Jobs) -> None:
     assert newest(jobs.running) == job
 
 
+def test_the_browser_tells_where_somebody_wants_it(window: Window, jobs: Jobs) -> None:
+    window.page.add_init_script(TELL)
+    window.open()
+    save = "settings => window.jupyterapp.serviceManager.settings.save(...settings)"
+    window.page.evaluate(save, ["jupyter-hybrid:notifications", '{"browser": true}'])
+    window.open()
+    job = jobs.submit("told", "1")
+    window.page.wait_for_function("window.told.length > 0")
+    ((text, tag),) = window.page.evaluate("window.told")
+    assert (text.startswith("told is done after"), tag) == (True, job)
+    window.page.evaluate("window.shown.onclick()")
+    window.page.locator(".jp-hybrid-Page").wait_for()
+    window.page.evaluate(save, ["jupyter-hybrid:notifications", "{}"])
+
+
 def newest(running: Server) -> str:
     return str(running.ask("GET", "/jobs?limit=1")["jobs"][0]["id"])
 
@@ -267,13 +293,25 @@ def test_jobs_go_on_while_the_server_is_away(
             window.picture("empty")
             job = jobs.waiting()
             row(window, job).locator("text=1/2").wait_for()
+            window.open(jobs.path("study", "print(1)"))
+            panel(window)
+            window.command("jupyter-hybrid:submit")
+            dialog = window.page.locator(".jp-hybrid-submit")
+            dialog.get_by_label("Name", exact=True).fill("patient")
             port = int(started.url.rsplit(":", 1)[1].strip("/"))
         # it looks by itself every half minute, and when the browser thinks that it is online again
         window.page.evaluate("void window.dispatchEvent(new Event('online'))")
         window.page.locator(".jp-hybrid-Away").wait_for()
         window.picture("offline")
-        with lab(work, home, port=port):
+        window.page.click(".jp-hybrid-submit button.jp-mod-accept")
+        dialog.locator(".jp-hybrid-problems p").wait_for()
+        window.picture("offline-submit")
+        with lab(work, home, port=port) as again:
             window.page.locator(".jp-hybrid-Away").wait_for(state="detached")
+            assert dialog.get_by_label("Name", exact=True).input_value() == "patient"
+            window.page.click(".jp-hybrid-submit button.jp-mod-accept")
+            dialog.wait_for(state="detached")
+            until(lambda: again.ask("GET", "/jobs?text=patient")["jobs"], "the job")
             jobs.go.touch()
             state(window, job, "COMPLETED")
     finally:

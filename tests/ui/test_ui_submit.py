@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from servers import Server
 pytestmark = pytest.mark.needs("apt:chromium")
 
 DIALOG = ".jp-hybrid-submit"
+JOBS = re.compile(r"/jupyter-hybrid/api/jobs(\?|$)")
 PARAMETERS = """\
 steps: int = 3  # how often
 rate = 0.5
@@ -144,6 +146,9 @@ def test_refusals_are_told_before_and_nothing_is_lost_by_closing(
     window.theme("JupyterLab Dark")
     window.picture("submit-problems-dark")
     assert window.findings(DIALOG) == []
+    window.theme("JupyterLab Dark High Contrast")
+    window.picture("submit-problems-contrast")
+    assert window.findings(DIALOG) == []
     window.theme("JupyterLab Light")
     window.page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
@@ -183,6 +188,56 @@ def test_choices_survive_a_reload_of_the_page(window: Window, running: Server, p
     dialog.locator("tr", has_text="local").locator("td >> text=/^about /").wait_for()
     window.picture("submit-durations")
     assert window.findings(DIALOG) == []
+
+
+def test_a_submit_is_among_the_jobs_at_once_and_a_refusal_brings_the_dialog_back(
+    window: Window, running: Server, path: str
+) -> None:
+    dialog = open_dialog(window, path)
+    page, held = window.page, []
+
+    def hold(route: Any) -> None:
+        held.append(route) if route.request.method == "POST" else route.continue_()
+
+    page.route(JOBS, hold)
+    field(dialog, "steps").fill("4")
+    dialog.get_by_label("Name", exact=True).fill("held back")
+    page.keyboard.press("Enter")
+    dialog.wait_for(state="detached")
+    sending = page.locator(".jp-hybrid-Jobs-sending li")
+    sending.locator("text=held back").wait_for()
+    window.picture("sending")
+    assert window.findings(".jp-hybrid-Jobs") == []
+    page.wait_for_timeout(100)
+    held[0].fulfill(status=400, json={"message": "no room for it", "reason": "UsageError"})
+    dialog.locator(".jp-hybrid-problems >> text=no room for it").wait_for()
+    assert sending.count() == 0
+    assert field(dialog, "steps").input_value() == "4"
+    page.unroute(JOBS)
+    job = submitted(window, running, path)
+    assert (job["name"], job["parameters"]) == ("held back", {"steps": 4})
+
+
+def test_hostile_files_are_text(window: Window, work: Path) -> None:
+    folder = work / "hostile"
+    folder.mkdir()
+    names = ["<img src=x onerror=window.evil=1>", "evil\u202egnp.csv", "two\nlines", "🙂" * 20]
+    for name in names:
+        (folder / name).write_text("1")
+    code = f"for name in {names!r}: open(name)\n" + "\n".join(f"open({n!r})" for n in names)
+    parameters = "a = '<img src=x onerror=window.evil=1>'  # <b>help</b>"
+    content = notebook(code, parameters=parameters, name="python3", display_name="Python 3")
+    (folder / "study.ipynb").write_text(json.dumps(content))
+    dialog = open_dialog(window, "hostile/study.ipynb")
+    dialog.locator("summary", has_text=f"{len(names)} files").click()
+    shown = dialog.locator(".jp-hybrid-files li label").all_inner_texts()
+    assert {text.strip() for text in shown} == {
+        *(names[0], "evil\ufffdgnp.csv", "two lines", names[3])
+    }
+    dialog.locator("text=<b>help</b>").wait_for()
+    window.picture("submit-hostile")
+    assert window.page.evaluate("window.evil") is None
+    assert window.page.locator("img[src=x]").count() == 0
 
 
 def test_files_may_stay_here(window: Window, running: Server, path: str) -> None:
