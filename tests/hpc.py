@@ -128,6 +128,15 @@ def lock(name: str, kind: int) -> Iterator[IO[str]]:
 
 
 @contextmanager
+def turn(kind: int) -> Iterator[None]:
+    """Test beside others (``LOCK_SH``), or alone; who waits to be alone is not overtaken."""
+    with ExitStack() as held:
+        with lock("turn", fcntl.LOCK_EX):
+            held.enter_context(lock("tests", kind))
+        yield
+
+
+@contextmanager
 def a_user() -> Iterator[str]:
     """A user who is nobody else's; where all are taken, the first one who is free again."""
     with ExitStack() as held:
@@ -143,7 +152,7 @@ def a_user() -> Iterator[str]:
 def running(user: str, config: Path) -> Iterator[Cluster]:
     """The cluster while the block runs; the last of those who use it stops it."""
     with lock("all", fcntl.LOCK_SH) as users:
-        with lock("tests", fcntl.LOCK_SH):  # nobody breaks it just now
+        with turn(fcntl.LOCK_SH):  # nobody breaks it just now
             found = start(user, config)
         yield found
         try:
@@ -160,7 +169,7 @@ def used() -> Iterator[Cluster]:
         folder = held.enter_context(tempfile.TemporaryDirectory())
         user = held.enter_context(a_user())
         cluster = held.enter_context(running(user, Path(folder, "config")))
-        held.enter_context(lock("tests", fcntl.LOCK_SH))
+        held.enter_context(turn(fcntl.LOCK_SH))
         yield cluster
 
 
@@ -174,14 +183,14 @@ def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(_cluster: Cluster) -> Iterator[Cluster]:
     """The cluster, which others may use at the same time; nothing of the user's is left in it."""
-    with lock("tests", fcntl.LOCK_SH):
+    with turn(fcntl.LOCK_SH):
         yield from _clean(_cluster)
 
 
 @pytest.fixture
 def cluster_alone(_cluster: Cluster) -> Iterator[Cluster]:
     """The cluster with nobody else in it, to be broken; it is whole again afterwards."""
-    with lock("tests", fcntl.LOCK_EX):
+    with turn(fcntl.LOCK_EX):
         yield from _clean(_cluster)
 
 

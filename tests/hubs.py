@@ -228,7 +228,7 @@ def running(cluster: kube.Kubernetes, directory: Path, **traits: Any) -> Iterato
     host = cluster.registry.partition(":")[0]
     log = directory / "hub.log"
     # nobody breaks the cluster meanwhile
-    with kube.lock("tests", fcntl.LOCK_SH):
+    with kube.turn(fcntl.LOCK_SH):
         process = _started(cluster, directory, traits, port, token)
     try:
         yield Hub(f"http://{host}:{port}", token, cluster, log)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -141,6 +141,15 @@ def lock(name: str, kind: int) -> Iterator[IO[str]]:
 
 
 @contextmanager
+def turn(kind: int) -> Iterator[None]:
+    """Test beside others (``LOCK_SH``), or alone; who waits to be alone is not overtaken."""
+    with ExitStack() as held:
+        with lock("turn", fcntl.LOCK_EX):
+            held.enter_context(lock("tests", kind))
+        yield
+
+
+@contextmanager
 def running() -> Iterator[Kubernetes]:
     """The cluster while the block runs; the last of its users stops it."""
     with lock("users", fcntl.LOCK_SH) as users:
@@ -179,7 +188,7 @@ def _kubernetes(request: pytest.FixtureRequest) -> Iterator[Kubernetes]:
 @pytest.fixture
 def kubernetes(_kubernetes: Kubernetes) -> Iterator[Kubernetes]:
     """The cluster, which others may use at the same time; no job is left in the namespace."""
-    with lock("tests", fcntl.LOCK_SH):
+    with turn(fcntl.LOCK_SH):
         yield from _clean(_kubernetes)
 
 
@@ -188,7 +197,7 @@ def kubernetes_alone(_kubernetes: Kubernetes) -> Iterator[Kubernetes]:
     """The cluster with nobody else in it, to be broken; it is whole again afterwards."""
     if FOREIGN:
         pytest.skip("does not break the cluster that KUBECONFIG names")
-    with lock("tests", fcntl.LOCK_EX):
+    with turn(fcntl.LOCK_EX):
         for _ in _clean(_kubernetes):
             yield _kubernetes
             _kubernetes.service("mend")
