@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # all: what cannot run on this machine is a failure
 REQUIRE ?= what-can
+# processes that test at once; those that use a cluster mostly wait for it
+WORKERS ?= 2
 # one group of benchmarks, one file of tests: make bench ONLY=spine; make test ARGS=tests/test_spec.py
 ONLY ?=
 ARGS ?=
@@ -25,11 +27,11 @@ demo: ## run the demo notebook, with a %%remote cell in it, as a job
 
 test: ## run every gate and every test (REQUIRE=all: also fail where something cannot run here)
 	$(prepare) test
-	@$(VENV) tests/tools/gates.py --require $(REQUIRE) -- $(ARGS)
+	@$(VENV) tests/tools/gates.py --require $(REQUIRE) --workers $(WORKERS) -- $(ARGS)
 
 coverage: ## run the tests and say what they reach, in all processes that they start
 	$(prepare) test
-	@$(VENV) tests/tools/gates.py --coverage --only pytest,coverage -- $(ARGS)
+	@$(VENV) tests/tools/gates.py --coverage --only pytest,coverage --workers $(WORKERS) -- $(ARGS)
 
 lint: ## run the gates, without the tests
 	$(prepare) test

@@ -1,7 +1,7 @@
 """Runs every gate and every test, and says at the end how each went and what could not run.
 
     python tests/tools/gates.py [--require all] [--only ruff,mypy] [--coverage]
-                                [-- arguments for pytest]
+                                [--workers 2] [-- arguments for pytest]
 
 All gates run even where one fails. What passes says one line; what fails shows what it printed.
 How long each test took is in ``build/tests.xml``, and the slowest are listed below the tests.
@@ -25,8 +25,6 @@ BUILD = ROOT / "build"
 GAPS = BUILD / "gaps.json"
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
-#: Processes that test at once.
-WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,9 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def gates(require: str, pytest_arguments: Sequence[str], *, coverage: bool = False) -> list[Gate]:
+def gates(
+    require: str, pytest_arguments: Sequence[str], *, coverage: bool = False, workers: int = 2
+) -> list[Gate]:
     """The gates in the order in which they begin: the quick ones first."""
     tools = ROOT / "tests" / "tools"
     every = [
@@ -63,6 +63,7 @@ def gates(require: str, pytest_arguments: Sequence[str], *, coverage: bool = Fal
         Gate("mypy", [PYTHON, "-m", "mypy"]),
         *(frontend_gate(tool, require) for tool in ("prettier", "tsc", "eslint", "vitest")),
     ]
+    pytest_arguments = [f"-n{workers}", *pytest_arguments]
     if not coverage:
         return [*every, Gate("pytest", pytest_command(require, pytest_arguments), live=True)]
     # it makes every process that the tests start twice as slow, so it is asked for
@@ -78,11 +79,10 @@ def frontend_gate(tool: str, require: str) -> Gate:
 
 
 def pytest_command(require: str, arguments: Sequence[str], *measured_by: str) -> list[str]:
-    """pytest with more processes than cores: the tests wait more than they compute."""
+    """pytest, several processes of it at once, with what each test took."""
     times = [f"--junitxml={BUILD / 'tests.xml'}", "--durations=20", "--durations-min=10"]
-    parallel = [f"-n{WORKERS}", "--dist=worksteal"]
-    return [PYTHON, *measured_by, "-m", "pytest", *parallel, *times, "--require", require,
-            *arguments]  # fmt: skip
+    command = [PYTHON, *measured_by, "-m", "pytest", "--dist=worksteal", *times]
+    return [*command, "--require", require, *arguments]
 
 
 def main() -> int:
@@ -91,9 +91,15 @@ def main() -> int:
     parser.add_argument("--require", default="what-can", choices=("what-can", "all"))
     parser.add_argument("--only", default="", help="names of gates, with commas")
     parser.add_argument("--coverage", action="store_true", help="measure what the tests reach")
+    parser.add_argument("--workers", type=int, default=2, help="processes that test at once")
     parser.add_argument("pytest_arguments", nargs="*", metavar="ARGUMENT")
     options = parser.parse_args()
-    every = gates(options.require, options.pytest_arguments, coverage=options.coverage)
+    every = gates(
+        options.require,
+        options.pytest_arguments,
+        coverage=options.coverage,
+        workers=options.workers,
+    )
     names = [name for name in options.only.split(",") if name] or [gate.name for gate in every]
     unknown = sorted(set(names) - {gate.name for gate in every})
     if unknown:
