@@ -106,6 +106,12 @@ def start(user: str, config: Path) -> Cluster:
     return Cluster(directory, user, config)
 
 
+def restart(cluster: Cluster) -> None:
+    """Stop and start it, for a test that has it alone."""
+    subprocess.run([str(SERVICE / "stop")], check=True, capture_output=True)
+    start(cluster.user, cluster.config)
+
+
 def hang_up(transport: Transport) -> None:
     """End the connection, and the shared one as well, which would outlive the test."""
     transport.close()

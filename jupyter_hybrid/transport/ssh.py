@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -90,7 +91,8 @@ class SSHTransport(Transport):
 
     def _sharing(self) -> tuple[str, ...]:
         """Options for the shared connection: the user's own where it is there, else ours."""
-        theirs = parse_control_path(self._configuration())
+        configuration = self._configuration()
+        theirs = parse_control_path(configuration)
         if theirs is not None and theirs.exists():
             return (f"-oControlPath={theirs}",)
         path = self._control_path()
@@ -100,6 +102,7 @@ class SSHTransport(Transport):
             f"-oControlPath={path}",
             "-oControlMaster=auto",
             f"-oControlPersist={self._persist}",
+            *((f"-oCiphers={ciphers}",) if (ciphers := quick_ciphers(configuration)) else ()),
         )
 
     def _configuration(self) -> str:
@@ -145,3 +148,23 @@ def parse_control_path(text: str) -> Path | None:
         if word == "controlpath" and value not in ("", "none"):
             return Path(value)
     return None
+
+
+def quick_ciphers(text: str) -> str:
+    """The ciphers in the output of ``ssh -G`` with AES-GCM first; empty where that is as it is.
+
+    The same ones in another order: of those that the user's configuration allows, processors with
+    instructions for AES take half the time for this one, which OpenSSH prefers from 10 on.
+    """
+    found = re.search(r"^ciphers (\S+)$", text, re.MULTILINE)
+    ciphers = found[1].split(",") if found else []
+    ordered = sorted(ciphers, key=lambda name: not re.match(r"aes\d+-gcm@", name))
+    return ",".join(ordered) if ordered != ciphers and _has_aes() else ""
+
+
+def _has_aes() -> bool:
+    try:
+        processor = Path("/proc/cpuinfo").read_text("ascii", "replace")
+    except OSError:
+        return False
+    return re.search(r"\baes\b", processor) is not None

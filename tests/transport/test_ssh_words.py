@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_hybrid.transport import ssh
 from jupyter_hybrid.transport.ssh_words import parse_complaint
 
 CHANGED = """\
@@ -47,3 +48,18 @@ def test_complaints(said: str, words: str, transient: bool) -> None:
     sentence, later = parse_complaint(said, "dgx")
     assert words in sentence and later is transient
     assert "{host}" not in sentence and "\n" not in sentence
+
+
+def test_ciphers_that_processors_have_instructions_for_come_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ssh, "_has_aes", lambda: True)
+    theirs = "chacha20-poly1305@openssh.com,aes128-ctr,aes128-gcm@openssh.com"
+    ours = "aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr"
+    assert ssh.quick_ciphers(f"user ada\nciphers {theirs}\nmacs x\n") == ours
+    # what the user has chosen is kept, and what is in this order already
+    for kept in (ours, "chacha20-poly1305@openssh.com", "aes256-ctr"):
+        assert ssh.quick_ciphers(f"ciphers {kept}\n") == ""
+    assert ssh.quick_ciphers("") == ""
+    monkeypatch.setattr(ssh, "_has_aes", lambda: False)
+    assert ssh.quick_ciphers(f"ciphers {theirs}\n") == ""

@@ -245,6 +245,15 @@ async def test_a_machine_that_is_away_holds_up_nobody_else(tmp_path: Path) -> No
     assert transport.attempts == 2
 
 
+async def test_what_nobody_went_on_sending_is_removed(transport: Transport) -> None:
+    assert (await transport.ask("sweep"))[0]["removed"] == 0
+    await transport.write({"blobs/.incoming/old": b"x", "blobs/.incoming/new": b"x"})
+    old = f"{await transport.root()}/blobs/.incoming/old"
+    assert (await transport.run(["touch", "-d", "8 days ago", old])).code == 0
+    assert (await transport.ask("sweep"))[0]["removed"] == 1
+    assert await transport.read("blobs/.incoming/new") == b"x"
+
+
 def test_why_nothing_can_be_written_is_said_in_a_sentence() -> None:
     for number, words in (
         (errno.EDQUOT, "the disk quota is used up at /s/ada on "),

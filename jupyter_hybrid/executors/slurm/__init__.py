@@ -211,6 +211,7 @@ class SlurmExecutor(Executor):
         if place := member(marker):
             await forget(self, place, PATIENCE)
         await self.transport.remove(relative_directory(job), patience=PATIENCE)
+        await self.transport.ask("sweep", patience=PATIENCE)
         local = job_directory(self.home, job.id)
         await asyncio.to_thread(shutil.rmtree, local, ignore_errors=True)
 

@@ -196,17 +196,14 @@ class Blobs:
         return {"path": target}, b""
 
     def sweep(self, header: Header, payload: bytes) -> Answer:
-        """Remove what nobody went on sending, and blobs unused for ``days``, if given."""
-        days, removed = header.get("days"), 0
-        for folder, _names, files in os.walk(self._top):
-            incoming = os.path.basename(folder) == ".incoming"
-            limit = ABANDONED if incoming else DAY * days if days else 0.0
-            for name in files if limit else ():
-                path = os.path.join(folder, name)
-                try:
-                    if time.time() - os.stat(path).st_mtime > limit:
-                        os.unlink(path)
-                        removed += 1
-                except OSError:
-                    continue
+        """Remove what nobody went on sending for a week."""
+        incoming, removed = os.path.join(self._top, ".incoming"), 0
+        for name in os.listdir(incoming) if os.path.isdir(incoming) else ():
+            path = os.path.join(incoming, name)
+            try:
+                if time.time() - os.stat(path).st_mtime > ABANDONED:
+                    os.unlink(path)
+                    removed += 1
+            except OSError:
+                continue
         return {"removed": removed}, b""

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hpc import NEEDS, Cluster
+from hpc import NEEDS, Cluster, restart
 from jobs import until
 from slurm_jobs import TICKS, User
 
 from jupyter_hybrid.errors import PlaceError
 from jupyter_hybrid.executors.slurm import queue
 from jupyter_hybrid.job import State
-from jupyter_hybrid.spec import Resources
+from jupyter_hybrid.spec import Cause, Resources
 
 pytestmark = [pytest.mark.needs(*NEEDS), pytest.mark.timeout(600)]
 
@@ -97,6 +97,28 @@ async def test_a_node_fails(user: User) -> None:
         daemon(user.cluster, "p100-01", "slurmd", up=True)
         up = "scontrol update nodename=p100-01 state=RESUME"
         await until(lambda: "idle" in idle(user.cluster, up), 60.0)
+
+
+async def test_a_job_with_more_rights_takes_its_place(user: User) -> None:
+    cluster = user.cluster
+    if "partition_prio" not in cluster.on("hpc-login", "scontrol", "show", "config"):
+        # another checkout has started it, with a configuration of its own
+        restart(cluster)
+    partition = "partitionname=urgent"
+    create = f"scontrol create {partition} nodes=p100-01 prioritytier=10 hidden=yes"
+    cluster.on("hpc-login", *create.split())
+    try:
+        job = await user.submit(TICKS.format(6000), gpus=2, gpu_type="p100")
+        await user.says(job, "tick 3")
+        cluster.ssh("sbatch -p urgent --gres=gpu:p100:2 -o /dev/null --wrap 'sleep 1'")
+        ended, text = await user.follow(job)
+        assert ended.state is State.FAILED and ended.exit is not None
+        assert ended.exit.cause == Cause.PREEMPTED and "tick 3" in text
+        assert "a job with more rights took its place" in ended.reason
+        assert "tick 3" in str(await user.manager.notebook(job.id))
+    finally:
+        await until(lambda: not cluster.jobs(), 60.0)
+        cluster.on("hpc-login", "scontrol", "delete", partition)
 
 
 def idle(cluster: Cluster, command: str) -> str:
