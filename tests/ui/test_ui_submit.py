@@ -24,6 +24,11 @@ verbose = False
 sizes = [1, 2]
 """
 HOSTILE = "<img src=x onerror=window.evil=1> \u202eabc 🙂 " + "x" * 150
+PACKAGES = (
+    ("keep", "torch", "2.6.0", "2.5.1", "torch is the image's 2.5.1; here it is 2.6.0"),
+    ("layer", "einops", "0.8.0", "", ""),
+    ("conflict", "numpy", ">=2", "1.26.4", "it asks for numpy>=2 and the image has 1.26.4"),
+)
 WORK = "print(label, steps, rate, verbose, sizes, open('data.csv').read())"
 
 #: A second place, with a price, and one that is slow to say that it cannot be reached.
@@ -238,6 +243,30 @@ def test_hostile_files_are_text(window: Window, work: Path) -> None:
     window.picture("submit-hostile")
     assert window.page.evaluate("window.evil") is None
     assert window.page.locator("img[src=x]").count() == 0
+
+
+def test_packages_are_a_line_and_a_list(window: Window, running: Server, path: str) -> None:
+    """(What is in a real image is seen in ``test_comparing``.)"""
+    keys = ("kind", "name", "here", "image", "sentence")
+    rows = [dict(zip(keys, row, strict=True)) for row in PACKAGES]
+    answer = {"image": "nvcr.io/pytorch:26.08", "known": True, "rows": rows, "notes": ["so it is"]}
+    window.page.route(
+        re.compile("/jupyter-hybrid/api/.*environment"),
+        lambda route: route.fulfill(json={"environment": answer}),
+    )
+    dialog = open_dialog(window, path)
+    line = "1 conflict · 1 is added · 1 is the image’s"
+    dialog.locator("summary", has_text=line).click()
+    dialog.locator("text=asks for numpy>=2").scroll_into_view_if_needed()
+    window.picture("submit-packages")
+    assert window.findings(DIALOG) == []
+    job = submitted(window, running, path)
+    window.command("jupyter-hybrid:open-job", id=job["id"])
+    window.page.click("role=tab[name=Details]")
+    window.page.locator(".jp-hybrid-Page summary", has_text=line).click()
+    window.theme("JupyterLab Dark")
+    window.picture("page-packages-dark")
+    assert window.findings(".jp-hybrid-Page") == []
 
 
 def test_files_may_stay_here(window: Window, running: Server, path: str) -> None:
