@@ -44,6 +44,7 @@ DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {
         *("golang-go", "golang-github-modern-go-reflect2-dev", "dpkg-dev", "rsync"),
         *("etcd-server", "containerd", "containernetworking-plugins"),
         *("conntrack", "iptables", "ebtables", "ethtool", "openssl", "busybox-static", "uidmap"),
+        *("musl-tools", "make"),
         # a clock that is wrong (tests/faults)
         *("gcc", "libc6-dev"),
         *("curl", "procps"),
