@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from email.parser import HeaderParser
 from pathlib import Path
 
 from ..environment.diff import Difference
@@ -88,6 +87,9 @@ def environment_entries(
 
 def licences(tree: Path) -> dict[str, str]:
     """What each package in the tree says of its licence (core metadata), by its name."""
+    # takes as long to import as the rest here, and most submits make no layer
+    from email.parser import HeaderParser
+
     found = {}
     for data in scan(str(tree)):
         info = Path(data["info"], "METADATA")

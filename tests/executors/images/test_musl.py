@@ -13,7 +13,7 @@ from jobs import a_request
 
 from jupyter_hybrid.errors import ImageError
 
-pytestmark = [pytest.mark.needs(*bases.NEEDS, *musl_base.NEEDS), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs(*bases.NEEDS, *musl_base.NEEDS), pytest.mark.timeout(900)]
 
 SOURCE = """
 import sys, sysconfig

@@ -13,7 +13,7 @@ from large_bases import PYTORCH
 
 from jupyter_hybrid.errors import ImageError
 
-pytestmark = [pytest.mark.needs(*bases.NEEDS), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs(*bases.NEEDS), pytest.mark.timeout(900)]
 
 SOURCE = """
 import pandas, torch, torchmetrics
