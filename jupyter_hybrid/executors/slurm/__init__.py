@@ -92,14 +92,20 @@ class SlurmExecutor(Executor):
         return within(choice, limits, resources, self.target.name), limits
 
     async def describe(self, spec: JobSpec) -> str:
-        """The batch script, for a job whose number is not known yet."""
+        """The batch script, for a job whose number is not known yet.
+
+        Empty for an image that no job had yet: what is in it decides, and it is not brought now.
+        """
+        image = self.image(spec)
+        if image and not image.startswith("/") and await self.known_facts(spec) is None:
+            return ""
         job = Job(id="example", spec=spec, directory="", created_at=0.0)
         root = await self.transport.root(PATIENCE)
         digest = runner_archive()[0]
         directory = f"{root}/{relative_directory(job)}"
         shipped = Shipped(root, directory, runner_directory(root, digest))
         interior = None
-        if image := self.image(spec):
+        if image:
             interior = (await self._images().ready(image, spec, None)).interior
         return await self._script(job, shipped, interior)
 

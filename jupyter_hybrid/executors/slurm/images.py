@@ -28,8 +28,10 @@ from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_comm
 from ...errors import ImageError, PlaceError, UsageError
 from ...files import file_digest
 from ...spec import JobSpec
+from ...telling import Bytes, tell
 from ...transport import Transport
 from ...transport.blobs import Blob, send_blobs
+from ...units import format_size
 from ..base import Prepared, TargetConfig
 from ..images.commands import complaint
 from ..images.preparing import Layers, make_layers
@@ -169,9 +171,12 @@ class ClusterImages:
             source = f"docker://{found.reference.name}@sha256:{digest}"
             if self._options.images == HERE:
                 layout = self._target.images / "pulls" / digest
-                await pull(client, found, layout)
+                size = found.manifest.size
+                await pull(client, found, layout, Bytes(f"pulling {image}", size))
+                tell(f"sending {image} to {self._transport.host}", format_size(size))
                 await self._send(layout, f"{root}/pulls/{digest}")
                 source = f"oci:{root}/pulls/{digest}"
+        tell(f"{engine.name} makes a SIF of {image} on {self._transport.host}")
         done = await self._run(engine.make(source, Path(root, "images", f"{digest}.sif")), MAKE)
         if done.returncode != 0:
             raise ImageError(

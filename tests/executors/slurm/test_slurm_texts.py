@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from jupyter_hybrid.errors import UsageError
-from jupyter_hybrid.executors.slurm import listing
+from jupyter_hybrid.executors.base import TargetConfig
+from jupyter_hybrid.executors.slurm import SlurmExecutor, listing
 from jupyter_hybrid.executors.slurm.hardware import choose, offer
 from jupyter_hybrid.executors.slurm.listing import Node, Row
 from jupyter_hybrid.executors.slurm.options import SlurmOptions
@@ -19,7 +21,7 @@ from jupyter_hybrid.executors.slurm.words import (
     waiting_words,
 )
 from jupyter_hybrid.job import State
-from jupyter_hybrid.spec import Resources
+from jupyter_hybrid.spec import JobSpec, Resources
 
 QUEUE = """\
 slurm_load_jobs: a warning that some site's wrapper prints
@@ -223,3 +225,13 @@ def test_the_number_of_a_submitted_job() -> None:
     assert listing.parse_submitted("done\n") is None
     assert listing.parse_array("4711_3\n4711_[4-9]\n") == listing.parse_array("4711\n") == "4711"
     assert listing.parse_array("\n") is None
+
+
+async def test_a_dry_run_does_not_bring_an_image_that_no_job_had_yet(tmp_path: Path) -> None:
+    options = {"engine": "apptainer", "host": "nowhere.invalid"}
+    target = TargetConfig(name="dgx", executor="slurm", root=tmp_path, options=options)
+    executor = SlurmExecutor(target)
+    spec = JobSpec(name="x", target="dgx", kind="notebook", image="lab/torch:1")
+    assert await executor.describe(spec) == ""
+    image, told = (await executor.foresee(spec, None)).splitlines()
+    assert image == "image: lab/torch:1" and told.startswith("nobody has looked into it yet")
