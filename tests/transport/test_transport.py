@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import io
 import os
+import tarfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -243,6 +245,21 @@ async def test_a_machine_that_is_away_holds_up_nobody_else(tmp_path: Path) -> No
     with pytest.raises(PlaceError, match="away"):
         await transport.root()
     assert transport.attempts == 2
+
+
+async def test_an_archive_is_unpacked_once_by_many_at_once(transport: Transport) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for number in range(200):
+            info = tarfile.TarInfo(f"d/{number}")
+            info.size = 1
+            archive.addfile(info, io.BytesIO(b"x"))
+    content = blob(packed.getvalue())
+    await send_blobs(transport, [content], patience=10)
+    into = f"{await transport.root()}/unpacked"
+    asked = (transport.ask("unpack", digest=content.digest, into=into) for _ in range(8))
+    await asyncio.gather(*asked)
+    assert len(await transport.walk("unpacked")) == 200
 
 
 async def test_what_nobody_went_on_sending_is_removed(transport: Transport) -> None:

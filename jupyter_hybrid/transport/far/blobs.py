@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 import time
 from typing import Any, Dict, List, Tuple
 
@@ -21,6 +22,7 @@ class Blobs:
         self._top = os.path.join(root, "blobs")
         #: Of blobs that are arriving: how much is here, and the hash of that.
         self._hashes: Dict[str, Tuple[int, Any]] = {}
+        self._unpacking = threading.Lock()
         self._bad: Dict[str, List[List[str]]] = {}
 
     def path(self, digest: str) -> str:
@@ -178,22 +180,26 @@ class Blobs:
 
     def unpack(self, header: Header, payload: bytes) -> Answer:
         """Unpack a tar archive that is here as a blob into a directory, once."""
+        # several may be asked for at the same time, and their scratch directory has one name
+        with self._unpacking:
+            if not os.path.isdir(header["into"]):
+                self._unpack(self.path(header["digest"]), header["into"])
+        return {"path": header["into"]}, b""
+
+    def _unpack(self, archive: str, target: str) -> None:
         import shutil
         import tarfile
 
-        target = header["into"]
-        if not os.path.isdir(target):
-            os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
-            scratch = scratch_name(target)
+        os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+        scratch = scratch_name(target)
+        shutil.rmtree(scratch, ignore_errors=True)
+        with tarfile.open(archive) as file:
+            file.extractall(scratch)
+        try:
+            os.rename(scratch, target)
+        except OSError:
+            # another process has just done it
             shutil.rmtree(scratch, ignore_errors=True)
-            with tarfile.open(self.path(header["digest"])) as archive:
-                archive.extractall(scratch)
-            try:
-                os.rename(scratch, target)
-            except OSError:
-                # somebody else has just done it
-                shutil.rmtree(scratch, ignore_errors=True)
-        return {"path": target}, b""
 
     def sweep(self, header: Header, payload: bytes) -> Answer:
         """Remove what nobody went on sending for a week."""
