@@ -168,13 +168,15 @@ def server_image(cluster: kube.Kubernetes) -> str:
     return done.stdout.split("'")[1]
 
 
+#: Another model of GPU than the lab's nodes begin with.
+P100 = "Tesla-P100-PCIE-16GB"
 #: The site's targets, as a ConfigMap has them.
 TARGETS = """
 c.Hybrid.default_target = "cluster"
 c.Hybrid.targets = {{
     "cluster": {{
         "executor": "kubernetes", "namespace": {namespace!r}, "image": {image!r},
-        "python": {python!r},
+        "python": {python!r}, "gpu_models": {{"p100": {p100!r}}},
     }}
 }}
 """
@@ -188,7 +190,7 @@ def allow_jobs(cluster: kube.Kubernetes) -> dict[str, str]:
         for place in (found["metadata"], *found.get("subjects", ())):
             place["namespace"] = here
         cluster.apply(found)
-    text = TARGETS.format(namespace=here, image=kube.IMAGE, python=kube.PYTHON)
+    text = TARGETS.format(namespace=here, image=kube.IMAGE, python=kube.PYTHON, p100=P100)
     name = {"name": "hybrid-targets"}
     data = {"jupyter_hybrid_config.py": text}
     cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": data})

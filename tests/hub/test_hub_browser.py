@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hubs
@@ -33,8 +36,27 @@ def hub(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
         "locations": {"linux": "On premises", "cloud": "Cloud"},
     }
     site |= hubs.allow_jobs(cluster)
-    with hubs.running(cluster, tmp_path_factory.mktemp("hub"), home={}, **site) as found:
+    inside = f"{homes(cluster).name}/{{unescaped_username}}"
+    home = {
+        "volume": {"hostPath": {"path": str(cluster.shared)}}, "sub_path": inside, "create": True,
+    }  # fmt: skip
+    with hubs.running(cluster, tmp_path_factory.mktemp("hub"), home=home, **site) as found:
         yield found
+    shutil.rmtree(homes(cluster), ignore_errors=True)
+
+
+def homes(cluster: kube.Kubernetes) -> Path:
+    """Users' homes, on the storage that all pods see."""
+    assert cluster.shared is not None
+    return cluster.shared / f"browser-{os.getpid()}"
+
+
+JOB = """\
+%%remote --gpus 1 --gpu-type p100
+import os
+where = os.uname().nodename
+with open('made.txt', 'w') as file: file.write('by the job')
+print('live from', where)"""
 
 
 def log_in(page: Any, hub: Hub, user: str) -> None:
@@ -86,7 +108,8 @@ def test_the_form_works_without_javascript(hub: Hub, kubernetes: kube.Kubernetes
     hub.stop_now("mia")
 
 
-def test_from_log_in_to_a_cell_on_a_gpu_node(hub: Hub, kubernetes: kube.Kubernetes) -> None:
+def test_from_log_in_to_a_cell_on_a_gpu_node(hub: Hub, kubernetes_alone: kube.Kubernetes) -> None:
+    kubernetes = kubernetes_alone
     with chromium() as browser:
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         log_in(page, hub, "ida")
@@ -105,16 +128,33 @@ def test_from_log_in_to_a_cell_on_a_gpu_node(hub: Hub, kubernetes: kube.Kubernet
         # the image's own Python, the user's number, the user's home
         shown(page, f"{kube.PYTHON} 5003 /home/ida")
         run(page, "%load_ext jupyter_hybrid")
-        run(
-            page,
-            "%%remote --gpus 1\nimport os\nwhere = os.uname().nodename\nprint('live from', where)",
-        )
-        shown(page, "live from jh-")
-        run(page, "print('back here:', where)")
+        # the node has other GPUs now than those that the server was started for
+        kubernetes.service("gpus", "4", hubs.P100)
+        try:
+            run(page, JOB)
+            shown(page, "live from jh-")
+        finally:
+            kubernetes.service("gpus", "4")
+        page.get_by_text("back: where").first.wait_for()
+        run(page, "print('back here:', where, open('made.txt').read())")
         shown(page, "back here: jh-")
+        shown(page, "by the job")
+    _check_the_job(kubernetes)
     # it stays for an hour, as the site's targets say
     kubernetes.kubectl("delete", "jobs", "-l", "jupyter-hybrid/job")
     hub.stop_now("ida")
+
+
+def _check_the_job(kubernetes: kube.Kubernetes) -> None:
+    """It was for the other model; its file and the notebook that ran are in the user's home."""
+    (pod,) = kubernetes.get("pods", "-l", "jupyter-hybrid/job")["items"]
+    (term,) = pod["spec"]["affinity"]["nodeAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]["nodeSelectorTerms"]
+    assert term["matchExpressions"][0]["values"] == [hubs.P100]
+    home = homes(kubernetes) / "ida"
+    kept = [home / "made.txt", *home.rglob("result.ipynb")]
+    assert len(kept) == 2 and {path.stat().st_uid for path in kept} == {5003}
 
 
 def _picture(name: str) -> Any:
