@@ -83,15 +83,20 @@ def _loader(place: Path) -> Path:
 
 def _apt(place: Path, name: str, changed: Callable[[str], str]) -> list[str]:
     """apt with sources of its own: this machine's own ones for Debian, changed."""
+    # (one list and a directory, as apt has them: it reads the list first)
     apt_d, lists = place / f"{name}.d", place / f"{name}.lists"
-    apt = ["apt-get", "-qq", "-o", "Dir::Etc::sourcelist=-", "-o", f"Dir::State::lists={lists}"]
-    apt += ["-o", f"Dir::Etc::sourceparts={apt_d}", "-o", "APT::Sandbox::User=root"]
+    parts = apt_d / "sources.list.d"
+    apt = ["apt-get", "-qq", "-o", f"Dir::Etc::sourcelist={apt_d / 'sources.list'}"]
+    apt += ["-o", f"Dir::Etc::sourceparts={parts}", "-o", f"Dir::State::lists={lists}"]
+    apt += ["-o", "APT::Sandbox::User=root"]
     if not apt_d.exists():
-        apt_d.mkdir()
+        parts.mkdir(parents=True)
         (lists / "partial").mkdir(parents=True)
-        configured = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").iterdir()]
-        for path in filter(Path.is_file, configured):
-            (apt_d / path.name).write_text(changed(path.read_text()) + "\n")
+        configured = Path("/etc/apt")
+        for path in [configured / "sources.list", *(configured / "sources.list.d").iterdir()]:
+            if path.is_file():
+                target = apt_d / path.relative_to(configured)
+                target.write_text(changed(path.read_text()) + "\n")
         _run(place, *apt, "update")
     return apt
 
