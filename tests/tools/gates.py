@@ -63,6 +63,8 @@ def gates(
         Gate("mypy", [PYTHON, "-m", "mypy"]),
         *(frontend_gate(tool, require) for tool in ("prettier", "tsc", "eslint", "vitest")),
     ]
+    if not pytest_arguments:
+        every.append(Gate("parts", [PYTHON, str(tools / "parts.py")]))
     pytest_arguments = [f"-n{workers}", *pytest_arguments]
     if not coverage:
         return [*every, Gate("pytest", pytest_command(require, pytest_arguments), live=True)]
