@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -58,6 +59,14 @@ class User:
         return done
 
 
+def _at_work(uid: int) -> bool:
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == uid:
+                return True
+    return False
+
+
 @pytest.fixture
 def user() -> Iterator[User]:
     # useradd gives a range of ids as well, which rootless containers have
@@ -73,6 +82,10 @@ def user() -> Iterator[User]:
         with suppress(OSError, ValueError):
             pause = folder / "run" / "libpod" / "tmp" / "pause.pid"
             os.kill(int(pause.read_text()), signal.SIGKILL)
+        # podman clears its containers away behind the job's end
+        deadline = time.monotonic() + 20
+        while _at_work(somebody.uid) and time.monotonic() < deadline:
+            time.sleep(0.1)
     finally:
         shutil.rmtree(folder)
         subprocess.run(["userdel", "--force", NAME], check=True, capture_output=True)
@@ -91,6 +104,10 @@ def test_a_job_runs_by_rootless_podman_and_its_files_are_the_user_s(user: User) 
     hybrid = [sys.executable, "-m", "jupyter_hybrid.cli", "run", "hello.ipynb"]
     done = user.run(*hybrid, "--image", "localhost/ngc:1", "--output", "out.ipynb")
     assert f"{user.uid} 1.26.4" in done.stdout
-    made = [*user.home.glob("*.txt"), user.home / "out.ipynb", *user.home.rglob("jobs/*/*")]
+    made = [
+        *user.home.glob("*.txt"),
+        user.home / "out.ipynb",
+        *user.home.glob(".local/share/jupyter/**/jobs/*/*"),
+    ]
     assert len(made) > 3
     assert {path.lstat().st_uid for path in made} == {user.uid}
