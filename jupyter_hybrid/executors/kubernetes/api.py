@@ -116,8 +116,11 @@ class Api:
                 connection.url(path), params=query, headers=headers, max_msg_size=0,
                 protocols=("v4.channel.k8s.io",), **connection.extra,
             )  # fmt: skip
-            async with websocket as opened:
+            opened = await asyncio.wait_for(websocket, BEGIN)
+            try:
                 yield opened
+            finally:
+                await opened.close()
 
     async def _json(
         self, method: str, path: str, query: Mapping[str, Any], body: Any = None

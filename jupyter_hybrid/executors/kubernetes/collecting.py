@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import PlaceError, ResultError
 from ...paths import JobPaths
 from .api import Api
-from .delivery import finished
+from .delivery import QUIET, finished
 from .manifest import BASE, Inside
 
 #: Pieces that wait to be unpacked; then the pod waits.
@@ -77,7 +77,7 @@ async def collect(api: Api, pod: str, inside: Inside, here: Path) -> None:
     try:
         command = [inside.python, f"{inside.code}/{HANDOUT}", inside.directory]
         async with api.execute(pod, command) as socket:
-            await finished(socket, take)
+            await finished(socket, take, quiet=QUIET)
     finally:
         await asyncio.to_thread(arriving.put, None)
         await asyncio.wait([unpacking])
@@ -91,7 +91,7 @@ async def release(api: Api, pod: str, inside: Inside) -> None:
     """Let the pod end."""
     command = [inside.python, "-c", f"open('{BASE}/released', 'w').close()"]
     async with api.execute(pod, command) as socket:
-        await finished(socket)
+        await finished(socket, quiet=QUIET)
 
 
 def unpack(arriving: Any, here: Path) -> None:

@@ -29,6 +29,8 @@ PACKAGES = (runner, values)
 SMALL = 700_000
 #: Bytes of one message to the pod.
 CHUNK = 1 << 16
+#: Seconds after which a command that says nothing is given up.
+QUIET = 30.0
 #: What is sent on channel 0 is the command's standard input (remotecommand, v4.channel.k8s.io).
 _STDIN, _STDOUT, _STDERR, _STATUS = 0, 1, 2, 3
 
@@ -154,10 +156,22 @@ async def deliver(api: Api, pod: str, python: str, pieces: Iterator[bytes]) -> N
             await asyncio.wait([sending])
 
 
-async def finished(socket: Any, take: Any = None) -> None:
-    """Wait for a command's end; ``take`` gets its output. Raises ``PlaceError`` if it failed."""
+async def finished(socket: Any, take: Any = None, *, quiet: float | None = None) -> None:
+    """Wait for a command's end; ``take`` gets its output.
+
+    Raises ``PlaceError`` if it failed, or said nothing for ``quiet`` seconds: of a container that
+    ends in this very moment, nodes may answer nothing at all.
+    """
     complaints = b""
-    async for message in socket:
+    while True:
+        try:
+            message = await asyncio.wait_for(anext(socket), quiet)
+        except StopAsyncIteration:
+            break
+        except asyncio.TimeoutError:
+            raise PlaceError(
+                f"a command in the job's pod said nothing for {quiet:g} s", transient=True
+            ) from None
         data = message.data.encode() if isinstance(message.data, str) else message.data
         if not data:
             continue

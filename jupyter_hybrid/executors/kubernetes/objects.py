@@ -140,7 +140,7 @@ class Objects:
         words = [inside.python, "-c", _TAIL, path, str(offset), str(CHUNK)]
         async with self._api.execute(pod, words) as socket:
             try:
-                await delivery.finished(socket, take)
+                await delivery.finished(socket, take, quiet=delivery.QUIET)
             except PlaceError as error:
                 if "No such file" in str(error) or "Not a directory" in str(error):
                     return b""
@@ -160,4 +160,4 @@ class Objects:
         ):
             with attempt:
                 async with self._api.execute(pod["metadata"]["name"], words) as socket:
-                    await delivery.finished(socket)
+                    await delivery.finished(socket, quiet=delivery.QUIET)

@@ -14,6 +14,9 @@ import pytest
 from jobs import until
 from kube_jobs import Place, ticking, ticks
 
+from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.executors.kubernetes.api import Api
+from jupyter_hybrid.executors.kubernetes.delivery import finished
 from jupyter_hybrid.spec import Cause
 
 TESTS = Path(kube.__file__).parent
@@ -102,3 +105,14 @@ async def test_the_clock_of_the_job_is_not_that_of_its_node(place: Place) -> Non
     assert (await place.ended(job)).state == "COMPLETED"
     clock, _, rest = place.printed(job).partition("\n")
     assert float(clock) > time.time() + 3000.0 and rest == ticks(20)
+
+
+async def test_a_command_that_says_nothing_is_given_up(place: Place) -> None:
+    """A node may never answer for a container that ends in the moment in which it is asked."""
+    job = await place.start(ticking(600))
+    await place.prints(job, "tick 1")
+    api = Api("cloud", place.executor.settings)
+    async with api.execute(place.pod(job)["metadata"]["name"], ["sleep", "60"]) as socket:
+        with pytest.raises(PlaceError, match=r"said nothing for 0\.5 s") as raised:
+            await finished(socket, quiet=0.5)
+    assert raised.value.transient
