@@ -175,7 +175,9 @@ def test_links_in_a_circle_end() -> None:
     assert read(layer(("usr/bin/python3", "python"), ("usr/bin/python", "python3"))).python is None
 
 
-@pytest.mark.parametrize("data", [b"no tar at all" * 100, gzip.compress(b"x" * 5000)[:20]])
+@pytest.mark.parametrize(
+    "data", [b"no tar at all" * 100, gzip.compress(b"x" * 5000)[:20]], ids=["text", "cut gzip"]
+)
 def test_a_layer_that_is_none_is_named(data: bytes) -> None:
     with pytest.raises(ImageError, match="layer 2 of the image"):
         read(layer(*PYTHON), lambda: io.BytesIO(data))
