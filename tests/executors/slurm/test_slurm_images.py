@@ -100,14 +100,19 @@ def a_user(cluster: Cluster, folder: Path, **options: Any) -> User:
 async def killed_build(user: User, image: str) -> None:
     """Somebody, or a full machine, kills what makes the SIF; what is half there stays."""
     cluster, executor = user.cluster, user.executor
-    making = asyncio.create_task(
-        executor.prepare(JobSpec("x", "dgx", "notebook", image=image), None)
-    )
-    await until(lambda: ".part" in cluster.ssh("ls ~/faults/images 2>/dev/null || true"), 120.0)
     kill = f"pkill -KILL -u {cluster.user} -f /faults/images/; true"
-    cluster.on("hpc-login", "sh", "-c", kill)
-    with pytest.raises(ImageError, match="cannot make a SIF"):
-        await making
+    for _ in range(5):
+        making = asyncio.create_task(
+            executor.prepare(JobSpec("x", "dgx", "notebook", image=image), None)
+        )
+        await until(lambda: cluster.ssh("ls ~/faults/images 2>/dev/null || true"), 120.0)
+        cluster.on("hpc-login", "sh", "-c", kill)
+        (said,) = await asyncio.gather(making, return_exceptions=True)
+        if isinstance(said, BaseException):
+            break
+        # it was quicker
+        cluster.ssh("rm -rf ~/faults/images")
+    assert isinstance(said, ImageError) and "cannot make a SIF" in str(said), said
     left = cluster.ssh("ls ~/faults/images").split()
     assert left and not any(name.endswith(".sif") for name in left), left
 
