@@ -213,8 +213,12 @@ class Files:
         for folder, names, _files in os.walk(path):
             # the job may have taken permissions away, its own included
             for entry in [folder] + [os.path.join(folder, name) for name in names]:
-                if not os.path.islink(entry):
-                    os.chmod(entry, 0o700)
+                try:
+                    if not os.path.islink(entry):
+                        os.chmod(entry, 0o700)
+                except FileNotFoundError:
+                    # another process removes the same
+                    pass
         shutil.rmtree(path, ignore_errors=True)
         if os.path.isdir(path):
             raise Refused(f"{path} cannot be removed completely; remove it by hand")
