@@ -111,7 +111,7 @@ def _ensure_modules(node: Path) -> None:
     lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
     if INSTALLED.exists() and INSTALLED.read_text() == lock:
         return
-    npm = _npm(node)
+    npm = npm_command(node)
     if npm is None:
         raise BuildError(f"there is no npm beside {node}; install npm, or 'pip install {NODE}'")
     # no package's own scripts: nothing of them is needed, and they may be anything
@@ -141,7 +141,7 @@ def _recent(node: Path) -> bool:
     return (major, minor) >= (22, 12) or (major == 20 and minor >= 19)
 
 
-def _npm(node: Path) -> list[str | Path] | None:
+def npm_command(node: Path) -> list[str | Path] | None:
     """npm, run by this Node.js: the one that came with it, else the one on PATH."""
     own = node.resolve().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     if own.exists():

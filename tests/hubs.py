@@ -34,7 +34,7 @@ from typing import Any
 import httpx
 import kube
 import yaml
-from prebuilt import node_program
+from prebuilt import node_program, npm_command
 from tree import ROOT, files
 
 SERVICE = Path(__file__).resolve().parent / "services" / "hub"
@@ -131,17 +131,19 @@ class Hub:
 def proxy() -> list[str]:
     """The command of a configurable-http-proxy, installed once for each version."""
     lock = hashlib.sha256((SERVICE / "package-lock.json").read_bytes()).hexdigest()[:12]
+    node = node_program()
+    assert node is not None
     with kube.lock("proxy", fcntl.LOCK_EX) as file:
         place = Path(file.name).parent / f"hub-proxy-{lock}"
         if not (place / "complete").exists():
             place.mkdir(exist_ok=True)
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(SERVICE / name, place)
-            npm = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit"]
-            subprocess.run(npm, cwd=place, check=True, capture_output=True)
+            npm = npm_command(node)
+            assert npm is not None
+            words = [*npm, "ci", "--ignore-scripts", "--no-audit"]
+            subprocess.run(words, cwd=place, check=True, capture_output=True)
             (place / "complete").touch()
-    node = node_program()
-    assert node is not None
     script = place / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
     return [str(node), str(script)]
 

@@ -103,7 +103,8 @@ def _output(words: list[str], *, check: bool = True, **options: Any) -> str:
     settings: dict[str, Any] = {"stdin": subprocess.DEVNULL, **options}
     if "input" in settings:
         del settings["stdin"]
-    environment = {**os.environ, "PYTHON": sys.executable}
+    # (without a HOME, kubectl keeps its cache where it stands)
+    environment = {"HOME": str(Path.home()), **os.environ, "PYTHON": sys.executable}
     done = subprocess.run(
         words, capture_output=True, text=True, check=False, env=environment, **settings
     )

@@ -67,7 +67,8 @@ def test_the_verb_for_a_user(tmp_path: Path) -> None:
     assert done.returncode == 0 and autoloading(file), done.stderr
     assert "running already" in done.stderr
     assert {"scope": "user", "file": str(file), "on": True} in home.json("autoload")
-    assert f"by {file}" in home.hybrid("doctor").stdout
+    # (the demo may have switched it on for all of the environment, too)
+    assert str(file) in home.hybrid("doctor").stdout
     done = home.hybrid("autoload", "off", "--user")
     assert done.returncode == 0 and not file.exists()
     done = home.hybrid("autoload", "maybe")

@@ -190,7 +190,7 @@ WRITES = {
     "dd": "!printf x | dd of=big conv=notrunc status=none",
     "shell": "%%bash\ncd shell\necho x >> big",
     "c": "c = ctypes.CDLL(None)\nc.truncate(b'big', ctypes.c_long(3))",
-    "child": '!{sys.executable} -c \'open("big", "a").write("x")\'',
+    "child": '!"{sys.executable}" -c \'open("big", "a").write("x")\'',
     "renamed": "os.rename('big', 'other'); open('other', 'a').write('x')",
 }
 

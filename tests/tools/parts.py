@@ -6,6 +6,7 @@ What cannot be made here is left to the tests that need it, which say what is mi
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,10 @@ def main() -> int:
     for name, needs in services.items():
         if needs and possible(needs):
             cluster = TESTS / "services" / name / "cluster"
-            status |= subprocess.run([cluster, "build"], check=False).returncode
+            # (the system's own Python may have no pip)
+            environment = {**os.environ, "PYTHON": sys.executable}
+            command = [cluster, "build"]
+            status |= subprocess.run(command, check=False, env=environment).returncode
     if possible(bases.NEEDS):
         left = {
             "musl": not possible(musl_base.NEEDS),

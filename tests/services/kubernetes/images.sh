@@ -26,9 +26,10 @@ archive() { # TREE NAME CONFIG [ARCHITECTURE]
   python3 "$HERE/archive.py" "$KUBE_IMAGES/$1" "$KUBE_IMAGES/${2%:*}.tar" "$2" "$3" "${4:-$(dpkg --print-architecture)}"
 }
 
+# (What a failed command in these would end is a matter of who calls: each says so itself.)
 base_tree() {
   local mirror; mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Component: main' | grep -v security | head -n 1)
-  unshare --mount debootstrap --variant=minbase --include="$BASE_PACKAGES" bookworm "$KUBE_IMAGES/base" "$mirror"
+  unshare --mount debootstrap --variant=minbase --include="$BASE_PACKAGES" bookworm "$KUBE_IMAGES/base" "$mirror" || return
   rm -rf "$KUBE_IMAGES/base"/{var/cache/apt,var/lib/apt/lists,usr/share/{doc,man,locale},dev}/*
   mkdir -p "$KUBE_IMAGES/base"/{workspace,opt/lab}
   printf '#!/bin/sh\necho "=== an image of the tests ==="\nexec "$@"\n' >"$KUBE_IMAGES/base/opt/lab/entrypoint"
@@ -36,9 +37,9 @@ base_tree() {
 }
 
 python_tree() {
-  chroot "$KUBE_IMAGES/base" python3 -m venv --without-pip /opt/jupyter
+  chroot "$KUBE_IMAGES/base" python3 -m venv --without-pip /opt/jupyter || return
   # shellcheck disable=SC2086
-  "${PYTHON:-python3}" "$HERE/../hpc/python_packages.py" "$KUBE_IMAGES/base/opt/jupyter" $PYTHON_PACKAGES
+  "${PYTHON:-python3}" "$HERE/../hpc/python_packages.py" "$KUBE_IMAGES/base/opt/jupyter" $PYTHON_PACKAGES || return
   # what a first start would otherwise compile, in every container again
   chroot "$KUBE_IMAGES/base" /opt/jupyter/bin/python -m compileall -q /opt/jupyter/lib /usr/lib/python3 || :
 }
