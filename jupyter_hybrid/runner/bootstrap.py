@@ -87,6 +87,13 @@ def keep_all_messages() -> None:
     thread.schedule(unlimited)
 
 
+def let_import() -> None:
+    """What was kept out of the kernel's start (``kernel.QUICK``) can be imported from now on."""
+    for name in ("debugpy", "jedi"):
+        if sys.modules.get(name, sys) is None:
+            del sys.modules[name]
+
+
 def close_port() -> None:
     """What forked processes print comes over a socket of the kernel's directory, not over TCP.
 
@@ -127,6 +134,7 @@ def install(settings: Mapping[str, Any]) -> None:
     if settings["journal"]:
         keep_last_words(*settings["journal"])
     keep_all_messages()
+    let_import()
     close_port()
     importlib.invalidate_caches()
 

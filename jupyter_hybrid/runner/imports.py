@@ -12,6 +12,9 @@ import sys
 from types import ModuleType
 from typing import Any, Callable, ClassVar, Dict, List
 
+#: Clouds' packages, by which papermill reads and writes notebooks elsewhere: where they are there,
+#: they take longer than all the rest. papermill does without those that are not.
+CLOUDS = ("boto3", "azure", "gcsfs", "pyarrow", "github")
 #: jsonschema's optional format checkers: a grammar compiled at import takes up to a second.
 FORMATS = ("rfc3987_syntax", "rfc3987", "isoduration", "fqdn", "webcolors", "uri_template")
 
@@ -102,7 +105,8 @@ def prepare_imports() -> None:
 def load_papermill() -> None:
     """papermill, nbclient and nbformat can be imported at once; raises ``ImportError``."""
     prepare_imports()
-    added = _stand_ins()
+    added: Dict[str, Any] = _stand_ins()
+    added.update((name, None) for name in CLOUDS if name not in sys.modules)
     sys.modules.update(added)
     # modules make no garbage worth a tenth of the time that they take
     gc.disable()
@@ -114,5 +118,5 @@ def load_papermill() -> None:
     finally:
         gc.enable()
         for name, module in added.items():
-            if sys.modules.get(name) is module:
+            if sys.modules.get(name, sys) is module:
                 del sys.modules[name]

@@ -168,6 +168,24 @@ def test_a_kernel_starts_with_no_signal_ignored(make: Make, tmp_path: Path) -> N
     assert not ignored & (1 << signal.SIGINT - 1 | 1 << signal.SIGQUIT - 1)
 
 
+#: What a cell sees of the kernel's own start.
+START = """
+import multiprocessing, sys
+print("debugpy" in sys.modules, sys.argv[0].rpartition("/")[2], "" in sys.path)
+import debugpy, jedi
+print(debugpy.__name__, jedi.__name__)
+with multiprocessing.get_context("spawn").Pool(1) as pool:
+    print(pool.map(abs, [-3]))
+"""
+
+
+def test_debuggers_are_imported_by_who_wants_one(make: Make) -> None:
+    job = make(START)
+    assert job.run().message == ""
+    lines = job.text().splitlines()
+    assert lines == ["False ipykernel_launcher.py True", "debugpy jedi", "[3]"]
+
+
 #: A kernel that dies of an interrupt by a signal, and says that it was asked by a message.
 BY_MESSAGE = """
 import os, signal, sys

@@ -29,6 +29,19 @@ def test_nothing_of_the_stand_ins_is_left_behind() -> None:
     """)
 
 
+def test_packages_of_clouds_are_left_alone() -> None:
+    loaded("""
+        import sys
+        from jupyter_hybrid.runner.imports import CLOUDS, load_papermill
+        load_papermill()
+        import papermill.iorw
+        assert not set(CLOUDS) & set(sys.modules), sys.modules.keys()
+        assert papermill.iorw.S3.__module__ == "papermill.exceptions"
+        import boto3
+        assert boto3.Session
+    """)
+
+
 def test_a_papermill_that_needs_more_of_them_gets_the_real_ones() -> None:
     loaded("""
         import sys, types
