@@ -154,14 +154,15 @@ class SlurmExecutor(Executor):
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Ship the job and queue it once; a submit cut off before is found by the job's name."""
         handle = {"name": job_name(job)}
-        yield handle
-        shipped = await ship(self.transport, job, bundle, self.home, PATIENCE)
-        interior = None
-        if image := self.image(job.spec):
-            images = self._images()
-            interior = (await images.ready(image, job.spec, bundle.environment)).interior
-        script = await self._script(job, shipped, interior)
-        number = await self._submits.submit(job, script)
+        with self._submits.coming() as arrived:
+            yield handle
+            shipped = await ship(self.transport, job, bundle, self.home, PATIENCE)
+            interior = None
+            if image := self.image(job.spec):
+                images = self._images()
+                interior = (await images.ready(image, job.spec, bundle.environment)).interior
+            script = await self._script(job, shipped, interior)
+            number = await self._submits.submit(job, script, arrived)
         yield {**handle, "job": number}
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:

@@ -3,10 +3,11 @@
 ::
 
     submit ─┐
-    submit ─┼─ the first of a kind goes at once; what comes meanwhile is one ``sbatch --array``
+    submit ─┼─ those that have begun, of one kind, are one ``sbatch --array``
     submit ─┘
 
-Nobody waits for others to come. What becomes of a job whose submit broke off is found by the marker
+A submit by itself waits for nobody; one that is not alone waits a moment for the others, whose
+files are on their way. What becomes of a job whose submit broke off is found by the marker
 beside its record, which names the array (``submitting.py``).
 """
 
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -28,6 +30,8 @@ from .submitting import array_number, submit_script
 if TYPE_CHECKING:
     from . import SlurmExecutor
 
+#: Seconds for which a submit waits at most for others that have begun.
+TOGETHER = 0.5
 #: Jobs in an array. Slurm allows a thousand where the site has not said otherwise.
 LARGEST = 200
 #: Fixed text; its arguments are the array's directory and those of its jobs.
@@ -64,16 +68,42 @@ class Submits:
         self._loops: WeakKeyDictionary[
             asyncio.AbstractEventLoop, defaultdict[tuple[str, ...], _Line]
         ] = WeakKeyDictionary()
+        #: Submits that have begun and are not in line yet, by event loop.
+        self._coming: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 
-    async def submit(self, job: Job, script: str) -> str:
+    @contextmanager
+    def coming(self) -> Iterator[Callable[[], None]]:
+        """A submit has begun, until it is over or what this gives is called: others may wait."""
+        loop, here = asyncio.get_running_loop(), [1]
+        self._coming[loop] = self._coming.get(loop, 0) + 1
+
+        def arrived() -> None:
+            self._coming[loop] -= len(here)
+            here.clear()
+
+        try:
+            yield arrived
+        finally:
+            arrived()
+
+    async def _others(self) -> None:
+        """Wait for submits that have begun, for a moment at most."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + TOGETHER
+        while self._coming.get(loop) and loop.time() < deadline:
+            await asyncio.sleep(0.005)
+
+    async def submit(self, job: Job, script: str, arrived: Callable[[], None]) -> str:
         """Queue the job unless that was done, and return Slurm's number for it.
 
-        Raises ``PlaceError`` with sbatch's reason.
+        ``arrived`` is called once it is in line (``coming``). Raises ``PlaceError`` with sbatch's
+        reason.
         """
         loop = asyncio.get_running_loop()
         line = self._loops.setdefault(loop, defaultdict(_Line))[kind(script)]
         waiting = _Waiting(job, script, loop.create_future())
         line.waiting.append(waiting)
+        arrived()
         worker = line.worker or loop.create_task(self._work(line))
         line.worker = worker
         try:
@@ -89,6 +119,7 @@ class Submits:
     async def _work(self, line: _Line) -> None:
         try:
             while line.waiting:
+                await self._others()
                 group, line.waiting = line.waiting[:LARGEST], line.waiting[LARGEST:]
                 await self._together([item for item in group if not item.number.done()])
         finally:
