@@ -21,8 +21,9 @@ from ..fetching import fetch_results
 from ..shipping import Shipped, relative_directory, runner_archive, runner_directory, ship
 from . import hardware
 from .arrays import Submits, forget
-from .limits import Association, limited, those_for, within
+from .limits import Rule, limited, parse_associations, rules, those_for, within
 from .options import SlurmOptions, read_options
+from .qos import with_use
 from .queue import Queue
 from .script import Place, job_name, render
 from .status import MARKER, Statuses, member
@@ -84,12 +85,19 @@ class SlurmExecutor(Executor):
         offer = hardware.offer(choice, resources, self.target.name, self.options.price)
         return [limited(offer, choice, limits, resources)]
 
-    async def _choice(self, resources: Resources) -> tuple[hardware.Choice, list[Association]]:
+    async def _choice(self, resources: Resources) -> tuple[hardware.Choice, list[Rule]]:
         """Where the job goes, and what the user may have there."""
-        nodes, known = await asyncio.gather(self.queue.nodes(), self.queue.limits())
+        nodes, in_use, qos = await asyncio.gather(
+            self.queue.nodes(), self.queue.in_use(), self.queue.qos()
+        )
         choice = hardware.choose(nodes, self.options, resources, self.target.name)
-        limits = those_for(known, self.options.account, choice.nodes[0].partition)
-        return within(choice, limits, resources, self.target.name), limits
+        partition = choice.nodes[0].partition
+        own = those_for(parse_associations(in_use), self.options.account, partition)
+        account = own[0].account if own else self.options.account
+        user = str((await self.transport.channel(PATIENCE)).hello["user"])
+        chain = qos.chain(self.options.qos, account, partition)
+        found = rules(own, [with_use(one, in_use, user, account) for one in chain])
+        return within(choice, found, resources, self.target.name), found
 
     async def describe(self, spec: JobSpec) -> str:
         """The batch script, for a job whose number is not known yet.

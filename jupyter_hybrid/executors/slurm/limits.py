@@ -1,16 +1,21 @@
-"""What Slurm's accounting allows the user: limits of their association, and what is used. Pure."""
+"""What Slurm's accounting allows the user, by association and QOS, and what is used of it. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ...errors import UsageError
 from ...spec import Resources
 from ...units import format_duration, format_size
 from ..base import Offer
 from .hardware import Choice
+from .qos import Counts, Qos
+
+T = TypeVar("T")
 
 #: What is counted, by Slurm's names, in words.
 _WORDS = {"gres/gpu": "GPUs", "cpu": "cores", "mem": "of memory", "node": "nodes"}
@@ -78,16 +83,84 @@ def those_for(
     return [*named, *(a for a in associations if not a.user and a.account in accounts)]
 
 
-def within(choice: Choice, limits: Sequence[Association], asked: Resources, target: str) -> Choice:
+@dataclass(frozen=True)
+class Rule:
+    """What one of the site's rules lets the user have."""
+
+    #: "your account 'chem' allows"
+    allows: str
+    #: Who uses what is in use: "you".
+    who: str
+    each_job: Mapping[str, int] = field(default_factory=dict)
+    at_once: Counts = field(default_factory=dict)
+    #: Jobs that may run at once, and that do.
+    jobs: tuple[int, int] | None = None
+    #: Seconds of wall time.
+    longest: float | None = None
+
+
+class _First:
+    """Of several rules for the same, the first is in force."""
+
+    def __init__(self) -> None:
+        self.seen: defaultdict[str, set[str]] = defaultdict(set)
+
+    def __call__(self, kind: str, limits: Mapping[str, T]) -> dict[str, T]:
+        found = {name: most for name, most in limits.items() if name not in self.seen[kind]}
+        self.seen[kind] |= found.keys()
+        return found
+
+
+def rules(associations: Sequence[Association], chain: Sequence[Qos]) -> list[Rule]:
+    """What is in force; ``chain`` is the partition's QOS and the job's, as far as there are any.
+
+    A QOS comes before an association, and the user's own before their account's.
+    """
+    first, found = _First(), []
+    for qos in chain:
+        name = f"the QOS {qos.name!r}"
+        each, wall = first("job", qos.each_job), first("time", _named(qos.longest))
+        for kind, whom, who, counts in (
+            ("user", "you", "you", qos.user),
+            ("account", "your account", "your account", qos.account),
+            ("group", "all its users", f"all in {name}", qos.everybody),
+        ):
+            limits = first(kind, counts)
+            jobs = limits.pop("jobs", None)
+            longest = wall.pop("", None)
+            found.append(Rule(f"{name} allows {whom}", who, each, limits, jobs, longest))
+            each = {}
+    grouped, counted = set(first.seen["group"]), "jobs" in first.seen["user"]
+    for own in associations:
+        at_once = {n: most for n, most in (own.at_once or {}).items() if n not in grouped}
+        longest = first("time", _named(own.longest)).get("")
+        found.append(
+            Rule(
+                f"your account {own.account!r} allows",
+                "you" if own.user else f"the account {own.account!r}",
+                first("job", own.each_job or {}),
+                at_once,
+                None if counted else own.jobs,
+                longest,
+            )
+        )
+    return found
+
+
+def _named(seconds: float | None) -> dict[str, float]:
+    return {} if seconds is None else {"": seconds}
+
+
+def within(choice: Choice, limits: Sequence[Rule], asked: Resources, target: str) -> Choice:
     """The choice, with the longest time that is allowed.
 
     Raises ``UsageError`` for what never is.
     """
     longest = choice.longest
     for limit in limits:
-        whose = f"the target {target!r} cannot run this: your account {limit.account!r} allows"
-        allowed = {name: most for name, (most, _) in (limit.at_once or {}).items()}
-        for most, where in ((limit.each_job or {}, "in a job"), (allowed, "at once")):
+        whose = f"the target {target!r} cannot run this: {limit.allows}"
+        allowed = {name: most for name, (most, _) in limit.at_once.items()}
+        for most, where in ((limit.each_job, "in a job"), (allowed, "at once")):
             for name, want in _wanted(asked, choice.gpu_type).items():
                 if name in most and want > most[name]:
                     words = _amount(name, most[name])
@@ -106,19 +179,20 @@ def within(choice: Choice, limits: Sequence[Association], asked: Resources, targ
     return replace(choice, longest=longest)
 
 
-def limited(offer: Offer, choice: Choice, limits: Sequence[Association], asked: Resources) -> Offer:
-    """The offer with what the account allows and has in use."""
+def limited(offer: Offer, choice: Choice, limits: Sequence[Rule], asked: Resources) -> Offer:
+    """The offer with what the user may have, and what is in use of it."""
     notes, free = [offer.note], offer.free_now
     for limit in limits:
         for name, want in _wanted(asked, choice.gpu_type).items():
-            if name in (limit.at_once or {}):
-                most, used = (limit.at_once or {})[name]
-                whose = "you may" if limit.user else f"the account {limit.account!r} may"
-                notes.append(f"{whose} use {_amount(name, most)}, {_number(name, used)} in use")
+            if name in limit.at_once:
+                most, used = limit.at_once[name]
+                words = f"{limit.who} may use {_amount(name, most)}"
+                notes.append(f"{words}, {_number(name, used)} in use")
                 free = free and used + want <= most
         if limit.jobs is not None:
             most, used = limit.jobs
-            notes.append(f"{most} jobs at once, {used} running")
+            whose = "" if limit.who == "you" else f" for {limit.who}"
+            notes.append(f"{most} jobs at once{whose}, {used} running")
             free = free and used < most
     return replace(offer, note="; ".join(filter(None, notes)), free_now=free)
 

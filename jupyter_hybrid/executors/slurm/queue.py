@@ -12,8 +12,8 @@ from ...errors import PlaceError
 from ...job import Job
 from ...transport import Completed, Transport
 from . import listing
-from .limits import Association, parse_associations
 from .listing import Node, Row
+from .qos import ASSOCIATION_FORMAT, QOS_FORMAT, Qualities, parse_qualities
 from .script import array_name, job_id, job_name
 from .words import WAITING
 
@@ -21,6 +21,10 @@ from .words import WAITING
 FRESH, SLOWER = 2.0, 10.0
 #: Seconds for which what sinfo and the count of jobs ahead said is good.
 NODES_FRESH, AHEAD_FRESH = 30.0, 10.0
+#: Seconds for which it is good what accounting said of the QOS there are, which seldom change.
+QOS_FRESH = 600.0
+#: Seconds that accounting may take over it: a job does without.
+QOS_PATIENCE = 5.0
 #: Seconds that a command may take.
 PATIENCE = 30.0
 #: Seconds for which a connection that broke is made anew before hardware is refused.
@@ -51,7 +55,8 @@ class Queue:
         self._transport = transport
         self._snapshot = Snapshot()
         self._nodes: tuple[float, list[Node]] = (float("-inf"), [])
-        self._limits: tuple[float, list[Association]] = (float("-inf"), [])
+        self._in_use: tuple[float, str] = (float("-inf"), "")
+        self._qos: tuple[float, Qualities] = (float("-inf"), Qualities())
         self._ahead: tuple[float, list[tuple[str, int, int]]] = (float("-inf"), [])
         self._accounts: dict[str, tuple[float, Row | None]] = {}
         #: False once sacct said that nothing is accounted for.
@@ -175,7 +180,8 @@ class Queue:
     def forget(self) -> None:
         """The next question is answered by Slurm and not from memory."""
         self._snapshot.at = float("-inf")
-        self._limits = (float("-inf"), [])
+        self._in_use = (float("-inf"), "")
+        self._qos = (float("-inf"), self._qos[1])
 
     async def ahead(self, row: Row) -> int | None:
         """How many jobs of its partition are before this one; None where that is not known."""
@@ -214,18 +220,41 @@ class Queue:
             self._nodes = (time.monotonic(), nodes)
         return nodes
 
-    async def limits(self) -> list[Association]:
-        """What accounts let the user have; nothing where Slurm keeps none, or tells nobody."""
-        at, limits = self._limits
+    async def in_use(self) -> str:
+        """What is in use of what accounts and QOS allow; "" where Slurm tells nobody."""
+        at, text = self._in_use
         if time.monotonic() - at > NODES_FRESH:
             user = (await self._transport.channel(RECONNECT)).hello["user"]
             done = await self.command(
-                "scontrol", "--oneliner", "show", "assoc_mgr", f"users={user}", "flags=assoc",
+                "scontrol", "--oneliner", "show", "assoc_mgr", f"users={user}", "flags=assoc,qos",
                 patience=RECONNECT,
             )  # fmt: skip
-            limits = parse_associations(done.stdout.decode("utf-8", "replace"))
-            self._limits = (time.monotonic(), limits)
-        return limits
+            text = done.stdout.decode("utf-8", "replace")
+            self._in_use = (time.monotonic(), text)
+        return text
+
+    async def qos(self) -> Qualities:
+        """The QOS of the user's accounts and of partitions; none where there is no accounting."""
+        at, known = self._qos
+        if time.monotonic() - at > QOS_FRESH:
+            user = (await self._transport.channel(RECONNECT)).hello["user"]
+            asks = ["sacctmgr", "--noheader", "--parsable2", "show"]
+            asked = (
+                (*asks, "associations", f"user={user}", f"format={ASSOCIATION_FORMAT}"),
+                (*asks, "qos", f"format={QOS_FORMAT}"),
+                ("scontrol", "--oneliner", "show", "partitions"),
+            )
+            said = await asyncio.gather(
+                *(self.command(*argv, timeout=QOS_PATIENCE) for argv in asked),
+                return_exceptions=True,
+            )
+            texts = [
+                "" if isinstance(done, BaseException) else done.stdout.decode("utf-8", "replace")
+                for done in said
+            ]
+            known = parse_qualities(*texts)
+            self._qos = (time.monotonic(), known)
+        return known
 
 
 def _key(row: Row) -> str:
