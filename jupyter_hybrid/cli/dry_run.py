@@ -4,34 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..documents import preview_document
-from ..sentences import harmless
+from ..sentences import harmless, one_line
 from ..units import format_size
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from ..capture.plan import Plan
+    from ..capture.plan import Plan, Preview
     from ..manager import Manager
     from ..request import Request
 
 
-def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Terminal) -> int:
+def dry_run(
+    manager: Manager, requests: Sequence[Request], options: Namespace, terminal: Terminal
+) -> int:
     """List everything with sizes and reasons; nothing is sent or written."""
     from .. import staging
 
-    plan, asked = asyncio.run(_looked_at(manager, request))
-    preview = staging.preview(plan, manager.config)
+    documents = []
+    looked_at = asyncio.run(_looked_at(manager, requests))
+    for request, (plan, asked) in zip(requests, looked_at, strict=True):
+        preview = staging.preview(plan, manager.config)
+        if options.json:
+            target = manager.config.target(request.target).name
+            document = {"target": target, **preview_document(request, plan, preview)}
+            documents.append({**document, **({"asked": asked} if asked else {})})
+            continue
+        if len(requests) > 1:
+            terminal.write(f"{one_line(request.name)}\n")
+        _tell(preview, asked, terminal)
+        for note in staging.notes(request, plan):
+            terminal.say(f"note: {harmless(note)}")
     if options.json:
-        terminal.document(
-            {
-                "target": manager.config.target(request.target).name,
-                **preview_document(request, plan, preview),
-                **({"asked": asked} if asked else {}),
-            }
-        )
-        return 0
+        terminal.document(documents[0] if len(requests) == 1 else documents)
+    return 0
+
+
+def _tell(preview: Preview, asked: str, terminal: Terminal) -> None:
     if preview.rows:
         rows = [(row.path, format_size(row.size), row.why) for row in preview.rows]
         terminal.table(("FILE", "SIZE", "WHY"), rows)
@@ -41,11 +53,8 @@ def dry_run(manager: Manager, request: Request, options: Namespace, terminal: Te
     )
     if asked:
         terminal.write(f"\n{asked}")
-    for note in staging.notes(request, plan):
-        terminal.say(f"note: {harmless(note)}")
-    return 0
 
 
-async def _looked_at(manager: Manager, request: Request) -> tuple[Plan, str]:
-    plan = await manager.preview(request)
-    return plan, await manager.describe(request, plan)
+async def _looked_at(manager: Manager, requests: Sequence[Request]) -> list[tuple[Plan, str]]:
+    plans = [(request, await manager.preview(request)) for request in requests]
+    return [(plan, await manager.describe(request, plan)) for request, plan in plans]

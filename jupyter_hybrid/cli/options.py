@@ -90,7 +90,8 @@ def _add_following(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("notebook", metavar="NOTEBOOK", help="the notebook; - for standard input")
+    text = "the notebook; - for standard input. Several are a job each, submitted at once"
+    parser.add_argument("notebooks", metavar="NOTEBOOK", nargs="+", help=text)
     _add_parameters(parser)
     parser.add_argument(
         "--unchecked", action="store_true", help="set parameters without checking names and types"
@@ -205,7 +206,7 @@ _Verb = tuple[str, str, Callable[[argparse.ArgumentParser], None]]
 
 #: By name: what carries it out, what it does, and its options.
 VERBS: dict[str, _Verb] = {
-    "run": ("run:run", "run a notebook as a job", _run),
+    "run": ("run:run", "run notebooks as jobs", _run),
     "jobs": ("jobs:jobs", "list jobs", _jobs),
     "status": ("jobs:status", "say where a job stands", _job),
     "logs": ("logs:logs", "print what a job's cells printed", _logs),

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from ..request import Request
 
 
-def make_request(options: Namespace, *, here: bool) -> Request:
-    """The request that the options describe; ``here`` as ``Hybrid.runs_here`` says."""
+def make_request(name: str, options: Namespace, *, here: bool) -> Request:
+    """The request for this notebook and the options; ``here`` as ``Hybrid.runs_here`` says."""
     parameters = read_parameters(options)
-    notebook = fill_in(options.notebook, parameters)
+    notebook = fill_in(name, parameters)
     check_output(options.output, None if notebook == "-" else Path(notebook))
     directory = Path(options.cwd).expanduser().absolute() if options.cwd else None
     if directory is not None and not directory.is_dir():

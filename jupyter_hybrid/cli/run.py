@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..documents import job_document, parameter_document
+from ..errors import UsageError
 from ..job import Job, State
 from ..sentences import harmless, one_line
 from ..units import format_duration
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def run(options: Namespace, terminal: Terminal) -> int:
-    """Submit a notebook, show it, and bring its results back."""
+    """Submit notebooks, show them, and bring their results back."""
     if options.help_notebook:
         return _help_notebook(options, terminal)
     check_formats(options.to)
@@ -35,11 +36,15 @@ def run(options: Namespace, terminal: Terminal) -> int:
 
     manager = Manager.default()
     here = manager.config.runs_here(options.target, options.image)
-    request = make_request(options, here=here)
+    if len(options.notebooks) > 1:
+        from .several import run_several
+
+        return run_several(manager, options, terminal, here=here)
+    request = make_request(options.notebooks[0], options, here=here)
     if options.output:
         options.output = fill_in(options.output, request.parameters)
     if options.dry_run:
-        return dry_run(manager, request, options, terminal)
+        return dry_run(manager, [request], options, terminal)
     return asyncio.run(_run(manager, request, options, terminal))
 
 
@@ -93,7 +98,7 @@ async def _after_submit(
     manager: Manager, job: Job, options: Namespace, terminal: Terminal, interrupts: Interrupts
 ) -> int:
     for note in job.notes:
-        terminal.say(f"{terminal.paint('note:', 'yellow')} {harmless(note)}")
+        say_note(note, terminal)
     if options.detach:
         if options.json:
             terminal.document(job_document(job))
@@ -104,6 +109,11 @@ async def _after_submit(
     return await _watch(manager, job, options, terminal, interrupts)
 
 
+def say_note(note: str, terminal: Terminal) -> None:
+    """What the user should know of a job that was submitted."""
+    terminal.say(f"{terminal.paint('note:', 'yellow')} {harmless(note)}")
+
+
 async def _watch(
     manager: Manager, job: Job, options: Namespace, terminal: Terminal, interrupts: Interrupts
 ) -> int:
@@ -111,9 +121,9 @@ async def _watch(
     terminal.say(f"{arrow} {one_line(job.spec.name)} on {job.spec.target}, job {short_id(job)}")
     progress = make_progress(terminal, quiet=options.quiet, document=options.json)
     try:
-        job = await Watch(manager, job, terminal, interrupts).until_end(progress)
+        (job,) = await Watch(manager, [job], terminal, interrupts).until_end([progress])
         terminal.out.flush()
-        terminal.say(_verdict(job, terminal))
+        terminal.say(verdict(job, terminal))
         bringing = bring_results(manager, job, options, terminal)
         results = await unless_interrupted(bringing, interrupts)
     except Detached as detached:
@@ -149,7 +159,8 @@ def make_progress(terminal: Terminal, *, quiet: bool, document: bool) -> Progres
     )
 
 
-def _verdict(job: Job, terminal: Terminal) -> str:
+def verdict(job: Job, terminal: Terminal) -> str:
+    """How the job ended, in a line."""
     seconds = job.exit.seconds if job.exit else None
     took = f" in {format_duration(seconds)}" if seconds is not None else ""
     if job.state is State.COMPLETED:
@@ -164,7 +175,9 @@ def _help_notebook(options: Namespace, terminal: Terminal) -> int:
     from ..notebooks import read_notebook
     from ..parameters import infer_parameters
 
-    notebook = read_notebook(options.notebook)
+    if len(options.notebooks) > 1:
+        raise UsageError("--help-notebook tells of one notebook at a time; name one")
+    notebook = read_notebook(options.notebooks[0])
     known = infer_parameters(notebook)
     if options.json:
         terminal.document([parameter_document(p) for p in known] if known is not None else None)

@@ -1,9 +1,9 @@
-"""Watch a job until it ends or the user lets go of it."""
+"""Watch jobs until they end or the user lets go of them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HybridError
@@ -34,8 +34,8 @@ class Detached(Exception):
         self.status = status
 
 
-async def submitted(submit: Coroutine[Any, Any, Job], interrupts: Interrupts) -> Job:
-    """The job, once its place has it: a first Ctrl-C waits for that, so that no job is orphaned.
+async def submitted(submit: Coroutine[Any, Any, T], interrupts: Interrupts) -> T:
+    """What is submitted, once its place has it: a first Ctrl-C waits, so that nothing is orphaned.
 
     Raises ``KeyboardInterrupt`` at the second one.
     """
@@ -61,29 +61,32 @@ async def _unless(interrupted: asyncio.Future[None], work: Coroutine[Any, Any, T
 
 
 class Watch:
-    """One job in front of one user."""
+    """Jobs in front of one user, mostly one."""
 
     def __init__(
-        self, manager: Manager, job: Job, terminal: Terminal, interrupts: Interrupts
+        self, manager: Manager, jobs: Sequence[Job], terminal: Terminal, interrupts: Interrupts
     ) -> None:
         self._manager = manager
-        self._job = job
+        self._jobs = list(jobs)
         self._terminal = terminal
         self._interrupts = interrupts
 
-    async def until_end(self, progress: Progress) -> Job:
-        """Show the job until it ended; returns its final record. Raises ``Detached``."""
-        task = asyncio.ensure_future(self._show(progress))
+    async def until_end(self, shown: Sequence[Progress]) -> list[Job]:
+        """Show each job until all have ended; returns their final records. Raises ``Detached``."""
+        task = asyncio.ensure_future(self._show_all(shown))
         try:
             await self._until_end_or_interrupt(task)
             return task.result()
         finally:
             task.cancel()
             await asyncio.wait({task})
-            progress.close()
+            for progress in shown:
+                progress.close()
 
-    async def _show(self, progress: Progress) -> Job:
-        job = self._job
+    async def _show_all(self, shown: Sequence[Progress]) -> list[Job]:
+        return list(await asyncio.gather(*map(self._show, self._jobs, shown)))
+
+    async def _show(self, job: Job, progress: Progress) -> Job:
         waiting = asyncio.get_running_loop().call_later(SHOW_WAITING, progress.wait)
         try:
             async for item in self._manager.follow(job.id):
@@ -94,15 +97,11 @@ class Watch:
             waiting.cancel()
         return job
 
-    async def _until_end_or_interrupt(self, task: asyncio.Task[Job]) -> None:
+    async def _until_end_or_interrupt(self, task: asyncio.Task[list[Job]]) -> None:
         if await _first(task, self._interrupts.reached(1)):
             return
         self._leave_if_asked_to()
-        name = short_id(self._job)
-        self._terminal.say(
-            f"Detached; the job goes on. 'jupyter hybrid attach {name}' shows it, "
-            f"'jupyter hybrid cancel {name}' ends it, and so does Ctrl-C within 2 seconds."
-        )
+        self._terminal.say(self._detached())
         again = self._interrupts.reached(self._interrupts.count + 1)
         if await _first(task, again, timeout=SECOND_INTERRUPT):
             return
@@ -111,15 +110,31 @@ class Watch:
             raise Detached(INTERRUPTED)
         await self._cancel(task)
 
-    async def _cancel(self, task: asyncio.Task[Job]) -> None:
+    def _detached(self) -> str:
+        names = " ".join(map(short_id, self._jobs))
+        if len(self._jobs) == 1:
+            return (
+                f"Detached; the job goes on. 'jupyter hybrid attach {names}' shows it, "
+                f"'jupyter hybrid cancel {names}' ends it, and so does Ctrl-C within 2 seconds."
+            )
+        return (
+            "Detached; the jobs go on. 'jupyter hybrid jobs' lists them, "
+            f"'jupyter hybrid cancel {names}' ends them, and so does Ctrl-C within 2 seconds."
+        )
+
+    async def _cancel(self, task: asyncio.Task[list[Job]]) -> None:
         """Polite at first, at once with the next Ctrl-C, and let go of with the one after."""
         for force in (False, True):
             self._terminal.say("Cancelling at once." if force else "Cancelling.")
             again = self._interrupts.reached(self._interrupts.count + 1)
-            try:
-                await self._manager.cancel(self._job.id, force=force)
-            except HybridError as error:
-                self._terminal.complain(f"{error}; it is asked again while somebody looks at it")
+            for said in await asyncio.gather(
+                *(self._manager.cancel(job.id, force=force) for job in self._jobs),
+                return_exceptions=True,
+            ):
+                if isinstance(said, HybridError):
+                    self._terminal.complain(f"{said}; it is asked again while somebody looks at it")
+                elif isinstance(said, BaseException):
+                    raise said
             if await _first(task, again):
                 return
             self._leave_if_asked_to()

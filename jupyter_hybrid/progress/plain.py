@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, Protocol
 
 from ..events import Event, Kind
 from ..job import Job, State
@@ -16,13 +16,23 @@ from .text import Piece, without_colour
 WORTH_A_LINE = 0.5
 
 
+class Stream(Protocol):
+    """What text is written to."""
+
+    def write(self, text: str, /) -> Any:
+        """Write the text."""
+
+    def flush(self) -> Any:
+        """What has been written leaves this process."""
+
+
 class PlainProgress:
     """Writes what cells print to the two streams, and a line per cell through ``say``."""
 
     def __init__(
         self,
-        out: TextIO | None,
-        err: TextIO | None,
+        out: Stream | None,
+        err: Stream | None,
         say: Callable[[str], None] | None,
         *,
         colour: bool = False,
