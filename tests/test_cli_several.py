@@ -1,4 +1,4 @@
-"""Several notebooks at once from the command line: a job each, all results beside their notebooks."""
+"""Several notebooks by one command: a job each, all results beside their notebooks."""
 
 from __future__ import annotations
 

@@ -110,6 +110,16 @@ def test_a_notebook_with_parameters_and_files(home: Home) -> None:
     assert (again.returncode, again.stdout) == (0, "from here 2\n"), again.stderr
 
 
+def test_several_notebooks_are_one_array(home: Home) -> None:
+    names = [f"{letter}.ipynb" for letter in "abcd"]
+    for name in names:
+        home.write(name, notebook("import os\nprint(os.environ['SLURM_ARRAY_JOB_ID'])"))
+    done = home.hybrid("run", *names, timeout=300.0)
+    assert done.returncode == 0, done.stderr
+    labels, numbers = zip(*(line.split(" | ") for line in done.stdout.splitlines()), strict=True)
+    assert sorted(labels) == list("abcd") and len(set(numbers)) == 1, done.stdout
+
+
 def test_a_dry_run_shows_the_batch_script(home: Home, cluster: Cluster) -> None:
     home.write("n.ipynb", notebook("1"))
     asked = ("run", "n.ipynb", "--gpus", "1", "--gpu-type", "P100", "--time", "1h", "--dry-run")
