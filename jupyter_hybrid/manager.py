@@ -109,13 +109,13 @@ class Manager:
 
         Raises ``UsageError`` before anything exists, ``PlaceError`` after the job is FAILED.
         """
-        executor = self.executor(request.target)
-        await executor.offers(request.resources)
-        bundle, plan = await asyncio.to_thread(staging.make_bundle, request, self.config)
-        spec = staging.make_spec(request, executor.target.name, plan, self.config)
-        bundle, told = await staging.admitted(executor, spec, bundle, self.config, request)
-        notes = (*staging.notes(request, plan), *told)
-        return await self._start(executor, spec, bundle, base=str(plan.base), notes=notes)
+        with (executor := self.executor(request.target)).coming():
+            await executor.offers(request.resources)
+            bundle, plan = await asyncio.to_thread(staging.make_bundle, request, self.config)
+            spec = staging.make_spec(request, executor.target.name, plan, self.config)
+            bundle, told = await staging.admitted(executor, spec, bundle, self.config, request)
+            notes = (*staging.notes(request, plan), *told)
+            return await self._start(executor, spec, bundle, base=str(plan.base), notes=notes)
 
     async def rerun(
         self, job_id: str, parameters: Mapping[str, Any] | None = None, **changes: Any

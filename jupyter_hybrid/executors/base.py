@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -169,6 +170,13 @@ class Executor(ABC):
         Raises ``ImageError`` where the image is not there, or lacks what cannot be added to it.
         """
         return Prepared(image=self.image(spec))
+
+    def coming(self) -> AbstractContextManager[object]:
+        """Held from the moment a submit is wanted until it is over, in the task that submits.
+
+        A place that takes several jobs at once may let others wait a moment for it.
+        """
+        return nullcontext()
 
     @abstractmethod
     def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -159,18 +160,21 @@ class SlurmExecutor(Executor):
 
     # -- jobs -----------------------------------------------------------------------------------
 
+    def coming(self) -> AbstractContextManager[object]:
+        """Those that are wanted at the same time are one array job."""
+        return self._submits.coming()
+
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Ship the job and queue it once; a submit cut off before is found by the job's name."""
         handle = {"name": job_name(job)}
-        with self._submits.coming() as arrived:
-            yield handle
-            shipped = await ship(self.transport, job, bundle, self.home, PATIENCE)
-            interior = None
-            if image := self.image(job.spec):
-                images = self._images()
-                interior = (await images.ready(image, job.spec, bundle.environment)).interior
-            script = await self._script(job, shipped, interior)
-            number = await self._submits.submit(job, script, arrived)
+        yield handle
+        shipped = await ship(self.transport, job, bundle, self.home, PATIENCE)
+        interior = None
+        if image := self.image(job.spec):
+            images = self._images()
+            interior = (await images.ready(image, job.spec, bundle.environment)).interior
+        script = await self._script(job, shipped, interior)
+        number = await self._submits.submit(job, script)
         yield {**handle, "job": number}
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:

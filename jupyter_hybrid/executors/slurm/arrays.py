@@ -3,7 +3,7 @@
 ::
 
     submit ─┐
-    submit ─┼─ those that have begun, of one kind, are one ``sbatch --array``
+    submit ─┼─ those that are wanted at once, of one kind, are one ``sbatch --array``
     submit ─┘
 
 A submit by itself waits for nobody; one that is not alone waits a moment for the others, whose
@@ -17,6 +17,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -30,7 +31,7 @@ from .submitting import array_number, submit_script
 if TYPE_CHECKING:
     from . import SlurmExecutor
 
-#: Seconds for which a submit waits at most for others that have begun.
+#: Seconds for which a submit waits at most for others that are wanted.
 TOGETHER = 0.5
 #: Jobs in an array. Slurm allows a thousand where the site has not said otherwise.
 LARGEST = 200
@@ -43,6 +44,10 @@ exec sbatch --parsable
 """
 #: Fixed text; its arguments are an array's directory and the number of a job in it.
 _FORGET = 'rm -f "$1/$2"; [ -n "$(find "$1" -type l)" ] || rm -rf "$1"'
+
+
+#: Called by a task's submit once it is in line.
+_ARRIVED: ContextVar[Callable[[], None]] = ContextVar("arrived", default=lambda: None)
 
 
 @dataclass
@@ -68,12 +73,12 @@ class Submits:
         self._loops: WeakKeyDictionary[
             asyncio.AbstractEventLoop, defaultdict[tuple[str, ...], _Line]
         ] = WeakKeyDictionary()
-        #: Submits that have begun and are not in line yet, by event loop.
+        #: Submits that are wanted and are not in line yet, by event loop.
         self._coming: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 
     @contextmanager
-    def coming(self) -> Iterator[Callable[[], None]]:
-        """A submit has begun, until it is over or what this gives is called: others may wait."""
+    def coming(self) -> Iterator[None]:
+        """A submit of this task is wanted, until it is in line or over: others may wait for it."""
         loop, here = asyncio.get_running_loop(), [1]
         self._coming[loop] = self._coming.get(loop, 0) + 1
 
@@ -81,29 +86,30 @@ class Submits:
             self._coming[loop] -= len(here)
             here.clear()
 
+        token = _ARRIVED.set(arrived)
         try:
-            yield arrived
+            yield
         finally:
+            _ARRIVED.reset(token)
             arrived()
 
     async def _others(self) -> None:
-        """Wait for submits that have begun, for a moment at most."""
+        """Wait for submits that are wanted, for a moment at most."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + TOGETHER
         while self._coming.get(loop) and loop.time() < deadline:
             await asyncio.sleep(0.005)
 
-    async def submit(self, job: Job, script: str, arrived: Callable[[], None]) -> str:
+    async def submit(self, job: Job, script: str) -> str:
         """Queue the job unless that was done, and return Slurm's number for it.
 
-        ``arrived`` is called once it is in line (``coming``). Raises ``PlaceError`` with sbatch's
-        reason.
+        Raises ``PlaceError`` with sbatch's reason.
         """
         loop = asyncio.get_running_loop()
         line = self._loops.setdefault(loop, defaultdict(_Line))[kind(script)]
         waiting = _Waiting(job, script, loop.create_future())
         line.waiting.append(waiting)
-        arrived()
+        _ARRIVED.get()()
         worker = line.worker or loop.create_task(self._work(line))
         line.worker = worker
         try:
