@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import BundleError, PlaceError
 from . import Transport
 from .channel import ChannelClosed, plain
+from .room import require_room
 
 #: Bytes of a piece.
 PIECE = 1 << 19
@@ -34,7 +35,7 @@ async def send_blobs(
 
     ``known`` is the digest of a manifest (``files.json``) whose files these are, in its order:
     where the machine has it, not even their names travel. Raises ``PlaceError``, for a full disk
-    or a quota with these words.
+    or a quota with these words; where much is to be sent, before any of it is.
     """
     deadline, sent = time.monotonic() + patience, 0
     while blobs:
@@ -42,6 +43,9 @@ async def send_blobs(
         try:
             if missing:
                 wanted = [(blobs[number], start) for number, start in missing]
+                size = sum({blob.digest: blob.size - start for blob, start in wanted}.values())
+                left = max(0.0, deadline - time.monotonic())
+                await require_room(transport, size, "what is to be sent", left)
                 sent += await _send(transport, wanted)
             break
         except ChannelClosed as error:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 #: Modules of ``far``, each behind those that it imports.
-MODULES = ("wire", "disk", "blobs", "files", "serve")
+MODULES = ("wire", "disk", "blobs", "files", "room", "shelf", "serve")
 
 _LOADER = """
 import sys, types

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from ...spec import JobSpec
 from ...telling import Bytes, tell
 from ...transport import Transport
 from ...transport.blobs import Blob, send_blobs
+from ...transport.room import require_room
 from ...units import format_size
 from ..base import Prepared, TargetConfig
 from ..images.commands import complaint
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 MAKE, LOOK, COMPILE = 6 * 3600.0, 600.0, 900.0
 #: Seconds for which the machine may be out of reach meanwhile.
 PATIENCE = 60.0
+#: Seconds after which it is said once more that an image is wanted.
+WANTED = 86_400.0
 #: Fixed text; its arguments are a layer's directory and a command that compiles it. A lock goes
 #: with its holder, and what cannot be compiled is left alone.
 _COMPILE = """\
@@ -93,13 +97,16 @@ class ClusterImages:
 
     def __init__(self, target: TargetConfig, options: SlurmOptions, transport: Transport) -> None:
         self._target, self._options, self._transport = target, options, transport
-        self._last: tuple[tuple[str, str, str], ReadyThere] | None = None
+        #: What was made ready last, and when.
+        self._last: tuple[tuple[str, str, str], ReadyThere, float] | None = None
 
     async def ready(self, image: str, spec: JobSpec, environment: Environment | None) -> ReadyThere:
         """Everything that the job's image needs, over there; made where it is not."""
         key = (image, spec.language, environment.fingerprint if environment else "")
-        if self._last is not None and self._last[0] == key:
-            return self._last[1]
+        last, now = self._last, time.monotonic()
+        # (what nobody says to want is removed one day)
+        if last is not None and last[0] == key and now - last[2] < WANTED:
+            return last[1]
         engine = engine_of(self._target, self._options, image)
         await self._check_root()
         sif = await self._sif(engine, image)
@@ -110,7 +117,7 @@ class ClusterImages:
             raise ImageError(f"{image}: {error}") from error
         interior = await self._interior(engine, sif, layers)
         prepared = layers.prepared(image, f"sha256:{sif.id}")
-        self._last = (key, ReadyThere(interior, prepared))
+        self._last = (key, ReadyThere(interior, prepared), now)
         return self._last[1]
 
     async def known_facts(self, image: str) -> ImageFacts | None:
@@ -159,7 +166,9 @@ class ClusterImages:
         return Sif(path, hashlib.sha256(seen.encode()).hexdigest())
 
     async def _there(self, path: str) -> bool:
-        return (await self._transport.run(["test", "-e", path], patience=PATIENCE)).code == 0
+        """Whether it is there, and wanted from now on."""
+        header, _ = await self._transport.ask("wanted", paths=[path], patience=PATIENCE)
+        return bool(header["there"][0])
 
     async def _bring(self, engine: Apptainer, image: str, root: str) -> str:
         """Make the SIF of an image in a registry, and return the image's digest."""
@@ -169,6 +178,7 @@ class ClusterImages:
             found = await client.image(parse_reference(image))
             digest = found.manifest.digest.rpartition(":")[2]
             source = f"docker://{found.reference.name}@sha256:{digest}"
+            await require_room(self._transport, found.manifest.size, f"a SIF of {image}", PATIENCE)
             if self._options.images == HERE:
                 layout = self._target.images / "pulls" / digest
                 size = found.manifest.size

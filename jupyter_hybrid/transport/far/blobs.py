@@ -7,12 +7,11 @@ import threading
 import time
 from typing import Any, Dict, List, Tuple
 
-from .disk import content, hashed, link, scratch_name, words, write_all
+from .disk import DAY, content, hashed, link, mark, scratch_name, words, write_all
 from .wire import Answer, Header, Refused
 
 #: Seconds after which a half-sent blob is nobody's any more.
-ABANDONED = 7 * 86400.0
-DAY = 86400.0
+ABANDONED = 7 * DAY
 
 
 class Blobs:
@@ -182,7 +181,7 @@ class Blobs:
         """Unpack a tar archive that is here as a blob into a directory, once."""
         # several may be asked for at the same time, and their scratch directory has one name
         with self._unpacking:
-            if not os.path.isdir(header["into"]):
+            if not mark(header["into"]):
                 self._unpack(self.path(header["digest"]), header["into"])
         return {"path": header["into"]}, b""
 

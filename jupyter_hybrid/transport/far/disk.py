@@ -5,9 +5,13 @@ import hashlib
 import os
 import shutil
 import socket
+import time
 from typing import Any
 
 from .wire import CHUNK
+
+#: Seconds in which a thing is marked once as wanted.
+DAY = 86400.0
 
 
 def content(path: str) -> bytes:
@@ -70,6 +74,19 @@ def link(source: str, target: str, mode: int) -> None:
             pass
     shutil.copyfile(source, target)
     os.chmod(target, mode)
+
+
+def mark(path: str) -> bool:
+    """Whether it is there; it has been wanted today."""
+    try:
+        if time.time() - os.stat(path).st_mtime > DAY:
+            os.utime(path)
+        return True
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # somebody else's file, which others may use all the same
+        return os.path.exists(path)
 
 
 def words(path: str, error: OSError) -> str:

@@ -15,6 +15,8 @@ from typing import Callable, Dict, List
 from .blobs import Blobs
 from .disk import words
 from .files import Files
+from .room import Room
+from .shelf import Shelf
 from .wire import CHUNK, Answer, Connection, Header, Refused
 
 #: Seconds between two looks at watched files, while they grow and while they do not.
@@ -22,7 +24,7 @@ BUSY, QUIET = 0.02, 0.25
 #: How much longer each pause of a silence is: what comes next is seen late by 2 % of the silence.
 LONGER = 1.02
 #: Requests that may take long: the others do not wait for them.
-SLOW = frozenset("run once remove walk digest unpack missing known sweep".split())
+SLOW = frozenset("run once remove walk digest unpack missing known sweep room prune".split())
 
 Action = Callable[[Header, bytes], Answer]
 
@@ -111,7 +113,7 @@ def actions(root: str, connection: Connection) -> Dict[str, Action]:
     watch = Watch(connection, files.path)
     threading.Thread(target=watch.keep_looking, daemon=True).start()
     found: Dict[str, Action] = {}
-    for asked in (files, blobs, watch):
+    for asked in (files, blobs, watch, Room(root), Shelf(root)):
         for name in dir(asked):
             if not name.startswith("_"):
                 found[name] = getattr(asked, name)

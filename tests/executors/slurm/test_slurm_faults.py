@@ -218,3 +218,18 @@ async def test_a_full_disk_refuses_the_submit(user: User) -> None:
     finally:
         user.executor.transport.close()
         cluster.on("hpc-login", "umount", f"/home/{cluster.user}/faults")
+
+
+async def test_a_quota_that_is_nearly_used_up_refuses_the_submit(user: User, fake: Any) -> None:
+    fake("quota", 'echo "Filesystem"; echo "nas:/home 9999000 0 10000000 0 5 0 0 0"\n')
+    (user.folder / "data.bin").write_bytes(bytes(range(256)) * 80_000)
+    with pytest.raises(
+        PlaceError, match=r"your quota leaves 1\.0 MB .* are used\); make room there"
+    ):
+        await user.submit("open('data.bin').close()")
+    (job,) = user.manager.jobs()
+    assert job.state is State.FAILED and "your quota leaves" in job.reason
+    assert "20 MB" not in user.cluster.ssh("du -sh ~/faults")
+    # what needs little room runs
+    ended, text = await user.follow(await user.submit("print('little')"))
+    assert (ended.state, text) == (State.COMPLETED, "little\n")
