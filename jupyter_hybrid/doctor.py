@@ -276,10 +276,11 @@ async def _target(config: Hybrid, name: str) -> Finding:
         answer: Awaitable[Any] = executor.offers(Resources())
         offers = await asyncio.wait_for(answer, PATIENCE)
         engine = await asyncio.wait_for(executor.engine(), PATIENCE)
+        kept = await asyncio.wait_for(executor.kept(), PATIENCE)
     except (TimeoutError, asyncio.TimeoutError):
         text = f"did not answer within {PATIENCE:.0f} s"
         return Finding(label, False, text, "check the network and the machine")
     except HybridError as error:
         return Finding(label, False, str(error), f"see c.Hybrid.targets[{json.dumps(name)}]")
-    found = "; ".join([*(offer.hardware for offer in offers), *([engine] if engine else [])])
+    found = "; ".join(filter(None, [*(offer.hardware for offer in offers), engine, kept]))
     return Finding(label, True, found or "answers")

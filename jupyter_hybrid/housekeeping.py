@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .bundle.blobs import BlobStore
+from .executors.base import Freed
 from .paths import blob_directory
 
 if TYPE_CHECKING:
@@ -44,14 +45,6 @@ def tidy(home: Path) -> int:
                 shutil.rmtree(directory)
                 removed += 1
     return removed
-
-
-@dataclass(frozen=True)
-class Freed:
-    """What became of what was kept of images, in bytes."""
-
-    freed: int
-    kept: int
 
 
 @dataclass(frozen=True)
@@ -89,6 +82,13 @@ def tidy_images(config: Hybrid) -> Freed:
         if item.left or too_old or total - freed > config.image_cache_size:
             freed += item.size if _removed(item) else 0
     return Freed(freed, total - freed)
+
+
+async def tidy_target(config: Hybrid, name: str) -> Freed:
+    """Remove what no job at the target wanted for ``image_cache_days``; raises as its executor."""
+    from .executors.registry import load_executor
+
+    return await load_executor(config.target(name)).prune(config.image_cache_days)
 
 
 def _oldest_job(home: Path, now: float) -> float:

@@ -29,6 +29,8 @@ def image(options: Namespace, terminal: Terminal) -> int:
         **{"list": _list, "tags": _tags, "show": _show, "push": _push},
         **{"build": _build, "convert": _convert, "rm": _remove, "prune": _prune},
     }
+    if options.target and options.what != "prune":
+        raise UsageError(f"image {options.what} takes no --target; prune does")
     with telling(terminal):
         return verbs[options.what](load_config(), options, terminal)
 
@@ -173,16 +175,24 @@ def _remove(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
 
 
 def _prune(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
-    from ..housekeeping import tidy_images
+    from ..housekeeping import tidy_images, tidy_target
 
     _words(options, "", 0, 0)
-    done = tidy_images(config)
+    target = options.target
+    done = asyncio.run(tidy_target(config, target)) if target else tidy_images(config)
     if options.json:
         terminal.document(asdict(done))
         return 0
+    freed = f"{format_size(done.freed)} were freed"
+    if target:
+        terminal.say(
+            f"{freed}; {format_size(done.kept)} are kept at {config.target(target).name}, of which "
+            f"jobs wanted something in the last {config.image_cache_days:g} days"
+        )
+        return 0
     limit = format_size(config.image_cache_size)
     terminal.say(
-        f"{format_size(done.freed)} were freed; {format_size(done.kept)} of layers and SIFs are "
+        f"{freed}; {format_size(done.kept)} of layers and SIFs are "
         f"kept in {config.home / 'images'}, where {limit} may be"
     )
     return 0

@@ -200,6 +200,8 @@ def _image(parser: argparse.ArgumentParser) -> None:
     verbs = ("list", "tags", "show", "push", "build", "convert", "rm", "prune")
     parser.add_argument("what", choices=verbs, help=text)
     parser.add_argument("words", nargs="*", metavar="…", help="what that wants")
+    text = "prune: what lies at this target (default: on this machine)"
+    parser.add_argument("--target", "-t", metavar="NAME", help=text)
 
 
 _Verb = tuple[str, str, Callable[[argparse.ArgumentParser], None]]

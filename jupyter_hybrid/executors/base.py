@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..bundle import Bundle
+from ..errors import UsageError
 from ..job import Job, State
 from ..spec import ExitRecord, JobSpec, Resources
 
@@ -86,6 +87,14 @@ class Prepared:
     licences: Mapping[str, str] = field(default_factory=dict)
     #: What the user should know of the packages.
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What became of what was kept for later jobs, in bytes."""
+
+    freed: int
+    kept: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +171,20 @@ class Executor(ABC):
         Raises ``PlaceError`` where it is not at work.
         """
         return ""
+
+    async def kept(self) -> str:
+        """What lies at this target for later jobs, and the room there, in words for ``doctor``.
+
+        "" where nothing is to be said. Raises ``PlaceError`` where it does not answer.
+        """
+        return ""
+
+    async def prune(self, days: float) -> Freed:
+        """Remove what no job at this target wanted for so many days, and can be made again.
+
+        Raises ``UsageError`` where nothing of the kind is kept.
+        """
+        raise UsageError(f"the target {self.target.name!r} keeps nothing that could be removed")
 
     async def prepare(self, spec: JobSpec, environment: Environment | None) -> Prepared:
         """Have the job's image and what it lacks ready, before there is a job; idempotent.

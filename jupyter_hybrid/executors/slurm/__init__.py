@@ -17,7 +17,7 @@ from ...spec import JobSpec, Resources
 from ...transport import LocalTransport, Transport
 from ...transport.ssh import SSHTransport
 from ...transport.watching import Watches
-from ..base import Executor, Handle, JobStatus, Offer, Prepared, TargetConfig
+from ..base import Executor, Freed, Handle, JobStatus, Offer, Prepared, TargetConfig
 from ..fetching import fetch_results
 from ..shipping import Shipped, relative_directory, runner_archive, runner_directory, ship
 from . import hardware
@@ -157,6 +157,19 @@ class SlurmExecutor(Executor):
             user=str((await self.transport.channel()).hello["user"]),
         )
         return render(job, self.options, place)
+
+    async def kept(self) -> str:
+        """What lies over there for later jobs, the room that is left, and a quota."""
+        from .shelf import kept
+
+        return await kept(self.transport)
+
+    async def prune(self, days: float) -> Freed:
+        """Images, layers and files over there that no job wanted for so many days."""
+        from .shelf import prune
+
+        self._made_images = None
+        return await prune(self.transport, self.queue, days)
 
     # -- jobs -----------------------------------------------------------------------------------
 

@@ -160,3 +160,17 @@ def test_targets_offers_and_doctor_know_the_cluster(home: Home) -> None:
     assert "2 v100, 4 cores" in offer["hardware"] and "nodes free" in offer["note"]
     found = home.hybrid("doctor")
     assert re.search(r"target dgx.*v100", found.stdout), found.stdout
+
+
+def test_what_lies_there_is_told_and_cleared(home: Home, cluster: Cluster) -> None:
+    cluster.ssh("mkdir -p -m 700 ~/doors/images; truncate -s 3M ~/doors/images/x.sif")
+    cluster.ssh("touch -d '61 days ago' ~/doors/images/x.sif")
+    (found,) = [f for f in home.json("doctor") if f["name"] == "target dgx"]
+    assert found["ok"] and "3.0 MB of images" in found["text"], found
+    done = home.hybrid("image", "prune", "--target", "dgx")
+    assert done.returncode == 0 and done.stderr.startswith("3.0 MB were freed; 0 B"), done.stderr
+    assert cluster.ssh("ls ~/doors/images") == ""
+    refused = home.hybrid("image", "prune", "--target", "local")
+    assert refused.returncode == 2 and "keeps nothing that could be removed" in refused.stderr
+    refused = home.hybrid("image", "tags", "x", "--target", "dgx")
+    assert refused.returncode == 2 and "image tags takes no --target" in refused.stderr

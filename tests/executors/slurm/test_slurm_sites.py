@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hpc import NEEDS, Cluster, hang_up
+from jobs import until
 from slurm_jobs import TICKS, User
 
 from jupyter_hybrid.errors import ImageError
@@ -115,3 +116,27 @@ async def test_a_home_that_gets_full(user: User) -> None:
         hang_up(user.executor.transport)
         for name in machines:
             cluster.on(name, "umount", "--lazy", place)
+
+
+async def test_what_no_job_wants_goes_and_what_one_in_the_queue_may_need_stays(user: User) -> None:
+    def images() -> list[str]:
+        return user.cluster.ssh("ls ~/faults/images").split()
+
+    job = await user.submit(TICKS.format(6000))
+    await user.says(job, "tick")
+    make = "mkdir -p ~/faults/images; cd ~/faults/images; truncate -s 5M old.sif new.sif"
+    ages = "touch -d '2 hours ago' old.sif; touch -d '30 minutes ago' new.sif"
+    user.cluster.ssh(f"{make}; {ages}")
+    told = await user.executor.kept()
+    assert "10.0 MB of images; " in told and " free in /home/" in told
+    assert (await user.executor.prune(1.0)).freed == 0
+    assert (await user.executor.prune(0.0)).freed == 5 << 20
+    assert images() == ["new.sif"]
+    await user.manager.cancel(job.id)
+    assert (await user.follow(job))[0].state is State.CANCELLED
+    await until(lambda: not user.cluster.jobs())
+    assert (await user.executor.prune(0.0)).kept == 0
+    assert images() == []
+    # whatever went is brought again
+    ended, text = await user.follow(await user.submit("print('again')"))
+    assert (ended.state, text) == (State.COMPLETED, "again\n"), ended.reason
