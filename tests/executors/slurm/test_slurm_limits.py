@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
-from hpc import NEEDS
+from hpc import NEEDS, Cluster
 from jobs import until
 from slurm_jobs import TICKS, User
 
@@ -18,7 +21,6 @@ from jupyter_hybrid.executors.slurm.limits import (
     within,
 )
 from jupyter_hybrid.executors.slurm.qos import parse_qualities, with_use
-from jupyter_hybrid.job import State
 from jupyter_hybrid.spec import Resources
 
 ASSOCIATIONS = """\
@@ -202,18 +204,29 @@ async def test_limits_of_a_real_account(user: User) -> None:
         limit("-1", "-1")
 
 
+@contextmanager
+def a_qos(cluster: Cluster, *limits: str) -> Iterator[str]:
+    """A QOS with these limits, which the user gets for all jobs."""
+
+    def site(*words: str) -> None:
+        cluster.on("hpc-login", "sacctmgr", "-i", "-Q", *words)
+
+    name, mine = f"small-{cluster.user}", ("modify", "user", cluster.user, "set")
+    site("add", "qos", name, *limits)
+    site(*mine, f"qos+={name}", f"defaultqos={name}")
+    try:
+        yield name
+    finally:
+        site(*mine, "defaultqos=-1")
+        site(*mine, f"qos-={name}")
+        site("delete", "qos", name)
+
+
 @pytest.mark.needs(*NEEDS)
 @pytest.mark.timeout(600)
 async def test_limits_of_a_real_qos(user: User) -> None:
-    def site(*words: str) -> None:
-        user.cluster.on("hpc-login", "sacctmgr", "-i", "-Q", *words)
-
-    name = f"small-{user.cluster.user}"
     limits = ("MaxWall=40", "MaxTRESPerJob=gres/gpu=1", "MaxTRESPerUser=cpu=3", "GrpTRES=node=2")
-    site("add", "qos", name, *limits)
-    mine = ("modify", "user", user.cluster.user, "set")
-    site(*mine, f"qos+={name}", f"defaultqos={name}")
-    try:
+    with a_qos(user.cluster, *limits) as name:
 
         async def told() -> bool:
             # the database tells the controller in its own time
@@ -241,11 +254,4 @@ async def test_limits_of_a_real_qos(user: User) -> None:
             return "its QOS uses as much as it may" in (await user.manager.status(waits.id)).reason
 
         await until(explained, 60.0)
-        for one in (job, waits):
-            await user.manager.cancel(one.id)
-        assert (await user.follow(waits))[0].state is State.CANCELLED
-    finally:
         await user.leave()
-        site(*mine, "defaultqos=-1")
-        site(*mine, f"qos-={name}")
-        site("delete", "qos", name)
