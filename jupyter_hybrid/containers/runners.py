@@ -36,6 +36,14 @@ REQUIREMENTS = (
 TRAVELS = ("__init__", "_version", "errors", "events", "paths", "spec", "values", "runner")
 
 _MAIN = """\
+import sys
+
+from jupyter_hybrid.runner import kept
+
+if sys.argv[1:2] == ["--keep"]:
+    kept.keep(sys.argv[2], kept.load_runner)
+    sys.exit()
+kept.use(kept.PLACE + "/runner")
 import runpy
 
 runpy.run_module("jupyter_hybrid.runner", run_name="__main__", alter_sys=True)

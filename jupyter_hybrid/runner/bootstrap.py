@@ -88,7 +88,11 @@ def keep_all_messages() -> None:
 
 
 def let_import() -> None:
-    """What was kept out of the kernel's start (``kernel.QUICK``) can be imported from now on."""
+    """From now on imports are Python's own: nothing is kept out, or kept (``kernel.QUICK``)."""
+    for place, finder in enumerate(sys.meta_path):
+        if getattr(finder, "kept_by", "") == "jupyter_hybrid":
+            sys.meta_path[place : place + 1] = finder.others  # type: ignore[attr-defined]
+            break
     for name in ("debugpy", "jedi"):
         if sys.modules.get(name, sys) is None:
             del sys.modules[name]

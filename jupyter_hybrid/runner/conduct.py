@@ -162,7 +162,9 @@ class Runner:
         load_papermill()
         session.check()
         from . import engine  # noqa: F401 - what it imports takes as long as many files
+        from .kept import forget
 
+        forget()
         self._await_files(session)
 
     def _await_files(self, session: Any) -> None:

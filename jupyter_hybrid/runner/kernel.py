@@ -19,6 +19,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from ..errors import HybridError
 from ..paths import JobPaths
 from .homes import writable_homes
+from .kept import PLACE
 from .kernelspec import Kernel
 from .memory import human
 from .processes import PR_SET_PDEATHSIG, prctl
@@ -38,7 +39,14 @@ SESSION_PREFIXES = ("JUPYTERHUB_", "JPY_API_TOKEN", "JUPYTER_TOKEN", "CONFIGPROX
 QUICK = """\
 import runpy, sys
 sys.modules.update(debugpy=None, jedi=None)
-runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+{}runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+"""
+#: The same where the modules that it starts with were kept in one file.
+_KEPT = """\
+kept = {{"__name__": "kept"}}
+exec(compile(open({0!r}, encoding="utf-8").read(), {0!r}, "exec"), kept)
+kept["use"]({1!r})
+del kept
 """
 
 #: Variable that tells a job's processes where the job is.
@@ -152,7 +160,7 @@ def start_kernel(
     argv = kernel.command(file)
     if kernel.argv[1:3] == ("-m", "ipykernel_launcher"):
         # the user's own history is theirs
-        argv = [argv[0], "-c", QUICK, *argv[3:], "--HistoryManager.hist_file=:memory:"]
+        argv = [argv[0], "-c", _quick(), *argv[3:], "--HistoryManager.hist_file=:memory:"]
     try:
         process = subprocess.Popen(
             argv,
@@ -170,6 +178,13 @@ def start_kernel(
             f"The kernel {kernel.name!r} could not be started: {_why(error, argv[0], env)}"
         ) from error
     return RunningKernel(kernel, process, directory, file, time.monotonic())
+
+
+def _quick() -> str:
+    file = f"{PLACE}/kernel"
+    if not os.path.exists(file):  # noqa: PTH110
+        return QUICK.format("")
+    return QUICK.format(_KEPT.format(str(Path(__file__).with_name("kept.py")), file))
 
 
 def _why(error: OSError, program: str, env: Mapping[str, str]) -> str:

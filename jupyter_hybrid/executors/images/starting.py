@@ -56,6 +56,8 @@ class Interior:
     python: str
     runner: Layered
     packages: Layered | None = None
+    #: The modules that it starts with, in files (``runner.kept``).
+    start: Mount | None = None
 
     @property
     def layers(self) -> tuple[Layered, ...]:
@@ -95,6 +97,7 @@ def container(interior: Interior, start: Start, settings: ImageSettings) -> Cont
     """The container that executes the job."""
     words = runner_words(interior.python, interior.runner.layer, start)
     mounts = [mount for layered in interior.layers for mount in layered.mounts()]
+    mounts += [interior.start] if interior.start else []
     mounts += [_same(start.directory), _same(start.blobs, read_only=True), *settings.mounts]
     mem = start.resources.mem
     named = {"USER": start.user_name, "LOGNAME": start.user_name} if start.user_name else {}

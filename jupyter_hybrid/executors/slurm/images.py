@@ -16,18 +16,19 @@ import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 from ...containers.endpoints import RegistrySettings
-from ...containers.engines import Apptainer, Command, Container
+from ...containers.engines import Apptainer, Command, Container, Mount
 from ...containers.pull import blob_file, pull
 from ...containers.references import parse_reference
 from ...containers.registry import RegistryClient
 from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_command
 from ...errors import ImageError, PlaceError, UsageError
 from ...files import file_digest
+from ...runner.kept import FORMAT, PLACE
 from ...spec import JobSpec
 from ...telling import Bytes, tell
 from ...transport import Transport
@@ -41,6 +42,7 @@ from ..images.settings import NONE
 from ..images.starting import IN_EVERY_IMAGE, Interior, Layered
 from ..records import read_record, write_record
 from .options import SlurmOptions
+from .script import mounts_of
 
 if TYPE_CHECKING:
     from ...containers.layer_store import PackageLayer
@@ -58,7 +60,17 @@ _COMPILE = """\
 directory=$1; shift
 exec 9>"$directory.lock"
 flock 9
+mkdir -p "$directory"
 [ -e "$directory.compiled" ] || { "$@" 9>&-; : >"$directory.compiled"; }
+"""
+#: Fixed text; its arguments are the image's Python, the runner's directory and where to keep what
+#: they start with. What cannot be kept is looked for by every job, as ever.
+_KEEP = """\
+"$1" -c 'import sys
+scope = {"__name__": "kept"}
+exec(compile(open(sys.argv[1], encoding="utf-8").read(), sys.argv[1], "exec"), scope)
+scope["keep"](sys.argv[2], scope["load_kernel"])' "$2/jupyter_hybrid/runner/kept.py" "$3/kernel"
+"$1" "$2" --keep "$3/runner"
 """
 #: Who gets images.
 HERE, LOGIN, JOB = "here", "login", "job"
@@ -72,6 +84,8 @@ class Sif:
     path: str
     #: Named by its content.
     id: str
+    #: False for a directory, whose files may change under the same name.
+    fixed: bool = True
 
 
 @dataclass(frozen=True)
@@ -157,13 +171,15 @@ class ClusterImages:
 
     async def _file(self, path: str) -> Sif:
         """A SIF or sandbox that somebody made; raises ``ImageError`` where there is none."""
-        done = await self._transport.run(["stat", "-L", "-c", "%i %s %Y", path], patience=PATIENCE)
+        look = ["stat", "-L", "-c", "%i %s %Y %F", path]
+        done = await self._transport.run(look, patience=PATIENCE)
         if done.code != 0:
             host = self._transport.host
             raise ImageError(f"there is no image {path} on {host}: {done.stderr.strip()}")
         # read in full it would take a minute: another file of this name is of another time
-        seen = f"{self._target.name} {path} {done.stdout.decode().strip()}"
-        return Sif(path, hashlib.sha256(seen.encode()).hexdigest())
+        said = done.stdout.decode().strip()
+        seen = f"{self._target.name} {path} {said}"
+        return Sif(path, hashlib.sha256(seen.encode()).hexdigest(), said.endswith("regular file"))
 
     async def _there(self, path: str) -> bool:
         """Whether it is there, and wanted from now on."""
@@ -232,7 +248,27 @@ class ClusterImages:
         added = [layer for layer in (layers.runner, layers.packages) if layer is not None]
         python = layers.facts.executable
         laid = [await self._layered(engine, layer, sif, python, root) for layer in added]
-        return Interior(sif.path, python, laid[0], laid[1] if len(laid) > 1 else None)
+        interior = Interior(sif.path, python, laid[0], laid[1] if len(laid) > 1 else None)
+        if not sif.fixed or _hides(self._options, layers.facts):
+            return interior
+        return await self._kept(engine, interior, sif, root)
+
+    async def _kept(self, engine: Apptainer, interior: Interior, sif: Sif, root: str) -> Interior:
+        """The same with the modules that every job in it starts with, in files over there."""
+        locks = [layered.layer.lock for layered in interior.layers]
+        key = hashlib.sha256(" ".join([str(FORMAT), sif.id, *locks]).encode()).hexdigest()
+        place = f"{root}/layers/start-{key[:32]}"
+        start = Mount(Path(place), PurePosixPath(PLACE), read_only=True)
+        if not await self._there(f"{place}.compiled"):
+            mounts = [mount for layered in interior.layers for mount in layered.mounts()]
+            directory = interior.runner.layer.directory
+            words = ("/bin/sh", "-c", _KEEP, "keep", interior.python, directory, PLACE)
+            inside = Container(
+                image=sif.path, argv=words, name="keep", cwd=Path("/"), env=IN_EVERY_IMAGE,
+                mounts=(*mounts, replace(start, read_only=False)),
+            )  # fmt: skip
+            await self._once(place, engine.run(inside))
+        return replace(interior, start=start)
 
     async def _layered(
         self, engine: Apptainer, layer: PackageLayer, sif: Sif, python: str, root: str
@@ -251,9 +287,13 @@ class ClusterImages:
         compiles = engine.run(
             Container(image=sif.path, argv=words, name="compile", cwd=Path("/"), mounts=(mount,))
         )
-        argv = ("/bin/sh", "-c", _COMPILE, "compile", place, *compiles.argv)
-        await self._run(Command(argv, compiles.env), COMPILE)
+        await self._once(place, compiles)
         return laid
+
+    async def _once(self, place: str, command: Command) -> None:
+        """Run what makes this directory complete, unless somebody has."""
+        argv = ("/bin/sh", "-c", _COMPILE, "compile", place, *command.argv)
+        await self._run(Command(argv, command.env), COMPILE)
 
     async def _run(self, command: Command, seconds: float) -> CompletedProcess[str]:
         """Run it on the login node, or in a job of its own; all of these may be run twice."""
@@ -271,6 +311,19 @@ class ClusterImages:
             raise PlaceError(f"{what} on {self._transport.host} took more than {seconds:.0f} s")
         out = done.stdout.decode("utf-8", "replace")
         return CompletedProcess(command.argv, done.code, out, done.stderr)
+
+
+def _hides(options: SlurmOptions, facts: ImageFacts) -> bool:
+    """Whether what the site lays over images may take the place of modules of theirs."""
+    words = {word.partition("=")[0] for word in options.engine_options}
+    if words & {"--bind", "-B", "--mount", "--overlay", "-o"}:
+        return True
+    places = [PurePosixPath(path) for path in (facts.prefix, *facts.site) if path]
+    return any(
+        mount.target == place or mount.target in place.parents or place in mount.target.parents
+        for mount in mounts_of(options, "")
+        for place in places
+    )
 
 
 _OFFLINE = (

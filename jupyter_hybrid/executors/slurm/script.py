@@ -163,7 +163,7 @@ def contained(job: Job, options: SlurmOptions, place: Place, interior: Interior)
         user_name=place.user,
         env={MARK: job.id},
     )
-    settings = ImageSettings(mounts=_mounts(options, place.user))
+    settings = ImageSettings(mounts=mounts_of(options, place.user))
     # the devices are what Slurm gives, and not what a number here says
     gpus = ("--nv",) if resources.gpus and "--rocm" not in options.engine_options else ()
     engine = Apptainer(options.engine, (*gpus, *options.engine_options))
@@ -186,7 +186,8 @@ def _each(resources: Resources) -> int | None:
     return None if resources.mem is None else resources.mem // resources.ntasks_per_node
 
 
-def _mounts(options: SlurmOptions, user: str) -> tuple[Mount, ...]:
+def mounts_of(options: SlurmOptions, user: str) -> tuple[Mount, ...]:
+    """What the site lets containers see besides the job."""
     found = []
     for text in options.mounts:
         source, *rest = text.replace("{user}", user).split(":")

@@ -23,7 +23,10 @@ from slurm_jobs import User
 from uv import find_uv_bin
 
 from jupyter_hybrid.containers.indexes import uv_environment
+from jupyter_hybrid.environment.facts import ImageFacts
 from jupyter_hybrid.errors import ImageError, UsageError
+from jupyter_hybrid.executors.slurm.images import _hides
+from jupyter_hybrid.executors.slurm.options import SlurmOptions
 from jupyter_hybrid.job import State
 from jupyter_hybrid.spec import JobSpec
 
@@ -34,6 +37,7 @@ pytestmark = [
 
 SEES = """
 import os, pathlib, sys, tqdm
+print("kernel:", type(sys.modules["ipykernel.kernelapp"].__loader__).__name__)
 print(tqdm.__file__, sys.version_info[:2], os.environ["APPTAINER_CONTAINER"])
 print(os.environ["CUDA_VISIBLE_DEVICES"], os.environ["SLURM_JOB_ID"].isdigit())
 pathlib.Path("~/written").expanduser().touch(); pathlib.Path("/dev/shm/x").touch()
@@ -97,6 +101,24 @@ def a_user(cluster: Cluster, folder: Path, **options: Any) -> User:
     return User(cluster, folder, engine="apptainer", **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "hidden"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({"mounts": ("/data", "/sw:/opt/sw:ro")}, False, id="data"),
+        pytest.param({"mounts": ("/sw:/opt",)}, True, id="above the image's Python"),
+        pytest.param({"mounts": ("/sw:/usr/lib/python3/dist-packages/x",)}, True, id="in it"),
+        pytest.param({"engine_options": ("--overlay=/sw.img",)}, True, id="an overlay"),
+    ],
+)
+def test_modules_are_not_kept_where_something_may_hide_them(
+    options: dict[str, Any], hidden: bool
+) -> None:
+    site = ("/usr/lib/python3/dist-packages", "/opt/conda/lib/python3.11/site-packages")
+    facts = ImageFacts(python="3.11.2", prefix="/opt/conda", site=site)
+    assert _hides(SlurmOptions(**options), facts) is hidden
+
+
 async def killed_build(user: User, image: str) -> None:
     """Somebody, or a full machine, kills what makes the SIF; what is half there stays."""
     cluster, executor = user.cluster, user.executor
@@ -131,6 +153,7 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
         for user, job in zip(users, jobs, strict=True):
             ended, text = await user.follow(job)
             assert ended.state is State.COMPLETED, f"{ended.reason} {text}"
+            assert text.startswith("kernel: Kept\n"), text
             assert "/opt/jupyter-hybrid/environments/" in text and "(3, 11)" in text
             assert f"{home}/faults/images/" in text
             # (which of a node's two GPUs it is depends on the other job)
