@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,32 @@ async def test_a_connection_that_goes_dead_is_noticed(to: Hosts) -> None:
         assert time.monotonic() - began < 30
     finally:
         to.cluster.on("hpc-login", "pkill", "-CONT", "-x", "sshd-session")
+
+
+@contextmanager
+def door(cluster: Cluster, name: str) -> Iterator[str]:
+    """Another way to the login node, and the command that goes it."""
+    listens = f"socat UNIX-LISTEN:/run/hpc/{name},fork TCP:127.0.0.1:22"
+    start = f"setsid {listens} >/dev/null 2>&1 & echo $!"
+    number = cluster.on("hpc-login", "sh", "-c", start).strip()
+    socket = cluster.directory / "run" / name
+    while not socket.exists():
+        time.sleep(0.01)
+    try:
+        yield f"socat - UNIX-CONNECT:{socket}"
+    finally:
+        # with all that has come in by it
+        cluster.on("hpc-login", "pkill", "-TERM", "-g", number)
+        socket.unlink(missing_ok=True)
+
+
+async def test_a_login_node_that_has_another_address_now(to: Hosts, tmp_path: Path) -> None:
+    with door(to.cluster, f"old-{os.getpid()}.sock") as way:
+        transport = to(config=changed(to.cluster, tmp_path, ProxyCommand=way))
+        await transport.run(["true"])
+    with door(to.cluster, f"new-{os.getpid()}.sock") as way:
+        changed(to.cluster, tmp_path, ProxyCommand=way)
+        assert (await transport.run(["echo", "there"], patience=60)).stdout == b"there\n"
 
 
 async def test_an_unknown_host_key_needs_a_person(to: Hosts, tmp_path: Path) -> None:
