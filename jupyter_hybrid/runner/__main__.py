@@ -90,8 +90,7 @@ def main(argv: List[str]) -> int:
     child = os.fork()
     if child == 0:
         _run(paths, blobs, control, claim, spec)
-    status = supervise(paths, child, control, limits_of(spec, seconds, mem))
-    return status if ranks is None else ranks.leave(paths)
+    return supervise(paths, child, control, limits_of(spec, seconds, mem))
 
 
 def _run(paths: JobPaths, blobs: Path, control: Any, claim: Any, spec: Dict[str, Any]) -> None:
@@ -110,6 +109,9 @@ def _run(paths: JobPaths, blobs: Path, control: Any, claim: Any, spec: Dict[str,
         runner = Runner(paths, blobs, control, claim)
         runner.start(spec)
         runner.conduct()
+        if control.ranks is not None:
+            # the kernel ends with this process, and that of a rank of MPI must not end yet
+            control.ranks.leave(paths)
         if control.is_orphan():
             from .orphan import end_processes
 

@@ -29,6 +29,8 @@ VARIABLES = {
 }
 #: In a pod: which of its processes this is, and how many there are: ``1/4``.
 LOCAL = "JUPYTER_HYBRID_LOCAL_RANK"
+#: The state of a rank that did all it was to do.
+COMPLETED = "COMPLETED"
 #: Seconds between two looks at what others wrote.
 PAUSE = 0.1
 #: Seconds that a rank which failed gives the others to save and end.
@@ -86,30 +88,34 @@ class Ranks:
             time.sleep(PAUSE)
 
     def await_others(self, going: Callable[[], bool]) -> None:
-        """In rank 0: return when all others have ended, or one of them has failed."""
+        """In rank 0: return when all others have completed; where one fails, ``going`` ends."""
         if self.rank:
             return
         others = [self.paths_of(rank).exit for rank in range(1, self.size)]
-        while going() and not self.failed.exists():
-            others = [path for path in others if not path.exists()]
+        while going():
+            # one that did not complete says so, and then the supervisor ends this one
+            others = [path for path in others if _state(path) != COMPLETED]
             if not others:
                 return
             time.sleep(PAUSE)
 
     def leave(self, paths: JobPaths) -> int:
-        """Tell the others where this rank did not complete; its exit status."""
-        try:
-            record = json.loads(paths.exit.read_bytes())
-        except (OSError, ValueError):
-            record = {}
-        if record.get("state") == "COMPLETED":
-            return 0
-        if self.rank and not self.job.exit.exists():
+        """Tell the others where this rank did not complete; its exit status.
+
+        Returns when rank 0 has its record, or does not come to write one.
+        """
+        record = _record(paths.exit) or {}
+        completed = record.get("state") == COMPLETED
+        if self.rank and not completed and not self.job.exit.exists():
             self._tell(record)
-            until = time.monotonic() + GRACE
-            while not self.job.exit.exists() and time.monotonic() < until:
-                time.sleep(PAUSE)
-        return 1
+        until = None
+        while self.rank and not self.job.exit.exists():
+            if until is None and (self.failed.exists() or self.terminated.exists()):
+                until = time.monotonic() + GRACE
+            if until is not None and time.monotonic() > until:
+                break
+            time.sleep(PAUSE)
+        return 0 if completed else 1
 
     def _tell(self, record: Dict[str, Any]) -> None:
         rank = int(os.environ.get("RANK") or self.rank)
@@ -126,8 +132,16 @@ class Ranks:
 
 def failed_rank(directory: Path) -> Optional[Dict[str, Any]]:
     """The exit record of the rank that failed first, with its number; None where none did."""
+    return _record(directory / "failed-rank.json")
+
+
+def _state(path: Path) -> Any:
+    return (_record(path) or {}).get("state")
+
+
+def _record(path: Path) -> Optional[Dict[str, Any]]:
     try:
-        record = json.loads((directory / "failed-rank.json").read_bytes())
+        record = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) else None

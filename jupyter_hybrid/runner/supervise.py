@@ -158,18 +158,32 @@ class Supervisor:
 
 
 def supervise(paths: JobPaths, child: int, control: Control, limits: Limits) -> int:
-    """Watch the runner to its end, make sure of an exit record, and leave nothing running."""
+    """Watch the runner to its end, make sure of an exit record, and leave nothing running.
+
+    Exit status: 0 where there is an exit record; of one of several ranks, where it completed.
+    """
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     status = Supervisor(paths, child, control, limits).watch()
-    kill_descendants(os.getpid())
-    remove_sockets(control.sockets)
+    if control.ranks is None:
+        _tidy(control)
     if not paths.exit.exists():
         # what is loaded by now is all that a long watch needs
         from .bury import bury
         from .endings import runner_died, why_ended
 
         bury(paths, why_ended(paths, control.received()) or runner_died(status), control)
-    return 0 if paths.exit.exists() else 1
+    done = 0 if paths.exit.exists() else 1
+    if control.ranks is not None:
+        # Slurm's PMIx ends all ranks where a process of MPI goes without a word, so that none goes
+        # before rank 0 has its record
+        done = control.ranks.leave(paths)
+        _tidy(control)
+    return done
+
+
+def _tidy(control: Control) -> None:
+    kill_descendants(os.getpid())
+    remove_sockets(control.sockets)
 
 
 def remove_sockets(directory: Optional[Path]) -> None:

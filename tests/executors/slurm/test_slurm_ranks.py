@@ -55,6 +55,34 @@ async def test_mpi_on_two_nodes(user: User) -> None:
     ]
 
 
+#: Where a process of MPI is killed, all others are: no kernel goes before rank 0 has its record.
+LAST = """
+import time
+from mpi4py import MPI
+world = MPI.COMM_WORLD
+world.Barrier()
+if world.rank == {waits}:
+    time.sleep(4)
+if world.rank == {fails}:
+    raise ValueError("no luck")
+print("all of", world.size)
+"""
+
+
+async def test_a_rank_of_mpi_that_ends_early_ends_no_other(user: User) -> None:
+    job = await user.submit(LAST.format(waits=0, fails=None), **TWO)
+    ended, text = await user.follow(job)
+    assert (ended.state, text) == (State.COMPLETED, "all of 4\n"), ended.reason
+
+
+async def test_a_rank_of_mpi_that_fails_says_why(user: User) -> None:
+    job = await user.submit(LAST.format(waits=None, fails=3), **TWO)
+    ended, text = await user.follow(job)
+    assert (ended.state, text) == (State.FAILED, "all of 4\n"), ended.reason
+    assert "Rank 3 on v100-02 failed, and the others were ended" in ended.reason
+    assert "no luck" in ended.reason
+
+
 async def test_mpi_in_an_image_on_two_nodes(cluster: Cluster, tmp_path: Path) -> None:
     """The image is the nodes' own system, which has all that MPI needs, as a directory."""
     machines = ("hpc-login", "v100-01", "v100-02")
