@@ -36,7 +36,7 @@ def main() -> int:
             cluster = TESTS / "services" / name / "cluster"
             # (the system's own Python may have no pip)
             environment = {**os.environ, "PYTHON": sys.executable}
-            command = [cluster, "build"]
+            command = [str(cluster), "build"]
             status |= subprocess.run(command, check=False, env=environment).returncode
     if possible(bases.NEEDS):
         left = {
