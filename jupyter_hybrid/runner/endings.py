@@ -169,11 +169,13 @@ def runner_died(status: int) -> ExitRecord:
     return replace(record, signal=-status) if status < 0 else replace(record, code=status)
 
 
-def disk_full(where: str) -> ExitRecord:
-    """The record of a job that could not write any more."""
+def disk_full(where: str, number: Optional[int] = errno.ENOSPC) -> ExitRecord:
+    """The record of a job that could not write any more; ``number`` is the system's for it."""
+    what = f"No space is left on the disk of {where}"
+    if number == errno.EDQUOT:
+        what = f"Your disk quota is used up where {where} is"
     message = (
-        f"No space is left on the disk of {where}. Delete what is not needed there or write "
-        "elsewhere; outputs until then are kept."
+        f"{what}. Delete what is not needed there or write elsewhere; outputs until then are kept."
     )
     return failed(Cause.DISK_FULL, message)
 
@@ -182,7 +184,7 @@ def from_os_error(error: OSError, doing: str) -> ExitRecord:
     """The record of a job that ended because a file could not be read or written."""
     where = str(error.filename or "the job directory")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return disk_full(where)
+        return disk_full(where, error.errno)
     return failed(Cause.INTERNAL, f"While {doing}: {where}: {error.strerror or error}.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import nbclient.client
@@ -18,6 +20,8 @@ from .outputs import REFUSED, as_node, quick_output
 from .session import Session
 
 NAME = "hybrid"
+#: What Python says of a full disk, and of a quota that is used up.
+_FULL = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
 
 
 class HybridEngine(NBClientEngine):
@@ -151,8 +155,9 @@ def _cell_error(error: PapermillExecutionError, session: Session) -> ExitRecord:
         message = f"A cell failed with {message}. Nothing after it was executed."
     if ename == "StdinNotImplementedError":
         cause, message, evalue = Cause.INPUT_REFUSED, REFUSED, REFUSED
-    elif ename == "OSError" and "[Errno 28]" in evalue:
-        cause, message = Cause.DISK_FULL, disk_full(str(session.paths.work)).message
+    elif ename == "OSError" and (full := _FULL.search(evalue)):
+        cause = Cause.DISK_FULL
+        message = disk_full(str(session.paths.work), int(full[1])).message
     return ExitRecord(
         FAILED,
         cause,

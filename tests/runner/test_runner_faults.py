@@ -331,6 +331,13 @@ def test_events_that_cannot_be_written(make: Make) -> None:
     assert job.process.returncode == 0
 
 
+def test_a_cell_that_uses_up_a_quota(make: Make) -> None:
+    job = make("import errno, os\nraise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), 'big')")
+    record = job.run()
+    assert (record.state, record.cause, record.ename) == ("FAILED", "disk-full", "OSError")
+    assert record.message.startswith("Your disk quota is used up where ")
+
+
 def test_a_full_disk_for_the_kernels_sockets(make: Make, small_disk: Path) -> None:
     with (
         (small_disk / "big").open("wb", buffering=0) as file,
