@@ -46,7 +46,9 @@ async def admit(
         from .containers.references import parse_reference
 
         check_allowed(parse_reference(image), config.allowed_images)
-    findings = await _found(config, lambda rule: rule in _FIRST, _subject(image, bundle, config))
+    findings = await findings_of(
+        config, lambda rule: rule in _FIRST, _subject(image, bundle, config)
+    )
     if not image or not executor.adds_packages:
         return bundle, _sentences(findings)
     if request is not None:
@@ -57,11 +59,11 @@ async def admit(
         bundle = replace(bundle, environment=found)
     prepared = await executor.prepare(spec, bundle.environment)
     added = {"packages": prepared.packages, "licences": prepared.licences}
-    findings += await _found(config, lambda rule: rule not in _FIRST, added, prepared)
+    findings += await findings_of(config, lambda rule: rule not in _FIRST, added, prepared)
     return bundle, (*prepared.notes, *_sentences(findings))
 
 
-async def _found(
+async def findings_of(
     config: Hybrid,
     asked: Callable[[str], bool],
     about: Mapping[str, Any],
@@ -73,7 +75,7 @@ async def _found(
         return []
     from .checks import Subject, check, refuse
 
-    findings = await asyncio.to_thread(check, Subject(**about), rules)
+    findings = await asyncio.to_thread(check, Subject(**about), rules, advisories(config))
     if prepared is not None:
         await asyncio.to_thread(keep_findings, config, prepared, findings)
     refuse(findings)
@@ -109,6 +111,11 @@ def _of_notebook(spec: JobSpec, bundle: Bundle) -> Environment:
 
 def _sentences(findings: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(finding.text for finding in findings)
+
+
+def advisories(config: Hybrid) -> Path:
+    """Where indexes of lists of vulnerabilities are kept."""
+    return config.home / "images" / "advisories"
 
 
 def keep_findings(config: Hybrid, prepared: Prepared, findings: Sequence[Finding]) -> None:

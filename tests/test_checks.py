@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_hybrid.checks import Finding, Subject, check, parse_rules, refuse
+from jupyter_hybrid.checks import Finding, Subject, advisories, check, parse_rules, refuse
 from jupyter_hybrid.checks.packages import is_affected
 from jupyter_hybrid.checks.secrets import kinds_in
 from jupyter_hybrid.errors import BundleError, ConfigError
@@ -165,6 +165,55 @@ def test_a_vulnerability_of_two_lists_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text('{"name": "pyyaml"')
     with pytest.raises(ConfigError, match="holds what is no entry of OSV's"):
         check(Subject(packages={"pyyaml": "5.4", "x": "1"}), rules)
+
+
+def write_database(database: Path, kind: str, fixed: str) -> None:
+    """An OSV database in which PyYAML was mended in this version."""
+    entry = json.loads(json.dumps(PYYAML))
+    entry["affected"][0]["ranges"][0]["events"][1]["fixed"] = fixed
+    other = {"id": "X-1", "affected": [{"package": {"ecosystem": "PyPI", "name": "other"}}]}
+    documents = {"a.json": json.dumps(entry), "b.json": json.dumps(other)}
+    if kind == "zip":
+        new = database.with_name("new")
+        with zipfile.ZipFile(new, "w") as archive:
+            for name, text in documents.items():
+                archive.writestr(name, text)
+        new.replace(database)
+        return
+    database.mkdir(exist_ok=True)
+    for name, text in documents.items():
+        (database / name).write_text(text)
+
+
+@pytest.mark.parametrize("kind", ["directory", "zip"])
+def test_an_index_answers_until_the_database_changes(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, kept = tmp_path / "osv", tmp_path / "kept"
+    rules = {"vulnerabilities": {"database": str(database)}}
+
+    def found(version: str) -> int:
+        advisories._about.cache_clear()  # as in another process
+        return len(check(Subject(packages={"pyyaml": version}), rules, kept))
+
+    write_database(database, kind, "5.4")
+    assert (found("5.3"), found("5.9")) == (1, 0)
+    (index,) = kept.glob("*.sqlite")
+    with monkeypatch.context() as patch:
+        patch.setattr(advisories, "_documents", None)
+        assert (found("5.3"), found("5.9")) == (1, 0)
+    # a database that was fetched again
+    write_database(database, kind, "5.10")
+    assert (found("5.9"), found("5.10")) == (1, 0)
+    assert not index.exists()
+    # a damaged index is no silence, and the next look makes another one
+    (index,) = kept.glob("*.sqlite")
+    index.write_bytes(b"x" * 5000)
+    assert found("5.9") == 1 and not index.exists()
+    assert found("5.9") == 1 and index.exists()
+    # nor is a place where none can be kept
+    assert len(check(Subject(packages={"pyyaml": "5"}), rules, database / "a.json" / "x")) == 1
+    assert [path.name for path in kept.iterdir()] == [index.name]
 
 
 @pytest.mark.parametrize(

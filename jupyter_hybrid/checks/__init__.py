@@ -83,16 +83,21 @@ def parse_rules(configured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return rules
 
 
-def check(subject: Subject, configured: Mapping[str, Any]) -> list[Finding]:
-    """What the rules find in what is about to leave; raises ``ConfigError``."""
+def check(
+    subject: Subject, configured: Mapping[str, Any], kept: Path | None = None
+) -> list[Finding]:
+    """What the rules find in what is about to leave; raises ``ConfigError``.
+
+    ``kept`` is a directory for what makes the next look faster.
+    """
     return [
         Finding(name, rule["do"], text)
         for name, rule in parse_rules(configured).items()
-        for text in _look(name, rule, subject)
+        for text in _look(name, rule, subject, kept)
     ]
 
 
-def _look(name: str, rule: Mapping[str, Any], subject: Subject) -> Iterator[str]:
+def _look(name: str, rule: Mapping[str, Any], subject: Subject, kept: Path | None) -> Iterator[str]:
     from . import packages, secrets
 
     if name == "secrets":
@@ -103,7 +108,7 @@ def _look(name: str, rule: Mapping[str, Any], subject: Subject) -> Iterator[str]
         return packages.forbidden(subject.packages, rule.get("forbid") or ())
     if name == "licences":
         return packages.licensed(subject.licences, rule.get("forbid") or ())
-    return packages.vulnerable(subject.packages, rule.get("database"))
+    return packages.vulnerable(subject.packages, rule.get("database"), kept)
 
 
 def refuse(findings: Sequence[Finding]) -> None:

@@ -1,17 +1,9 @@
-"""Images, packages, licences and vulnerabilities against a site's lists. Reads files only.
-
-Vulnerabilities are those of an OSV database: a directory or a zip archive with a JSON file for
-each (the schema of Open Source Vulnerabilities, ``affected``, ``ranges`` and ``versions``).
-"""
+"""Images, packages, licences and vulnerabilities against a site's lists. Reads files only."""
 
 from __future__ import annotations
 
-import json
-import re
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from ..errors import ConfigError
-
-#: A package's name in the text of an entry.
-_NAME = re.compile(rb'"name"\s*:\s*"([\w.-]+)"')
+from .advisories import about
 
 
 def image_sentences(image: str, allow: Sequence[str] | None) -> Iterator[str]:
@@ -51,16 +41,19 @@ def licensed(licences: Mapping[str, str], forbid: Iterable[str]) -> Iterator[str
             yield f"the licence of {name}, {licence}, is not allowed here: leave the package out"
 
 
-def vulnerable(packages: Mapping[str, str], database: str | None) -> Iterator[str]:
+def vulnerable(
+    packages: Mapping[str, str], database: str | None, kept: Path | None = None
+) -> Iterator[str]:
     """A sentence for each known vulnerability of a package; raises ``ConfigError``.
 
-    One that several lists know under names of their own is told once.
+    One that several lists know under names of their own is told once. ``kept`` is a directory in
+    which an index of the database is kept; without it the database is read from end to end.
     """
     if not database:
         raise ConfigError(
             "the check 'vulnerabilities' needs a 'database': a directory or zip archive of OSV's"
         )
-    known = _about(frozenset(packages), database, _stamp(database))
+    known = about(frozenset(packages), database, kept)
     for name, version in sorted(packages.items()):
         told: set[str] = set()
         for entry in known.get(name, ()):
@@ -127,50 +120,3 @@ def _of_package(entry: Mapping[str, Any], name: str) -> Iterator[Mapping[str, An
         package = affected.get("package") or {}
         if package.get("ecosystem") == "PyPI" and canonicalize_name(package["name"]) == name:
             yield affected
-
-
-def _stamp(database: str) -> int:
-    try:
-        return Path(database).stat().st_mtime_ns
-    except OSError as error:
-        raise ConfigError(
-            f"the database of the check 'vulnerabilities', {database}, cannot be read: "
-            f"{error.strerror}"
-        ) from error
-
-
-@lru_cache(maxsize=8)
-def _about(names: frozenset[str], database: str, _mtime: int) -> dict[str, list[Mapping[str, Any]]]:
-    """The entries about these packages, by package, those with a summary first."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for text in _documents(Path(database)):
-        # all of PyPI's are some ten thousand: those about others are not read
-        if names.isdisjoint(canonicalize_name(name.decode()) for name in _NAME.findall(text)):
-            continue
-        try:
-            entry = json.loads(text)
-            parts = [affected.get("package") or {} for affected in entry.get("affected") or ()]
-        except (ValueError, AttributeError) as error:
-            raise ConfigError(
-                f"the database of the check 'vulnerabilities', {database}, holds what is no entry "
-                f"of OSV's: {text[:80]!r}; fetch it again"
-            ) from error
-        if entry.get("withdrawn"):
-            continue
-        about = {canonicalize_name(p["name"]) for p in parts if p.get("ecosystem") == "PyPI"}
-        for name in about & names:
-            found.setdefault(name, []).append(entry)
-    for entries in found.values():
-        entries.sort(key=lambda entry: (not entry.get("summary"), str(entry["id"])))
-    return found
-
-
-def _documents(database: Path) -> Iterator[bytes]:
-    if database.is_dir():
-        yield from (path.read_bytes() for path in sorted(database.glob("*.json")))
-        return
-    try:
-        with zipfile.ZipFile(database) as archive:
-            yield from (archive.read(n) for n in archive.namelist() if n.endswith(".json"))
-    except zipfile.BadZipFile as error:
-        raise ConfigError(f"{database} is neither a directory nor a zip archive") from error
