@@ -3,7 +3,7 @@
 ::
 
     recipe ─ no apt packages ─> base + layers, pushed to the registry: no engine, no root
-           ├ apt packages ────> podman or docker build, push
+           ├ apt packages ────> build by podman, docker or buildah, push
            └ TARGET.sif ──────> apptainer build
 """
 
@@ -18,12 +18,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .admission import keep_findings
+from .admission import advisories, keep_findings
 from .checks import Finding, Subject, check, refuse
 from .config import Hybrid
 from .containers.append import Append, append
 from .containers.compose import BASE_DIGEST, BASE_NAME, Changes
-from .containers.engines import Apptainer, Command, engines_here
+from .containers.engines import Apptainer, Command, builders_here
 from .containers.environments import PackageLayers
 from .containers.image_facts import learn_facts
 from .containers.layer_store import PackageLayer
@@ -50,7 +50,7 @@ from .environment.needs import Environment, Need
 from .errors import ConfigError, ImageError, PlaceError, UsageError
 from .executors.base import Prepared
 from .executors.images.commands import complaint, first_at_work, run
-from .executors.images.presence import PULL, Presence
+from .executors.images.presence import PULL, Presence, local_name
 from .images import client_of, directory, named
 
 #: The layer of packages, as instructions speak of it.
@@ -142,7 +142,7 @@ async def _plan(config: Hybrid, client: RegistryClient, recipe: Recipe, folder: 
         packages=layer.packages if layer else {},
         licences=layer.licences if layer else {},
     )
-    findings = await asyncio.to_thread(check, subject, config.checks)
+    findings = await asyncio.to_thread(check, subject, config.checks, advisories(config))
     refuse(findings)
     return _Plan(recipe, folder, base, layer, labels, findings)
 
@@ -218,17 +218,18 @@ def _entries(folder: Path, source: str, inside: str) -> list[Entry]:
 
 
 async def _build_by_engine(plan: _Plan, target: str, config: Hybrid) -> str:
-    builders = [engine for engine in engines_here() if engine.build(Path(), target)]
+    builders = builders_here()
     if not builders:
         raise UsageError(
-            "a recipe with 'apt' needs podman or docker, which builds it; install one, leave 'apt' "
-            "out, or make a SIF (NAME.sif)"
+            "a recipe with 'apt' needs podman, docker or buildah, which builds it; install one, "
+            "leave 'apt' out, or make a SIF (NAME.sif)"
         )
     engine = await first_at_work(builders)
     parse_reference(target)
     await Presence(engine, directory(config), config.registries).image(plan.recipe.base)
+    recipe = replace(plan.recipe, base=local_name(plan.recipe.base))
     with _context(plan, config) as place:
-        (place / "Dockerfile").write_text(to_dockerfile(plan.recipe, _beside(plan)))
+        (place / "Dockerfile").write_text(to_dockerfile(recipe, _beside(plan)))
         await _done(engine.build(place, target), f"build {target}")
     plain = config.registries.push_to(parse_reference(target).registry).plain
     await _done(engine.push(target, plain=plain), f"push {target}")

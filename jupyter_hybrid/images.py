@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .config import Hybrid
 from .containers.append import Append, Pushed, append
-from .containers.engines import Apptainer, Docker, Podman
+from .containers.engines import Apptainer, Buildah, Docker, Podman
 from .containers.layers import GZIP
 from .containers.ngc import Answer, Catalogue, Details, check_allowed
 from .containers.references import parse_reference
@@ -117,7 +117,7 @@ async def remove(config: Hybrid, name: str) -> list[str]:
     """
     name = named(config, name)
     removed = []
-    for engine in (Docker(), Podman(), Apptainer()):
+    for engine in (Docker(), Podman(), Buildah(), Apptainer()):
         if shutil.which(engine.program) is None:
             continue
         presence = presence_of(engine, directory(config), config.registries)

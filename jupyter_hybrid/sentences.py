@@ -14,6 +14,9 @@ ESCAPE = re.compile(
 #: and what turns the direction of writing.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+#: Docker's last words, whatever went wrong.
+_ADVICE = re.compile(r"(Run|See) 'docker\b.* --help'")
+
 
 def harmless(text: str) -> str:
     """The text without anything that a terminal obeys, but for the ends of its lines."""
@@ -25,3 +28,9 @@ def harmless(text: str) -> str:
 def one_line(text: str) -> str:
     """The text in one line, without anything that a terminal obeys."""
     return re.sub(r"[\n\t]+", " ", harmless(text)).strip(" ")
+
+
+def telling_lines(text: str) -> list[str]:
+    """The lines in which a program says what went wrong: not empty, and no advice on its help."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not _ADVICE.match(line)]

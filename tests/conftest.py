@@ -18,6 +18,7 @@ for _name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
 
 #: ``requirements``: the marker ``needs``, and the list of what could not run; clusters; spawners
 pytest_plugins = ["pytester", "requirements", "hpc", "slurm_jobs", "kube", "bases", "spawners"]
+pytest_plugins += ["container_engines", "somebody", "smi"]
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 ::
 
     images/oci-layout, index.json         which images are here, by their digests in the registry
+    images/manifest.json                  the same, as ``docker load`` reads it
     images/blobs/sha256/…                 their manifests, configurations and layers, whole
     images/blobs/sha256/….part            what a pull that broke off has brought so far
 
@@ -158,6 +159,24 @@ async def _enter(layout: Path, image: Image, name: str) -> None:
             file.write(b'{"imageLayoutVersion": "1.0.0"}')
         with replacing(layout / "index.json") as file:
             file.write(json.dumps({**index, "manifests": [*others, entry]}).encode())
+        _enter_for_docker(layout, image)
+
+
+def _enter_for_docker(layout: Path, image: Image) -> None:
+    """Add the image to what Docker reads (Docker Image Specification v1.2, "manifest.json")."""
+
+    def below(item: Descriptor) -> str:
+        return str(blob_file(layout, item.digest).relative_to(layout))
+
+    layers = [below(item) for item in image.manifest.layers]
+    entry = {"Config": below(image.manifest.config), "RepoTags": None, "Layers": layers}
+    path = layout / "manifest.json"
+    try:
+        entries = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        entries = []
+    with replacing(path) as file:
+        file.write(json.dumps([*(old for old in entries if old != entry), entry]).encode())
 
 
 def _named(digest: str) -> str:

@@ -18,6 +18,7 @@ from ..errors import PlaceError
 from ..job import Job, State
 from ..paths import JobPaths
 from ..process import ProcessHandle, is_running, marked
+from ..sentences import telling_lines
 from ..spec import Cause, ExitRecord
 from .base import JobStatus
 from .records import read_exit, read_record
@@ -178,7 +179,7 @@ def _last_words(paths: JobPaths) -> str:
 
 def _log_end(paths: JobPaths) -> str:
     try:
-        lines = paths.log.read_text("utf-8", "replace").strip().splitlines()
+        lines = telling_lines(paths.log.read_text("utf-8", "replace"))
     except OSError:
         lines = []
     return lines[-1][:200] if lines else ""

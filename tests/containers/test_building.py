@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import bases
+import dockerd
 import pytest
 from registries import Daemon
 
@@ -26,12 +29,19 @@ labels: {{maintainer: ada}}
 entrypoint: [python3, -c, "import os, tqdm, train; print(tqdm.__name__, os.environ['LAB'])"]
 workdir: /workspace
 """
+#: Looked for before a test hides it.
+PODMAN = shutil.which("podman") or "podman"
+BUILDERS = [
+    "podman",
+    pytest.param("docker", marks=pytest.mark.needs(*dockerd.NEEDS)),
+    pytest.param("buildah", marks=pytest.mark.needs("apt:buildah")),
+]
 #: What stands for Debian's program, which the base does not have.
 APT_GET = "#!/bin/sh\ncase $* in *graphviz*) echo yes >/graphviz;; esac\n"
 
 
 def podman(*words: str) -> str:
-    done = subprocess.run(["podman", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([PODMAN, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -47,16 +57,27 @@ def base(base_image: Callable[[str], str], open_registry: Daemon, tmp_path: Path
     return name
 
 
+def _committed(folder: Path) -> str:
+    """Have the folder under git; returns the commit."""
+    who = ["-c", "user.name=ada", "-c", "user.email=ada@lab"]
+    git = ["git", "-C", str(folder)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, *who, "commit", "--quiet", "--allow-empty", "-m", "x"], check=True)
+    done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def written(tmp_path: Path, text: str) -> str:
     path = tmp_path / "recipe.yml"
     path.write_text(text)
     return str(path)
 
 
-def test_a_recipe_is_appended_without_an_engine_and_built_with_one(
+def test_a_recipe_is_appended_without_an_engine(
     base: str, open_registry: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = f"{open_registry.host}/lab/wrapped:1"
+    commit = _committed(tmp_path)
     recipe = written(tmp_path, RECIPE.format(base=base))
     assert main(["image", "build", recipe, target, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -65,22 +86,54 @@ def test_a_recipe_is_appended_without_an_engine_and_built_with_one(
     assert podman("run", "--rm", target) == "tqdm physics\n"
     labels = json.loads(podman("image", "inspect", "--format={{json .Labels}}", target))
     assert labels["maintainer"] == "ada"
+    assert labels["org.opencontainers.image.revision"] == commit
     assert labels["org.opencontainers.image.base.digest"].startswith("sha256:")
     assert len(labels["io.jupyter-hybrid.lock"]) == len(labels["io.jupyter-hybrid.recipe"]) == 71
 
-    # on that, with a package of Debian's: an engine builds it
-    built = f"{open_registry.host}/lab/built:1"
-    text = f"base: {target}\napt: [graphviz]\nfiles: {{code/train.py: /train.py}}\n"
-    assert main(["image", "build", written(tmp_path, text), built]) == 0
-    podman("rmi", built)
-    podman("pull", "--quiet", "--tls-verify=false", built)
-    cat = ["--entrypoint=", built, "cat", "/graphviz", "/train.py"]
-    assert podman("run", "--rm", *cat) == "yes\nEPOCHS = 3\n"
+
+@pytest.fixture(params=BUILDERS)
+def builder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The one program here that builds images."""
+    if request.param == "docker":
+        request.getfixturevalue("docker_image")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for folder in os.environ["PATH"].split(":"):
+        for program in Path(folder).glob("*"):
+            name = programs / program.name
+            others = {"podman", "docker", "buildah", "apptainer"} - {request.param}
+            if program.name not in others and not name.is_symlink():
+                name.symlink_to(program)
+    monkeypatch.setenv("PATH", str(programs))
+    return str(request.param)
+
+
+def test_with_a_package_of_debian_s_an_engine_builds_it(
+    base: str,
+    builder: str,
+    open_registry: Daemon,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prepared = written(tmp_path, f"base: {base}\nfiles: {{apt-get: /usr/local/bin/apt-get}}\n")
+    target = f"{open_registry.host}/lab/prepared:1"
+    assert main(["image", "build", prepared, target, "--json"]) == 0
+    exactly = json.loads(capsys.readouterr().out)["image"]
+    built = f"{open_registry.host}/lab/built-by-{builder}:1"
+    text = f"base: {exactly}\napt: [graphviz]\nlabels: {{by: {builder}}}\n"
+    text += "files: {code/train.py: /train.py}\n"
+    assert main(["image", "build", written(tmp_path, text), built]) == 0, capsys.readouterr().err
 
     # this machine's copies go; the registry's stay
     assert main(["image", "rm", built]) == 0
     assert main(["image", "rm", built]) == 2
     assert "no container engine of this machine has the image" in capsys.readouterr().err
+    podman("pull", "--quiet", "--tls-verify=false", built)
+    cat = ["--entrypoint=", built, "cat", "/graphviz", "/train.py"]
+    assert podman("run", "--rm", *cat) == "yes\nEPOCHS = 3\n"
+    labels = json.loads(podman("image", "inspect", "--format={{json .Labels}}", built))
+    assert labels["by"] == builder
+    assert labels["org.opencontainers.image.base.digest"] == exactly.rpartition("@")[2]
 
 
 def test_what_fails_leaves_no_image_of_that_name(
@@ -94,6 +147,13 @@ def test_what_fails_leaves_no_image_of_that_name(
     text = f"base: {base}\nfiles: {{nothing: /x}}\n"
     assert main(["image", "build", written(tmp_path, text), target]) == 2
     assert "names 'nothing', which is not in" in capsys.readouterr().err
+    (tmp_path / "jupyter-config").mkdir()
+    checks = json.dumps({"Hybrid": {"checks": {"secrets": "refuse"}}})
+    (tmp_path / "jupyter-config" / "jupyter_hybrid_config.json").write_text(checks)
+    (tmp_path / "code" / "key.py").write_text("key = '" + "AKIA" + "QYLPMN5HFIQR7XYA'\n")
+    text = f"base: {base}\nfiles: {{code: /x}}\n"
+    assert main(["image", "build", written(tmp_path, text), target]) == 2
+    assert "key.py" in capsys.readouterr().err
     text = f"base: {base}\npackages: [no-such-package-of-anybody]\n"
     assert main(["image", "build", written(tmp_path, text), target]) == 2
     assert main(["image", "show", target]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,10 +15,12 @@ from jupyter_hybrid.containers.engines import (
     Engine,
     Mount,
     Podman,
+    builders_here,
     engine_named,
     engines_here,
 )
 from jupyter_hybrid.errors import ConfigError, PlaceError, UsageError
+from jupyter_hybrid.executors.images.commands import complaint
 
 
 def container(**changes: Any) -> Container:
@@ -103,17 +106,28 @@ def test_singularity_has_names_of_its_own() -> None:
     assert command.argv[0] == "singularity" and command.env == {"SINGULARITYENV_A": "1"}
 
 
-def test_an_image_of_a_registry_becomes_a_file() -> None:
-    command = Apptainer().pull("nvcr.io/a/b:1", Path("/images/x.sif"))
-    words = ("apptainer", "--quiet", "pull", "/images/x.sif", "docker://nvcr.io/a/b:1")
-    assert command.argv == words
-
-
 #: podman 4.3.1 and Docker 24 answer the same to our format, but for the id's prefix.
 INSPECTED = (
     '{"Id":"sha256:' + "a" * 64 + '","Size":728000000,"RepoDigests":["x/y@sha256:'
     + "b" * 64 + '"],"Labels":null}\n'
 )  # fmt: skip
+
+
+#: Docker 28 and 20.10, where a folder that is to be mounted is not there.
+REFUSED = """\
+WARNING: IPv4 forwarding is disabled. Networking will not work.
+docker: Error response from daemon: invalid mount config for type "bind": bind source path does \
+not exist: /no/such.
+
+Run 'docker run --help' for more information
+"""
+
+
+@pytest.mark.parametrize("advice", ["Run 'docker run --help' for more", "See 'docker run --help'."])
+def test_what_docker_says_of_its_failure_is_not_its_advice(advice: str) -> None:
+    text = REFUSED.replace("Run 'docker run --help' for more", advice)
+    done = subprocess.CompletedProcess(["docker"], 125, "", text)
+    assert complaint(done).endswith("bind source path does not exist: /no/such.")
 
 
 def test_an_image_is_read_from_what_inspect_prints() -> None:
@@ -122,6 +136,18 @@ def test_an_image_is_read_from_what_inspect_prints() -> None:
     assert image.digests == ("x/y@sha256:" + "b" * 64,)
     with pytest.raises(PlaceError, match="no image"):
         Podman().parse_inspect("Error: something\n")
+
+
+def test_buildah_makes_images_where_it_is_alone_and_runs_none() -> None:
+    (found,) = builders_here(lambda name: f"/bin/{name}" if name == "buildah" else None)
+    command = found.build(Path("/recipe"), "lab/x:1")
+    assert command is not None and command.argv[:2] == ("buildah", "build")
+    with pytest.raises(UsageError, match="runs none"):
+        found.run(container())
+    with pytest.raises(PlaceError, match="no image"):
+        found.parse_inspect("Error: something\n")
+    both = builders_here(lambda name: None if name == "docker" else f"/bin/{name}")
+    assert [engine.name for engine in both] == ["podman", "buildah"]
 
 
 def test_engines_are_found_by_name_and_by_program() -> None:

@@ -39,7 +39,7 @@ DEBIAN_PACKAGES: dict[str, tuple[str, ...]] = {
     "test": (
         *("task-spooler", "debootstrap", "socat", "iproute2", "openssh-client"),
         # images: registries (tests/registries.py), and what makes and reads images without us
-        *("docker-registry", "podman", "buildah", "runc", "skopeo"),
+        *("docker-registry", "podman", "buildah", "runc", "skopeo", "docker.io"),
         # the cluster of tests/services/kubernetes: what compiles it, and what it runs on
         *("golang-go", "golang-github-modern-go-reflect2-dev", "dpkg-dev", "rsync"),
         *("etcd-server", "containerd", "containernetworking-plugins"),

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from ...errors import ConfigError
 from .apptainer import Apptainer
 from .base import Command, Container, Engine, ImageOnDisk, Mount
+from .buildah import Buildah
 from .docker import Docker, Podman
 
 __all__ = [
     "Apptainer",
+    "Buildah",
     "Command",
     "Container",
     "Docker",
@@ -23,6 +26,7 @@ __all__ = [
     "ImageOnDisk",
     "Mount",
     "Podman",
+    "builders_here",
     "engine_named",
     "engines_here",
 ]
@@ -48,3 +52,9 @@ def engines_here(which: Callable[[str], str | None] = shutil.which) -> list[Engi
     """Engines whose programs are on the PATH; a daemon that they need may not run all the same."""
     names = ("docker", "podman", "apptainer", "singularity")
     return [ENGINES[name]() for name in names if which(name)]
+
+
+def builders_here(which: Callable[[str], str | None] = shutil.which) -> list[Engine]:
+    """Those that make images out of instructions; Buildah is one that runs none."""
+    found = [engine for engine in engines_here(which) if engine.build(Path(), "")]
+    return [*found, Buildah()] if which(Buildah.name) else found

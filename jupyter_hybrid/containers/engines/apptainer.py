@@ -68,11 +68,6 @@ class Apptainer(Engine):
                 f"{self.program} inspect answered what is no image: {text[:200]!r}"
             ) from error
 
-    def pull(self, image: str, target: Path) -> Command:
-        """Make a SIF of the image in a registry at ``target``, which must not exist yet."""
-        source = image if "://" in image else f"docker://{image}"
-        return Command((self.program, "--quiet", "pull", str(target), source))
-
     def make(self, source: str, target: Path) -> Command:
         """Make a SIF of ``docker://…``, ``oci:DIRECTORY`` or a definition; once, and whole.
 

@@ -95,14 +95,10 @@ class Engine(ABC):
     def parse_inspect(self, text: str) -> ImageOnDisk:
         """Read what ``inspect`` printed with exit status 0; raises ``PlaceError``."""
 
-    @abstractmethod
-    def pull(self, image: str, target: Path) -> Command:
-        """Get an image from its registry; ``target`` is for engines that keep images as files."""
-
     def load(self, layout: Path, name: str) -> Command | None:
-        """Take an image out of an OCI layout; None where the engine pulls by itself.
+        """Take an image out of an OCI layout; None where images are files.
 
-        It prints the image's id in its last line.
+        Its last word is the image's id.
         """
         return None
 

@@ -17,6 +17,8 @@ FORMAT = (
     '{"Id":{{json .ID}},"Size":{{json .Size}},"RepoDigests":{{json .RepoDigests}},'
     '"Labels":{{json .Config.Labels}}}'
 )
+#: Fixed text; its arguments are the directory and the program. Half a tar is no image for it.
+_LOAD = 'tar -C "$1" -cf - manifest.json blobs | "$2" load --quiet'
 
 
 class Docker(Engine):
@@ -77,9 +79,9 @@ class Docker(Engine):
                 f"{self.program} image inspect answered what is no image: {text[:200]!r}"
             ) from error
 
-    def pull(self, image: str, target: Path) -> Command:
-        """``docker pull``; the image is kept by the engine."""
-        return Command((self.program, "pull", "--quiet", image))
+    def load(self, layout: Path, name: str) -> Command | None:
+        """``docker load`` of the layout, in which ``manifest.json`` says what the image is."""
+        return Command(("/bin/sh", "-c", _LOAD, "load", str(layout), self.program))
 
     def tag(self, image: str, name: str) -> Command:
         """``docker tag``."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...containers.engines import Command, Engine
 from ...errors import PlaceError
+from ...sentences import telling_lines
 
 #: Seconds for what should take a moment.
 PATIENCE = 60.0
@@ -64,6 +65,6 @@ async def first_at_work(engines: Sequence[Engine]) -> Engine:
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
     """What the program said of its failure, in one line: engines say other things as well."""
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    lines = telling_lines(done.stderr)
     worst = [line for line in lines if line.lower().startswith(("fatal", "error"))]
     return (worst or lines or [f"exit status {done.returncode}"])[-1][:300]

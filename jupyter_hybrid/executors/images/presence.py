@@ -14,7 +14,6 @@ from ...containers.room import UNPACKED, check_room
 from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_command
 from ...errors import ImageError, PlaceError
 from ...telling import Bytes, tell
-from ...units import format_size
 from .commands import complaint, run
 from .starting import IN_EVERY_IMAGE
 
@@ -67,7 +66,7 @@ class Presence:
 
     async def find(self, name: str) -> Present | None:
         """The image, where the engine has it."""
-        for called in dict.fromkeys((name, _local(name))):
+        for called in dict.fromkeys((name, local_name(name))):
             command = self._engine.inspect(called)
             done = await run(command) if command is not None else None
             if done is not None and done.returncode == 0:
@@ -84,7 +83,7 @@ class Presence:
 
     async def remove(self, name: str) -> None:
         """Remove what ``find`` finds; raises ``PlaceError`` where a container still uses it."""
-        command = self._engine.remove_image(_local(name))
+        command = self._engine.remove_image(local_name(name))
         done = await run(command) if command is not None else None
         if done is not None and done.returncode != 0:
             raise PlaceError(f"{self._engine.name} cannot remove {name}: {complaint(done)}")
@@ -101,15 +100,13 @@ class Presence:
             layout = self._directory / "pulls" / image.manifest.digest.rpartition(":")[2]
             load = self._engine.load(layout, image.manifest.digest.rpartition(":")[2])
             if load is None:
-                tell(f"{self._engine.name} pulls {name}", format_size(image.manifest.size))
-                await self._pull(f"{reference}")
-                return
+                raise PlaceError(f"{self._engine.name} keeps no images of registries")
             await pull(client, image, layout, Bytes(f"pulling {name}", image.manifest.size))
         tell(f"{self._engine.name} unpacks {name}")
         done = await run(load, timeout=PULL)
         if done.returncode != 0:
             raise PlaceError(f"{self._engine.name} cannot take {name}: {complaint(done)}")
-        tag = self._engine.tag(done.stdout.split()[-1], _local(name))
+        tag = self._engine.tag(done.stdout.split()[-1], local_name(name))
         if tag is not None and (tagged := await run(tag)).returncode != 0:
             raise PlaceError(f"{self._engine.name} cannot name {name}: {complaint(tagged)}")
         shutil.rmtree(layout, ignore_errors=True)
@@ -128,11 +125,6 @@ class Presence:
             needed = int(image.manifest.size * UNPACKED)
             way_out = f"remove images that nobody needs ({self._engine.name} image prune)"
             check_room(Path(done.stdout.strip()), needed, f"{name}, unpacked,", way_out)
-
-    async def _pull(self, name: str) -> None:
-        done = await run(self._engine.pull(name, Path()), timeout=PULL)
-        if done.returncode != 0:
-            raise PlaceError(f"{self._engine.name} cannot pull {name}: {complaint(done)}")
 
     async def facts(self, image: Present, name: str, cache: FactsCache) -> ImageFacts:
         """What the image has: known by its id, else found out by a look into it."""
@@ -168,7 +160,7 @@ class Presence:
         return parse_probe(done.stdout)
 
 
-def _local(name: str) -> str:
+def local_name(name: str) -> str:
     """What the image is called here: engines give no names to what is named by its digest."""
     _, at, digest = name.partition("@")
     return f"localhost/jupyter-hybrid:{digest.rpartition(':')[2]}" if at else name

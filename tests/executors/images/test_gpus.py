@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,17 +19,6 @@ from jupyter_hybrid.executors.hardware import parse_versions
 from jupyter_hybrid.job import State
 from jupyter_hybrid.spec import Resources
 
-#: nvidia-smi of two V100 and driver 470, as far as it is asked.
-NVIDIA_SMI = """#!/bin/sh
-case "$1" in
---query-gpu=index,name,memory.used) echo "0, Tesla V100-SXM2-32GB, 31000"
-  echo "1, Tesla V100-SXM2-32GB, 3" ;;
---query-gpu=name,memory.used,utilization.gpu) echo "Tesla V100-SXM2-32GB, 31000, 98"
-  echo "Tesla V100-SXM2-32GB, 3, 0" ;;
---query-gpu=driver_version) echo 470.82.01; echo 470.82.01 ;;
---query-gpu=compute_cap) echo 7.0; echo 7.0 ;;
-esac
-"""
 #: Container Device Interface 0.5.0: a device node and a variable for each GPU.
 DEVICES = [
     {
@@ -49,15 +37,6 @@ SOURCE += "\nprint([n for n in sorted(os.listdir('/dev')) if n.startswith('nvidi
 RELEASE = "nvcr.io/nvidia/pytorch:24.01-py3"
 
 pytestmark = [pytest.mark.needs(*bases.NEEDS), pytest.mark.timeout(300)]
-
-
-@pytest.fixture
-def _gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "bin" / "nvidia-smi"
-    program.parent.mkdir()
-    program.write_text(NVIDIA_SMI)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -81,7 +60,7 @@ def test_the_least_version_is_what_counts() -> None:
     assert parse_versions('[N/A]\nField "compute_cap" is not a valid field to query.\n') == ""
 
 
-@pytest.mark.usefixtures("_gpus", "_described")
+@pytest.mark.usefixtures("nvidia_smi", "_described")
 async def test_a_job_gets_the_gpu_that_nobody_uses_and_hears_of_an_old_driver(
     base_image: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -97,7 +76,7 @@ async def test_a_job_gets_the_gpu_that_nobody_uses_and_hears_of_an_old_driver(
     assert not manager.get("last").notes
 
 
-@pytest.mark.usefixtures("_gpus")
+@pytest.mark.usefixtures("nvidia_smi")
 async def test_gpus_that_nobody_has_described_are_told_with_the_way_out(
     base_image: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bases
 import pytest
+from container_engines import Place
 from in_images import a_podman_manager, run
 from jobs import a_request
 from registries import Options, start
@@ -32,10 +32,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 async def test_another_user_no_pip_and_an_entry_point_that_fails(
-    base_image: Callable[[str], str], tmp_path: Path
+    place: Place, tmp_path: Path
 ) -> None:
-    manager = a_podman_manager(read_only=True, network=False)
-    said = await run(manager, tmp_path, WHO, image=base_image("hostile"))
+    manager = place.manager(read_only=True, network=False)
+    said = await run(manager, tmp_path, WHO, image=place.image("hostile"))
     assert said.startswith("0 root (3, ")
     job = manager.get("last")
     assert {path.lstat().st_uid for path in Path(job.directory).rglob("*")} == {0}
@@ -49,8 +49,8 @@ if bases.PYTHON38:  # (no Debian of today has it)
         assert said == "0 root (3, 8)\n"
 
 
-async def test_no_python(base_image: Callable[[str], str], tmp_path: Path) -> None:
-    manager, image = a_podman_manager(), base_image("no-python")
+async def test_no_python(place: Place, tmp_path: Path) -> None:
+    manager, image = place.manager(), place.image("no-python")
     with pytest.raises(ImageError, match="no-python:1: the image has no Python, and a notebook"):
         await manager.submit(a_request(tmp_path, "1", image=image))
     assert manager.jobs() == []
@@ -67,19 +67,20 @@ async def test_no_such_image(
 
 
 async def test_an_image_comes_from_its_registry_once_where_there_is_room(
-    base_image: Callable[[str], str],
+    place: Place,
     registry: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     usage = namedtuple("usage", "total used free")
-    name = f"{registry}/lab/base:1"
-    push = ["podman", "push", "--quiet", "--tls-verify=false", base_image("base"), name]
-    await asyncio.to_thread(subprocess.run, push, check=True, capture_output=True)
-    managers = [a_podman_manager() for _ in range(2)]
+    # the site's mirror stands for a registry that no engine here could reach
+    name = "nvcr.io/lab/base:1"
+    await asyncio.to_thread(place.push, place.image("base"), f"{registry}/lab/base:1")
+    mirrors = {"registry_mirrors": {"nvcr.io": f"http://{registry}"}}
+    managers = [place.manager(mirrors) for _ in range(2)]
     request = a_request(tmp_path, WHO, image=name)
     said = await managers[0].describe(request, await managers[0].preview(request))
-    assert said.startswith(f"image: {name}, run by podman\nit is not on this machine: ")
+    assert said.startswith(f"image: {name}, run by {place.engine}\nit is not on this machine: ")
     with monkeypatch.context() as patch:
         patch.setattr("shutil.disk_usage", lambda path: usage(1 << 40, 1 << 40, 300 << 20))
         with pytest.raises(ImageError, match=r"unpacked, needs .* where 300 MB are free.*prune"):
@@ -91,15 +92,15 @@ async def test_an_image_comes_from_its_registry_once_where_there_is_room(
             *(run(manager, tmp_path, WHO, image=name) for manager in managers)
         )
     assert len(set(printed)) == 1
-    assert told.count(f"podman unpacks {name}") == 1 and f"pulling {name}" in told
+    assert told.count(f"{place.engine} unpacks {name}") == 1 and f"pulling {name}" in told
     assert not list((managers[0].config.home / "images").glob("pulls/*"))
 
 
-async def test_a_mount_that_is_not_there_fails_the_job_in_podman_s_words(
-    base_image: Callable[[str], str], tmp_path: Path
+async def test_a_mount_that_is_not_there_fails_the_job_in_the_engine_s_words(
+    place: Place, tmp_path: Path
 ) -> None:
-    manager = a_podman_manager(mounts=["/no/such/folder"])
-    job = await manager.submit(a_request(tmp_path, "1", image=base_image("ngc")))
+    manager = place.manager(mounts=["/no/such/folder"])
+    job = await manager.submit(a_request(tmp_path, "1", image=place.image("ngc")))
     while not (job := await manager.status(job.id)).state.final:
         await asyncio.sleep(0.05)
     assert job.state is State.FAILED

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import bases
 import pytest
-from in_images import a_podman_manager, outputs, run
+from container_engines import Place
+from in_images import outputs, run
 from jobs import a_request
 from live_kernel import Live, live_kernel
 
@@ -45,13 +46,11 @@ def test_a_cell_runs_in_the_image_and_its_values_come_back(kernel: Live) -> None
     assert "nvcr.io/nvidia/pytorch" in error and "localhost/*" in error
 
 
-async def test_memory_is_limited_and_the_job_says_so(
-    base_image: Callable[[str], str], tmp_path: Path
-) -> None:
-    manager = a_podman_manager()
+async def test_memory_is_limited_and_the_job_says_so(place: Place, tmp_path: Path) -> None:
+    manager = place.manager()
     source = "print('before')\nheld = [b'x' * (1 << 20) for _ in range(2000)]"
     resources = Resources(mem=400 << 20, cpus=1)
-    request = a_request(tmp_path, source, image=base_image("ngc"), resources=resources)
+    request = a_request(tmp_path, source, image=place.image("ngc"), resources=resources)
     job = await manager.submit(request)
     assert await outputs(manager, job.id, State.FAILED) == "before\n"
     record = manager.get(job.id).exit
@@ -59,11 +58,11 @@ async def test_memory_is_limited_and_the_job_says_so(
 
 
 async def test_no_network_nothing_to_write_and_what_the_target_mounts(
-    base_image: Callable[[str], str], tmp_path: Path
+    place: Place, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "file").write_text("of the site's")
-    manager = a_podman_manager(
+    manager = place.manager(
         network=False,
         read_only=True,
         mounts=[f"{tmp_path}/data:/data:ro"],
@@ -75,6 +74,6 @@ async def test_no_network_nothing_to_write_and_what_the_target_mounts(
         "import os\nprint(os.listdir('/sys/class/net'), os.environ['LAB'])",
         "print(os.access('/opt', os.W_OK))",
         "print(open('/data/file').read(), os.access('/data', os.W_OK), os.access('.', os.W_OK))",
-        image=base_image("ngc"),
+        image=place.image("ngc"),
     )
     assert said == "['lo'] physics\nFalse\nof the site's False True\n"
