@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from .admission import findings_of, keep_findings
+from .checks import Finding
 from .config import Hybrid
 from .containers.append import Append, Pushed, append
 from .containers.engines import Apptainer, Buildah, Docker, Podman
@@ -16,6 +19,7 @@ from .containers.references import parse_reference
 from .containers.registry import RegistryClient
 from .containers.tars import tree_entries, write_layer
 from .errors import ImageError, UsageError
+from .executors.base import Prepared
 from .executors.images.sif import make_sif, presence_of
 
 
@@ -71,15 +75,20 @@ async def details(config: Hybrid, name: str) -> Details:
         return await Catalogue(client, directory(config) / "catalogue").details(name)
 
 
-async def push_folder(config: Hybrid, base: str, target: str, folder: Path, inside: str) -> Pushed:
+async def push_folder(
+    config: Hybrid, base: str, target: str, folder: Path, inside: str
+) -> tuple[Pushed, list[Finding]]:
     """Put a folder's files below ``inside`` onto the base, and push that as ``target``.
 
-    Raises ``ImageError`` where the base is not allowed or the folder is none.
+    Raises ``ImageError`` where the base is not allowed or the folder is none, ``BundleError`` for
+    what must not leave; what may, and is told all the same, is returned.
     """
     reference = parse_reference(named(config, base))
     check_allowed(reference, config.allowed_images)
     if not folder.is_dir():
         raise ImageError(f"{folder} is not a folder; name the folder whose files go into the image")
+    files = [(str(p.relative_to(folder)), p) for p in sorted(folder.rglob("*")) if p.is_file()]
+    findings = await findings_of(config, lambda _: True, {"image": reference.name, "files": files})
     kept = directory(config)
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept) as scratch:
@@ -90,7 +99,11 @@ async def push_folder(config: Hybrid, base: str, target: str, folder: Path, insi
         async with client_of(config) as client:
             image = await client.image(reference)
             wish = Append(image, [layer], parse_reference(target))
-            return await append(client, wish, kept / "notes")
+            pushed = await append(client, wish, kept / "notes")
+    if config.checks:
+        made = Prepared(image=str(pushed.reference), digest=pushed.reference.digest or "")
+        await asyncio.to_thread(keep_findings, config, made, findings)
+    return pushed, findings
 
 
 async def convert(config: Hybrid, name: str, file: Path) -> Path:

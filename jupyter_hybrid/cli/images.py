@@ -126,12 +126,16 @@ def _push(config: Hybrid, options: Namespace, terminal: Terminal) -> int:
 
     base, target, folder, *inside = _words(options, "BASE TARGET FOLDER [INSIDE]", 3, 4)
     below = inside[0] if inside else INSIDE
-    pushed = asyncio.run(push_folder(config, base, target, Path(folder), below))
+    pushed, findings = asyncio.run(push_folder(config, base, target, Path(folder), below))
+    notes = [finding.text for finding in findings]
     if options.json:
         blobs = [asdict(blob) for blob in pushed.blobs]
-        terminal.document({"image": str(pushed.reference), "sent": pushed.sent, "blobs": blobs})
+        document: dict[str, Any] = {"image": str(pushed.reference), "sent": pushed.sent}
+        terminal.document({**document, "blobs": blobs, "notes": notes})
         return 0
     terminal.write(f"{pushed.reference}\n")
+    for note in notes:
+        terminal.say(f"note: {harmless(note)}")
     terminal.say(f"{format_size(pushed.sent)} were sent" if pushed.blobs else "it was there")
     return 0
 

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.needs("apt:docker-registry")
 
 
 @pytest.fixture
-def site(mirror: Daemon, tmp_path: Path) -> None:
-    """A site with a mirror of nvcr.io, a short list, a list of what is allowed, and no network."""
+def site(mirror: Daemon, tmp_path: Path) -> Path:
+    """The settings of a site with a mirror, a short list, allowed images, and no network."""
     folder = tmp_path / "jupyter-config"
     folder.mkdir()
     settings = {
@@ -25,7 +25,9 @@ def site(mirror: Daemon, tmp_path: Path) -> None:
         "allowed_images": ["nvcr.io/nvidia/*"],
     }
     text = json.dumps({"Hybrid": settings})
-    (folder / "jupyter_hybrid_config.json").write_text(text)
+    file = folder / "jupyter_hybrid_config.json"
+    file.write_text(text)
+    return file
 
 
 @pytest.mark.usefixtures("site")
@@ -67,6 +69,28 @@ def test_a_folder_is_pushed_once(
     second = capsys.readouterr()
     assert second.out == first.out
     assert second.err == "it was there\n"
+
+
+def test_a_secret_in_a_folder_does_not_leave(
+    site: Path, open_registry: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/train.py").write_text("key = '" + "AKIA" + "QYLPMN5HFIQR7XYA'\n")
+    target = f"{open_registry.host}/lab/secret:1"
+    words = ["image", "push", "torch", target, str(tmp_path / "code")]
+    document = json.loads(site.read_text())
+
+    def push(rule: str) -> int:
+        document["Hybrid"]["checks"] = {"secrets": rule}
+        site.write_text(json.dumps(document))
+        return main(words)
+
+    assert push("refuse") == 2
+    assert "train.py" in (said := capsys.readouterr().err) and "QYLP" not in said
+    assert main(["image", "show", target]) == 2
+    assert push("warn") == 0
+    assert "note: train.py" in (said := capsys.readouterr().err) and "QYLP" not in said
+    assert len(list(tmp_path.glob("jupyter-hybrid/images/checks/*.json"))) == 1
 
 
 @pytest.mark.usefixtures("site")
