@@ -5,6 +5,7 @@ What is below ``/tmp`` has the same path there, and processes have the pids that
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 #: pivot_root and not chroot: in a chroot the kernel refuses the user namespaces of Apptainer.
@@ -19,11 +20,32 @@ mount -t tmpfs -o mode=1777 tmpfs var/tmp
 pivot_root . mnt
 cd "$here" 2>/dev/null || cd /
 umount -l /mnt
+if [ -n "${STAND_IN_LIBRARIES:-}" ]; then
+  # what a driver's installer does, seen from here alone: what ldconfig knows, --nv looks in
+  /usr/sbin/ldconfig -i -C "$STAND_IN_LIBRARIES.cache" "$STAND_IN_LIBRARIES" 2>/dev/null
+  mount --bind "$STAND_IN_LIBRARIES.cache" /etc/ld.so.cache
+fi
 # (the PATH leads to this very program as well)
 exec /usr/bin/apptainer "$@"
 """
 #: As root it asks for capabilities that the root of such machines does not have.
 OPTIONS = ("--no-privs",)
+
+
+#: What stands for the driver's library: the real one would say how many GPUs there are as well.
+NVML = """
+int nvmlInit_v2(void) { return 0; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return 0; }
+"""
+
+
+def write_driver(directory: Path) -> dict[str, str]:
+    """A stand-in for an installed driver's libraries; returns the variable that names it."""
+    directory.mkdir()
+    command = ["gcc", "-shared", "-x", "c", "-", "-o", str(directory / "libnvidia-ml.so.1")]
+    command += ["-Wl,-soname,libnvidia-ml.so.1"]
+    subprocess.run(command, input=NVML, text=True, check=True)
+    return {"STAND_IN_LIBRARIES": str(directory)}
 
 
 def write_program(directory: Path, root: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import apptainers
 import bases
 import hpc
 import pytest
+import smi
 from hpc import Cluster
 from jobs import a_manager, a_request, until
 from registries import Options, start
@@ -60,8 +62,8 @@ def image(
     return name
 
 
-def an_apptainer_manager() -> Manager:
-    options = {"engine": "apptainer", "engine_options": list(apptainers.OPTIONS)}
+def an_apptainer_manager(**more: object) -> Manager:
+    options = {"engine": "apptainer", "engine_options": list(apptainers.OPTIONS), **more}
     return a_manager(targets={"local": {"executor": "local", **options}})
 
 
@@ -100,6 +102,43 @@ async def test_cancel_ends_everything_and_keeps_what_was_printed(
     await until(lambda: paths.events.exists() and b'"on' in paths.events.read_bytes())
     await manager.cancel(job.id)
     assert await ended(manager, job, State.CANCELLED) == "on\n"
+
+
+#: Ask the driver's library, as torch does, and its program.
+ASK = """
+import ctypes, os, subprocess
+nvml, count = ctypes.CDLL("libnvidia-ml.so.1"), ctypes.c_uint()
+assert nvml.nvmlInit_v2() == nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0
+ask = ["nvidia-smi", "--query-gpu=driver_version"]
+driver = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()[0]
+print(count.value, driver, os.environ["CUDA_VISIBLE_DEVICES"])
+"""
+
+
+@pytest.mark.needs("apt:gcc")
+@pytest.mark.usefixtures("nvidia_smi")
+async def test_the_driver_comes_along_where_gpus_are_asked_for(
+    image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apptainer's own --nv, for a machine with a stand-in of a driver."""
+    for name, value in apptainers.write_driver(tmp_path / "driver").items():
+        monkeypatch.setenv(name, value)
+    manager = an_apptainer_manager()
+    wanted = a_request(tmp_path, ASK, image=image, resources=Resources(gpus=1))
+    job = await manager.submit(wanted)
+    assert await ended(manager, job, State.COMPLETED) == f"2 470.82.01 {smi.IDLE}\n"
+    # without a GPU nothing of the driver is there
+    source = "import ctypes\ntry: ctypes.CDLL('libnvidia-ml.so.1')\nexcept OSError: print('none')"
+    job = await manager.submit(a_request(tmp_path, source, image=image))
+    assert await ended(manager, job, State.COMPLETED) == "none\n"
+
+
+async def test_no_network_where_the_site_gives_none(image: str, tmp_path: Path) -> None:
+    source = "import socket\nprint([name for _, name in socket.if_nameindex()])"
+    for network, expected in ((True, [name for _, name in socket.if_nameindex()]), (False, ["lo"])):
+        manager = an_apptainer_manager(network=network)
+        job = await manager.submit(a_request(tmp_path, source, image=image))
+        assert await ended(manager, job, State.COMPLETED) == f"{expected}\n"
 
 
 async def test_the_same_command_runs_as_an_unprivileged_user_of_a_cluster(
