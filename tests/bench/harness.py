@@ -203,6 +203,9 @@ def keep(benches: Sequence[Bench]) -> None:
 
 
 if __name__ == "__main__":
+    # settings of one person's shell, which would measure what no user has
+    for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+        os.environ.pop(name, None)
     # benches import this file as `harness`; the script and that module are one
     sys.modules["harness"] = sys.modules["__main__"]
     # and they share homes and kernels with the tests
