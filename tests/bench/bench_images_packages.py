@@ -131,4 +131,4 @@ class First:
             base = await client.image(parse_reference(f"{self._registry.host}/{BASE}"))
             target = parse_reference(f"{self._registry.host}/lab/job{number}:1")
             await append(client, Append(base, [made.layer], target), self._folder / "locks")
-        shutil.rmtree(directory)
+        shutil.rmtree(directory, ignore_errors=True)
