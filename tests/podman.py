@@ -1,4 +1,7 @@
-"""podman on machines like CI's: root without CAP_SYS_RESOURCE, hybrid cgroups, no network."""
+"""podman on machines like CI's: root without CAP_SYS_RESOURCE, hybrid cgroups, no network.
+
+``tests/services/podman/start`` makes a storage of that kind for people; buildah has the same.
+"""
 
 from __future__ import annotations
 
@@ -46,13 +49,24 @@ def storage() -> Iterator[tuple[list[str], dict[str, str]]]:
     folder = Path(tempfile.mkdtemp(prefix="pm-", dir="/tmp"))
     # by its words, or by its environment for what starts it without them
     environment = configured(folder)
-    words = ["podman", "--root", str(folder / "root"), "--runroot", str(folder / "run")]
     try:
-        yield [*words, "--storage-driver", "overlay"], environment
+        yield words_for(folder), environment
     finally:
-        # what still ends is ended: it would write into what is removed
-        removal = [*words, "--storage-driver", "overlay", "rm", "--all", "--force", "--time=0"]
-        subprocess.run(removal, env={**os.environ, **environment}, capture_output=True, check=False)
-        # its storage is a mount of its own
-        subprocess.run(["umount", "-R", folder / "root/overlay"], capture_output=True, check=False)
-        shutil.rmtree(folder)
+        remove(folder)
+
+
+def words_for(folder: Path) -> list[str]:
+    """The first words of a podman that keeps everything in the folder."""
+    places = ["--root", str(folder / "root"), "--runroot", str(folder / "run")]
+    return ["podman", *places, "--storage-driver", "overlay"]
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder, and end what runs in it."""
+    # what still ends is ended: it would write into what is removed
+    removal = [*words_for(folder), "rm", "--all", "--force", "--time=0"]
+    environ = {**os.environ, **configured(folder)}
+    subprocess.run(removal, env=environ, capture_output=True, check=False)
+    # its storage is a mount of its own
+    subprocess.run(["umount", "-R", folder / "root/overlay"], capture_output=True, check=False)
+    shutil.rmtree(folder)
