@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import zmq
 from nbclient.client import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionComplete, CellExecutionError, DeadKernelError
 from nbclient.util import ensure_async
 from papermill.clientwrap import PapermillNotebookClient
 
@@ -17,7 +17,7 @@ from .connect import connect_client
 from .emit import DiskFull
 from .endings import Ending
 from .journal import STREAMS, Arrived
-from .outputs import OUTPUTS, node, quick_output, refuse_input, stream_message
+from .outputs import OUTPUTS, node, pages, quick_output, refuse_input, stream_message
 from .session import CellTimes, Session
 from .streams import StreamTail
 from .widgets import VIEW, ProgressWidgets, static_form
@@ -26,6 +26,8 @@ from .widgets import VIEW, ProgressWidgets, static_form
 ALIVE_INTERVAL, LAST_WORDS = 0.1, 0.1
 #: Seconds of silence after a cell's reply in which its outputs are awaited. A flood takes long.
 IOPUB_TIMEOUT = 3600
+#: What tasks and threads may say after their cell's end.
+LATE = ("stream", "display_data")
 
 
 class HybridClient(PapermillNotebookClient):
@@ -46,6 +48,9 @@ class HybridClient(PapermillNotebookClient):
         self._arrived: Dict[str, Arrived] = {}
         self._cell_id = ""
         self._number = self._total = 0
+        #: Each execution's cell, and its place in the notebook.
+        self._asked: Dict[str, Tuple[Any, int]] = {}
+        self.on_cell_executed = self._show_pages
 
     def execute(self, **kwargs: Any) -> Any:
         """Execute the notebook; raises ``Ending`` where something other than a cell ends it."""
@@ -175,6 +180,34 @@ class HybridClient(PapermillNotebookClient):
             await asyncio.sleep(LAST_WORDS - silence)
         if self.task_poll_for_reply is not None:
             self.task_poll_for_reply.cancel()
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
+        """Take what the cell says until it has ended, and what is left of earlier ones says."""
+        self._asked[parent_msg_id] = cell, cell_index
+        channel: Any = self.kc.iopub_channel  # type: ignore[union-attr]
+        while True:
+            msg = await ensure_async(channel.get_msg(timeout=None))
+            asked = msg["parent_header"].get("msg_id")
+            try:
+                if asked == parent_msg_id:
+                    self.process_message(msg, cell, cell_index)
+                elif asked in self._asked and msg["msg_type"] in LATE:
+                    self._of_earlier(msg, *self._asked[asked])
+            except CellExecutionComplete:
+                return
+
+    def _of_earlier(self, msg: Dict[str, Any], cell: Any, cell_index: int) -> None:
+        """What a task says after its cell's end stands with that cell, as in JupyterLab."""
+        self._tail.end()
+        waits, self.clear_before_next_output = self.clear_before_next_output, False
+        self.process_message(msg, cell, cell_index)
+        self.clear_before_next_output = waits
+        self._tail.end()
+
+    def _show_pages(self, cell: Any, cell_index: int, execute_reply: Dict[str, Any]) -> None:
+        """What a terminal would show in a pager (``len?``) is an output, as in JupyterLab."""
+        for message in pages(execute_reply):
+            self.process_message(message, cell, cell_index)
 
     def process_message(self, msg: Dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Put one message of the kernel into the notebook and the events."""

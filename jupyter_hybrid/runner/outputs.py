@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Iterator
 
 from nbformat import NotebookNode, from_dict
 
@@ -40,6 +40,18 @@ def quick_output(msg: Dict[str, Any]) -> Any:
 def stream_message(content: Dict[str, str]) -> Dict[str, Any]:
     """A message about printed text, as the kernel would have sent it."""
     return {"msg_type": "stream", "parent_header": {}, "content": content}
+
+
+def pages(reply: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
+    """Messages that display what a reply wants to be shown in a pager (payload ``page``)."""
+    for payload in reply["content"].get("payload") or ():
+        if payload.get("source") == "page" and payload.get("data"):
+            yield {
+                "msg_type": "display_data",
+                "header": {"msg_type": "display_data"},
+                "parent_header": {},
+                "content": {"data": payload["data"], "metadata": {}},
+            }
 
 
 def refuse_input(content: Dict[str, Any]) -> None:

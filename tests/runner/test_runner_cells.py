@@ -331,3 +331,41 @@ def test_a_cell_that_may_raise(make: Make) -> None:
     assert (record.cell_id, record.ename) == ("c1", "KeyError")
     assert "Those after it were executed" in record.message
     assert job.text() == "2\n"
+
+
+def test_what_a_pager_would_show_is_an_output(make: Make) -> None:
+    job = make("print('first')\nlen?", "%magic")
+    assert job.run().message == ""
+    printed, page = job.outputs("c1")
+    assert printed["text"] == ["first\n"]
+    assert page["output_type"] == "display_data"
+    assert "number of items" in "".join(page["data"]["text/plain"])
+    assert "magic function" in "".join(job.outputs("c2")[0]["data"]["text/plain"])
+    shown = [job.content(event) for event in job.events if event.kind == "output"]
+    assert [content["output_type"] for content in shown] == ["stream", *2 * ["display_data"]]
+
+
+def test_what_is_said_after_its_cell_stands_with_that_cell(make: Make) -> None:
+    begin = """\
+import asyncio
+from IPython.display import Markdown, display
+go = asyncio.Event()
+
+async def late():
+    await go.wait()
+    print("late")
+    display(Markdown("*late*"))
+
+task = asyncio.create_task(late())
+print("early")"""
+    job = make(begin, "print('before')\ngo.set()\nawait task\nprint('after')")
+    assert job.run().message == ""
+    printed, shown = job.outputs("c1")
+    assert "".join(printed["text"]) == "early\nlate\n"
+    assert shown["data"]["text/markdown"] == ["*late*"]
+    (other,) = job.outputs("c2")
+    assert "".join(other["text"]) == "before\nafter\n"
+    said = [(e.data["cell_id"], job.content(e)) for e in job.events if e.kind == "output"]
+    texts = {cell: "".join(c.get("text", "") for own, c in said if own == cell) for cell, _ in said}
+    assert texts == {"c1": "early\nlate\n", "c2": "before\nafter\n"}
+    assert [cell for cell, content in said if "data" in content] == ["c1"]
