@@ -25,6 +25,8 @@ BUILD = ROOT / "build"
 GAPS = BUILD / "gaps.json"
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
+#: Settings of one person's shell: with them, each start compiles all of pytest's and the tests' code.
+PERSONAL = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def run(gate: Gate) -> Outcome:
     done = subprocess.run(
         gate.command,
         cwd=ROOT,
-        env={**os.environ, **gate.env},
+        env={**{k: v for k, v in os.environ.items() if k not in PERSONAL}, **gate.env},
         stdin=subprocess.DEVNULL,
         stdout=None if gate.live else subprocess.PIPE,
         stderr=None if gate.live else subprocess.STDOUT,
