@@ -77,6 +77,18 @@ def test_every_gate_runs_and_one_failure_is_enough(capfd: pytest.CaptureFixture[
     assert summary([Outcome("good", 0, 1.0)], 1.0) == 0
 
 
+def test_what_the_tests_need_is_made_before_they_begin(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    outcomes = run_all(
+        [
+            Gate("parts", ["sh", "-c", f"seq 300000 >/dev/null; touch {made}"], before=True),
+            Gate("tests", ["test", "-e", str(made)], live=True),
+            Gate("report", ["rm", str(made)]),
+        ]
+    )
+    assert [(o.name, o.status) for o in outcomes] == [("parts", 0), ("tests", 0), ("report", 0)]
+
+
 def test_bench_compares_medians_side_by_side() -> None:
     order: list[str] = []
 

@@ -37,6 +37,8 @@ class Gate:
     command: Sequence[str]
     #: True where its output is shown while it comes.
     live: bool = False
+    #: True where the tests need what it makes.
+    before: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -53,7 +55,7 @@ class Outcome:
 def gates(
     require: str, pytest_arguments: Sequence[str], *, coverage: bool = False, workers: int = 2
 ) -> list[Gate]:
-    """The gates in the order in which they begin: the quick ones first."""
+    """The gates in the order in which they begin: what tests need, then the quick ones."""
     tools = ROOT / "tests" / "tools"
     every = [
         Gate("ruff", [PYTHON, "-m", "ruff", "check", "--quiet", "--output-format=concise", "."]),
@@ -66,7 +68,7 @@ def gates(
         *(frontend_gate(tool, require) for tool in ("prettier", "tsc", "eslint", "vitest")),
     ]
     if not pytest_arguments:
-        every.append(Gate("parts", [PYTHON, str(tools / "parts.py")]))
+        every.insert(0, Gate("parts", [PYTHON, str(tools / "parts.py")], before=True))
     pytest_arguments = [f"-n{workers}", *pytest_arguments]
     if not coverage:
         return [*every, Gate("pytest", pytest_command(require, pytest_arguments), live=True)]
@@ -116,11 +118,16 @@ def main() -> int:
 
 
 def run_all(chosen: Sequence[Gate]) -> list[Outcome]:
-    """Run the gates before the tests several at once, and from there on one after another."""
+    """Run the gates several at once, and beside them the tests, which often wait for a cluster."""
     live = next((i for i, gate in enumerate(chosen) if gate.live), len(chosen))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = list(pool.map(run, chosen[:live]))
-    return [*outcomes, *map(run, chosen[live:])]
+        quick = [pool.submit(run, gate) for gate in chosen[:live]]
+        for gate, outcome in zip(chosen, quick, strict=False):
+            if gate.before:
+                outcome.result()
+        tests = [run(gate) for gate in chosen[live : live + 1]]
+        outcomes = [outcome.result() for outcome in quick]
+    return [*outcomes, *tests, *map(run, chosen[live + 1 :])]
 
 
 def run(gate: Gate) -> Outcome:
