@@ -21,6 +21,15 @@ pytest_plugins = ["pytester", "requirements", "hpc", "slurm_jobs", "kube", "base
 pytest_plugins += ["container_engines", "somebody", "smi"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests may take long come first: processes that test at once then end together."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0.0), limit.args[0] if limit else 0.0)
+    items.sort(key=lambda item: -longest[item.path])
+
+
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A private jupyter-hybrid directory; fails where a job's process outlives the test."""
@@ -29,28 +38,25 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter-config"))
     for name in ("JPY_SESSION_NAME", "PAPERMILL_INPUT_PATH", "JUPYTER_HYBRID_DEBUG"):
         monkeypatch.delenv(name, raising=False)
+    others = frozenset(os.listdir("/proc"))
     yield directory
     # a job has ended when its exit record is there; its processes go right after that
     deadline = time.monotonic() + 5.0
-    while (left := list(_processes_below(str(tmp_path)))) and time.monotonic() < deadline:
+    while (left := list(_processes_below(str(tmp_path), others))) and time.monotonic() < deadline:
         time.sleep(0.02)
     for pid, _ in left:
         os.kill(pid, signal.SIGKILL)
     assert not left, f"processes outlived the test: {left}"
 
 
-def _processes_below(directory: str) -> Iterator[tuple[int, str]]:
-    """Processes of jobs whose directory is below this one."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
+def _processes_below(directory: str, others: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """Processes of jobs whose directory is below this one; the others were there before."""
+    # (after each of thousands of tests: few processes get to the first question)
+    for name in filter(str.isdigit, set(os.listdir("/proc")) - others):
         try:
-            words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-            # (after each of thousands of tests: few processes get to the second question)
-            if not any(directory in word for word in words):
-                continue
-            environment = (entry / "environ").read_bytes()
+            words = Path("/proc", name, "cmdline").read_bytes().decode("utf-8", "replace")
+            environment = Path("/proc", name, "environ").read_bytes() if directory in words else b""
         except OSError:
             continue
         if f"{MARK}=".encode() in environment:
-            yield int(entry.name), " ".join(words)
+            yield int(name), words.replace("\0", " ")

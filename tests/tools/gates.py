@@ -25,7 +25,7 @@ BUILD = ROOT / "build"
 GAPS = BUILD / "gaps.json"
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
-#: Settings of one person's shell: with them, each start compiles all of pytest's and the tests' code.
+#: Settings of one person's shell: with them, each start compiles pytest's and the tests' code anew.
 PERSONAL = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 
