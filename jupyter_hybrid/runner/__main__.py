@@ -109,9 +109,9 @@ def _run(paths: JobPaths, blobs: Path, control: Any, claim: Any, spec: Dict[str,
         runner = Runner(paths, blobs, control, claim)
         runner.start(spec)
         runner.conduct()
-        if control.ranks is not None:
-            # the kernel ends with this process, and that of a rank of MPI must not end yet
-            control.ranks.leave(paths)
+        # the kernel ends with this process, and that of a rank of MPI must not end yet
+        if control.ranks is not None and control.ranks.leave(paths) == 0:
+            runner.part()
         if control.is_orphan():
             from .orphan import end_processes
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Union
 
 from ..errors import BundleError, HybridError, NotebookError
 from ..paths import JobPaths
@@ -24,6 +25,9 @@ from .kernelspec import Kernel, KernelMissing, find_kernel
 
 if TYPE_CHECKING:
     from ..spec import ExitRecord
+
+#: Seconds that a kernel has to end by itself.
+FAREWELL = 5.0
 
 _AGAIN = (
     "The place has started this job again (attempt {}): it begins with its first cell. What it "
@@ -52,6 +56,7 @@ class Runner:
         self._start_error: Union[HybridError, OSError, None] = None
         self._env: Dict[str, str] = {}
         self._log = LogTail()
+        self._ask_kernel_to_end: Callable[[], Any] = lambda: None
 
     def start(self, spec: Dict[str, Any]) -> None:
         """Start the kernel, before anything is imported that it does not need."""
@@ -101,6 +106,20 @@ class Runner:
         if self._files is not None:
             self._files.stop()
         finish.write(record)
+        self._ask_kernel_to_end = session.end_by_message
+
+    def part(self) -> None:
+        """Let the kernel end by itself, as one of several that have completed.
+
+        Processes of MPI then take leave of each other, for which all wait; Slurm's PMIx takes one
+        that is killed for a failure, and calls the job of those that it ends cancelled.
+        """
+        if self._started is None:
+            return
+        self._ask_kernel_to_end()
+        until = time.monotonic() + FAREWELL
+        while self._started.process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
 
     def _prepare(self, session: Any, finish: Any) -> None:
         from ..events import Kind

@@ -53,14 +53,17 @@ async def connect_client(client: Any, session: Session) -> Dict[str, Any]:
     client.kc = client.km.client(context=context)
     client.kc.allow_stdin = False
     by_message = kernel.kernel.interrupt_mode == "message"
-    client.kc.start_channels(stdin=False, hb=False, control=by_message)
+    one_of_several = session.control.ranks is not None
+    client.kc.start_channels(stdin=False, hb=False, control=by_message or one_of_several)
     if by_message:
-        session.interrupt_by_message = lambda: _interrupt(client.kc)
+        session.interrupt_by_message = lambda: _ask(client.kc, "interrupt_request")
+    if one_of_several:
+        session.end_by_message = lambda: _ask(client.kc, "shutdown_request", restart=False)
     return await _handshake(client.kc, client.km, session, log)
 
 
-def _interrupt(kc: Any) -> None:
-    kc.control_channel.send(kc.session.msg("interrupt_request", {}))
+def _ask(kc: Any, kind: str, **content: Any) -> None:
+    kc.control_channel.send(kc.session.msg(kind, content))
 
 
 def _dead(kernel: Optional[RunningKernel], session: Session, log: LogTail) -> Ending:

@@ -53,6 +53,8 @@ class Session:
         self.cancel_drive: Callable[[], Any] = lambda: None
         #: Interrupts a kernel that wants a message for it; called in the event loop.
         self.interrupt_by_message: Callable[[], Any] = lambda: None
+        #: Asks a kernel that is one of several to end by itself.
+        self.end_by_message: Callable[[], Any] = lambda: None
         #: Code that prepares the kernel; empty for languages other than Python.
         self.bootstrap = ""
         self.kernel_name = "python3"
