@@ -20,7 +20,7 @@ from .parts import RESTRICTED, Parts
 def add(pod: Any, parts: Parts) -> None:
     """Add parts to the pod; what the site has at the same place stays as it is."""
     notebook, spec = pod.spec.containers[0], pod.spec
-    taken = {mount.mount_path for mount in notebook.volume_mounts or ()}
+    taken = {_said(mount, "mountPath", "mount_path") for mount in notebook.volume_mounts or ()}
     mounts = [mount for mount in parts.mounts if mount["mountPath"] not in taken]
     used = {mount["name"] for mount in mounts}
     for container in parts.first:
@@ -40,13 +40,12 @@ def add(pod: Any, parts: Parts) -> None:
 
 def belong(pod: Any, who: Identity) -> None:
     """Let the pod's processes be the user's; what the site has set itself is the last word."""
-    notebook = pod.spec.containers[0]
+    notebook, of_pod = pod.spec.containers[0], dict(pod.spec.security_context or {})
     own = {"runAsUser": who.uid, "runAsGroup": who.gid}
-    context = {key: number for key, number in own.items() if number is not None}
+    context = {k: number for k, number in own.items() if number is not None and k not in of_pod}
     if context:
         notebook.security_context = {**context, **(notebook.security_context or {})}
     if who.groups:
-        of_pod = dict(pod.spec.security_context or {})
         groups = [*of_pod.get("supplementalGroups", ()), *who.groups]
         pod.spec.security_context = {**of_pod, "supplementalGroups": [*dict.fromkeys(groups)]}
 
@@ -68,11 +67,13 @@ def restrict(pod: Any) -> None:
     """
     notebook = pod.spec.containers[0]
     context = dict(notebook.security_context or {})
-    asked = context.get("privileged") or context.get("allowPrivilegeEscalation")
-    if asked or context.get("runAsUser") == 0:
+    # (kubespawner sets it, where a site has not told it to leave that alone)
+    asked = context.get("privileged") or context.get("allowPrivilegeEscalation", True)
+    user = {**(pod.spec.security_context or {}), **context}.get("runAsUser")
+    if asked or user == 0:
         return
     context = {**RESTRICTED, **context}
-    if context.get("runAsUser"):
+    if user:
         context.setdefault("runAsNonRoot", True)
     notebook.security_context = context
 
@@ -89,5 +90,12 @@ def tolerate(pod: Any, tolerations: Sequence[Mapping[str, Any]], resource: str) 
 def gpus(pod: Any, resource: str) -> int:
     """How many GPUs the user's container asks for."""
     resources = pod.spec.containers[0].resources
-    wanted = (resources.limits or {}).get(resource) or (resources.requests or {}).get(resource)
-    return int(wanted or 0)
+    asked = [_said(resources, kind, kind) or {} for kind in ("limits", "requests")]
+    return int(next((found[resource] for found in asked if found.get(resource)), 0))
+
+
+def _said(model: Any, key: str, attribute: str) -> Any:
+    """What a part of the pod says; one of ``extra_container_config`` is as the site wrote it."""
+    if isinstance(model, Mapping):
+        return model.get(key, model.get(attribute))
+    return getattr(model, attribute)

@@ -159,17 +159,21 @@ class NGCSpawner(Options, Watched):
         return found
 
     def _set_command(self, pod: Any) -> None:
+        if {"command", "args"} & set(self.extra_container_config):
+            # the site's own
+            return
         nvidias = self.image.startswith("nvcr.io/")
         own = self.server_image or self.server_inside
+        keep = self.keep_entrypoint
+        keep = not (nvidias or own) if keep is None else keep
         if own:
             words = [self.image_python, f"{parts.SERVER}/start.py", *self.get_args()]
-        elif nvidias or self.cmd:
+        elif nvidias or (self.cmd and not keep):
             words = [*(self.cmd or ["jupyterhub-singleuser"]), *self.get_args()]
         else:
-            # what the image starts by itself
+            # kubespawner's, or what the image starts by itself
             return
-        keep = self.keep_entrypoint
-        pods.run(pod, words, entrypoint=not (nvidias or own) if keep is None else keep)
+        pods.run(pod, words, entrypoint=keep)
 
 
 def _ours(profile_list: list[dict[str, Any]]) -> Mapping[str, Any]:

@@ -119,11 +119,22 @@ async def test_pods_keep_to_the_restricted_standard(make: Make) -> None:
 
 
 async def test_what_a_site_makes_privileged_stays_so(make: Make) -> None:
-    for traits in ({"privileged": True}, {"allow_privilege_escalation": True}, {"uid": 0}):
-        context = notebook(await manifest(make(**traits)))["securityContext"]
+    unsaid = {"allow_privilege_escalation": None}
+    of_pod = {"pod_security_context": {"runAsUser": 0}}
+    rights = ({"privileged": True}, {"allow_privilege_escalation": True}, {"uid": 0})
+    for traits in (*rights, unsaid, of_pod):
+        context = notebook(await manifest(make(**traits))).get("securityContext", {})
         assert "capabilities" not in context and "runAsNonRoot" not in context
     unset = notebook(await manifest(make(restricted=False)))["securityContext"]
     assert unset == {"allowPrivilegeEscalation": False}
+
+
+async def test_who_the_site_says_a_pod_is_stays(make: Make) -> None:
+    spawner = make(pod_security_context={"runAsUser": 77})
+    await spawner.run_auth_state_hook({"uid": 5001, "gid": 500})
+    context = notebook(await manifest(spawner))["securityContext"]
+    assert "runAsUser" not in context and context["runAsGroup"] == 500
+    assert context["runAsNonRoot"] is True
 
 
 async def test_proxy_and_certificate_authorities_are_known_to_all_programs(make: Make) -> None:
