@@ -29,6 +29,7 @@ class Watched(KubeSpawner):
     #: Whether kubespawner has done all else and waits for the pod to run.
     _all_but_pod = False
     _patience = 60
+    _starting = False
 
     def start(self) -> Any:
         """Start the server; its time-out is that of everything but the pull of its image."""
@@ -37,8 +38,16 @@ class Watched(KubeSpawner):
         self.start_timeout = self._patience + self.image_pull_timeout
         return super().start()
 
+    async def load_user_options(self) -> None:
+        """Apply what the user chose; a profile may have a time-out of its own."""
+        await super().load_user_options()
+        if self._starting:
+            self._patience = self.start_timeout
+            self.start_timeout += self.image_pull_timeout
+
     async def _start(self) -> Any:
         self._made, self._pulling_since, self._all_but_pod = False, None, False
+        self._starting, self.start_timeout = True, self._patience
         theirs = asyncio.ensure_future(super()._start())
         watcher = asyncio.ensure_future(self._watch())
         try:
@@ -52,7 +61,7 @@ class Watched(KubeSpawner):
             watcher.cancel()
             theirs.cancel()
             await asyncio.gather(theirs, watcher, return_exceptions=True)
-            self.start_timeout = self._patience
+            self._starting, self.start_timeout = False, self._patience
 
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         try:
@@ -94,6 +103,9 @@ class Watched(KubeSpawner):
             if found.hopeless:
                 raise StartFailed(f"The server cannot start: {found.words}.")
             if waited > self._patience:
+                if self._made and pod is None:
+                    # (as kubespawner does: who tells of pods may have fallen silent)
+                    await self._start_watching_pods(replace=True)
                 raise StartTimeout(
                     f"The server did not start within {self._patience:g} seconds: {found.words}. "
                     "Choose what is free now, or try again later."

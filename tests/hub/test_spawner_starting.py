@@ -152,11 +152,12 @@ def test_a_namespace_that_was_only_just_made() -> None:
 
 async def started(make: Make, monkeypatch: pytest.MonkeyPatch, **known: Any) -> Any:
     """A start that knows this of its pod, and of which kubespawner would wait for ever."""
-    spawner = make(start_timeout=1)
+    spawner = make(**{"start_timeout": 1, **known.pop("traits", {})})
     monkeypatch.setattr(Watched, "_pod", lambda self: known.get("pod"))
     monkeypatch.setattr(Watched, "events", property(lambda self: known.get("events", [])))
 
     async def forever(self: Any) -> None:
+        await self.load_user_options()
         await asyncio.Event().wait()
 
     monkeypatch.setattr("kubespawner.KubeSpawner._start", forever)
@@ -188,3 +189,36 @@ async def test_a_pull_does_not_count_as_waiting(
     events.append(event("Pulled", "Successfully pulled"))
     with pytest.raises(StartTimeout, match="did not start within 1 seconds"):
         await asyncio.wait_for(start, 30)
+
+
+async def test_a_profile_may_have_a_time_out_of_its_own(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = {"display_name": "Quick", "kubespawner_override": {"start_timeout": 1}}
+    traits = {"start_timeout": 300, "profile_list": [quick]}
+    spawner = await started(make, monkeypatch, traits=traits)
+    for _ in range(2):
+        with pytest.raises(StartTimeout, match="did not start within 1 seconds"):
+            await asyncio.wait_for(spawner.start(), 30)
+    # (what the hub does with a start that failed)
+    spawner.clear_state()
+    assert spawner.start_timeout == 300
+
+
+async def test_whoever_tells_of_pods_and_has_fallen_silent_is_replaced(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawner = await started(make, monkeypatch)
+    asked: list[bool] = []
+
+    async def watching(replace: bool = False) -> None:
+        asked.append(replace)
+
+    monkeypatch.setattr(spawner, "_start_watching_pods", watching)
+    start = spawner.start()
+    await asyncio.sleep(0)
+    # the pod is made, and nothing is heard of it
+    spawner._made = True
+    with pytest.raises(StartTimeout):
+        await asyncio.wait_for(start, 30)
+    assert asked == [True]
