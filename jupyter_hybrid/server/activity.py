@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
+import os
 from collections.abc import Callable, MutableMapping
 
 from ..errors import HybridError
@@ -19,10 +20,17 @@ from ..manager import Manager
 log = logging.getLogger(__name__)
 
 NAME = "jupyter_hybrid"
-#: Seconds between two looks; a hub is told every five minutes.
-EVERY = 60.0
+#: Seconds between two looks; a hub is told every five minutes, if its administrator does not say
+#: otherwise by this variable.
+EVERY, TOLD = 60.0, "JUPYTERHUB_ACTIVITY_INTERVAL"
 #: States of jobs that somebody waits for.
 UNDER_WAY = (State.CREATED, State.PENDING, State.RUNNING)
+
+
+def interval() -> float:
+    """Seconds between two looks: not more than between two times that the hub is told."""
+    told = os.environ.get(TOLD, "")
+    return min(EVERY, max(1.0, float(told))) if told.isdigit() else EVERY
 
 
 class Activity:
@@ -40,7 +48,7 @@ class Activity:
         """Look again and again."""
         while True:
             await self.look()
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(interval())
 
     async def look(self) -> None:
         """Note the time where a job is under way or a GPU works."""

@@ -11,7 +11,7 @@ import pytest
 from jupyter_hybrid.errors import StoreError
 from jupyter_hybrid.executors.hardware import parse_work
 from jupyter_hybrid.job import State
-from jupyter_hybrid.server.activity import NAME, Activity
+from jupyter_hybrid.server.activity import NAME, TOLD, Activity, interval
 
 
 def manager(**counts: int) -> Any:
@@ -47,6 +47,16 @@ def test_gpus_work_by_what_nvidia_smi_says() -> None:
     idle = "Tesla V100-SXM2-16GB, 300, 0\nTesla V100-SXM2-16GB, 0, 2\n"
     assert not parse_work(idle) and not parse_work("") and not parse_work("[N/A], [N/A], [N/A]")
     assert parse_work(idle + "Tesla V100-SXM2-16GB, 9000, 87\n")
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("", 60.0), ("300", 60.0), ("10", 10.0), ("0", 1.0), ("?", 60.0)]
+)
+def test_a_hub_that_is_told_often_is_told_what_is_new(
+    monkeypatch: pytest.MonkeyPatch, told: str, seconds: float
+) -> None:
+    monkeypatch.setenv(TOLD, told)
+    assert interval() == seconds
 
 
 async def test_a_server_reports_it(jp_serverapp: Any) -> None:
