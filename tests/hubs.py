@@ -25,7 +25,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,15 +225,17 @@ def _wheel(directory: Path) -> Path:
 
 
 @contextmanager
-def running(cluster: kube.Kubernetes, directory: Path, **traits: Any) -> Iterator[Hub]:
-    """A hub in the cluster's network, whose spawner has these traits."""
+def running(
+    cluster: kube.Kubernetes, directory: Path, *, cull: Sequence[str] = (), **traits: Any
+) -> Iterator[Hub]:
+    """A hub in the cluster's network, whose spawner has these traits and its culler these words."""
     # below the ports that systems choose from, one block for each process of the tests
     port, token = 20000 + (os.getpid() % 3000) * 4, secrets.token_hex(16)
     host = cluster.registry.partition(":")[0]
     log = directory / "hub.log"
     # nobody breaks the cluster meanwhile
     with kube.turn(fcntl.LOCK_SH):
-        process = _started(cluster, directory, traits, port, token)
+        process = _started(cluster, directory, traits, port, token, cull)
     try:
         yield Hub(f"http://{host}:{port}", token, cluster, log)
     finally:
@@ -249,13 +251,19 @@ def running(cluster: kube.Kubernetes, directory: Path, **traits: Any) -> Iterato
 
 
 def _started(
-    cluster: kube.Kubernetes, directory: Path, traits: dict[str, Any], port: int, token: str
+    cluster: kube.Kubernetes,
+    directory: Path,
+    traits: dict[str, Any],
+    port: int,
+    token: str,
+    cull: Sequence[str],
 ) -> subprocess.Popen[bytes]:
     """A hub's process, which answers."""
     host = cluster.registry.partition(":")[0]
     site = {"server_image": server_image(cluster), **traits}
     lab = {"example": str(EXAMPLE), "directory": str(directory), "host": host, "port": port}
     lab |= {"token": token, "namespace": cluster.namespace, "traits": site, "proxy": proxy()}
+    lab["cull"] = [*cull]
     env = {**os.environ, "JUPYTERHUB_LAB": json.dumps(lab), "KUBECONFIG": str(cluster.kubeconfig)}
     env |= {"JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32), "PYTHONPATH": str(ROOT)}
     network = f"/run/netns/{os.environ.get('KUBE_NAME', 'kube')}"

@@ -39,11 +39,15 @@ c.JupyterHub.services = [
     *c.JupyterHub.get("services", []),
     {"name": "tests", "api_token": lab["token"], "admin": True},
 ]
+for service in c.JupyterHub.services:
+    if service["name"] == "idle-culler" and lab["cull"]:
+        service["command"] = [*service["command"][:-1], *lab["cull"]]
 c.KubeSpawner.namespace = lab["namespace"]
 # (services have no addresses of their own in the lab: the API server is asked directly)
 c.KubeSpawner.environment = {
     "KUBERNETES_SERVICE_HOST": host,
     "KUBERNETES_SERVICE_PORT": "6443",
+    **({"JUPYTERHUB_ACTIVITY_INTERVAL": "1"} if lab["cull"] else {}),
 }
 for name, value in lab["traits"].items():
     setattr(c.NGCSpawner, name, value)
