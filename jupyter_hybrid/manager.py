@@ -110,7 +110,7 @@ class Manager:
         Raises ``UsageError`` before anything exists, ``PlaceError`` after the job is FAILED.
         """
         with (executor := self.executor(request.target)).coming():
-            await executor.offers(request.resources)
+            await executor.check(request.resources)
             bundle, plan = await asyncio.to_thread(staging.make_bundle, request, self.config)
             spec = staging.make_spec(request, executor.target.name, plan, self.config)
             bundle, told = await staging.admitted(executor, spec, bundle, self.config, request)
@@ -128,7 +128,7 @@ class Manager:
         values = {**old.spec.parameters, **(parameters or {})}
         spec = replace(old.spec, parameters=values, **changes)
         executor = self.executor(spec.target)
-        await executor.offers(spec.resources)
+        await executor.check(spec.resources)
         directory = staging.sent_directory(old, self.config)
         bundle = await asyncio.to_thread(staging.read_bundle, directory)
         bundle, told = await staging.admitted(executor, spec, bundle, self.config)

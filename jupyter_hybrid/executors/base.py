@@ -136,6 +136,13 @@ class Executor(ABC):
     async def offers(self, resources: Resources) -> Sequence[Offer]:
         """What this target can give now; raises ``UsageError`` where it never can."""
 
+    async def check(self, resources: Resources) -> None:
+        """Raise ``UsageError`` where this target never can give that.
+
+        Asked before each submit: a place may know that without asking for all that it offers.
+        """
+        await self.offers(resources)
+
     async def describe(self, spec: JobSpec) -> str:
         """What a submit would ask of the place, as that has it written; "" where there is nothing.
 

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,14 @@ class SlurmExecutor(Executor):
     async def offers(self, resources: Resources) -> Sequence[Offer]:
         """The partition that the job would go to; raises ``UsageError`` where it never can run."""
         choice, limits = await self._choice(resources)
+        waiting = await self.queue.waiting(choice.nodes[0].partition)
         offer = hardware.offer(choice, resources, self.target.name, self.options.price)
-        return [limited(offer, choice, limits, resources)]
+        told = replace(offer, note=f"{offer.note}{hardware.queued(waiting)}")
+        return [limited(told, choice, limits, resources)]
+
+    async def check(self, resources: Resources) -> None:
+        """As ``offers``, without looking at who waits."""
+        await self._choice(resources)
 
     async def _choice(self, resources: Resources) -> tuple[hardware.Choice, list[Rule]]:
         """Where the job goes, and what the user may have there."""

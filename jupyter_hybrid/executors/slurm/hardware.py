@@ -146,8 +146,26 @@ def offer(choice: Choice, asked: Resources, target: str, price: float | None) ->
         free_now=free >= asked.nodes,
         price=None if price is None else price * each,
         note=f"{free} of {len(nodes)} nodes free"
+        + "".join(f", {words}" for words in _free_gpus(nodes))
         + (f", up to {format_duration(choice.longest)}" if choice.longest else ""),
     )
+
+
+def _free_gpus(nodes: Sequence[Node]) -> list[str]:
+    """Of each type: ``3 of 4 v100``."""
+    have, free = Counter[str](), Counter[str]()
+    for node in nodes:
+        for kind, count in node.gpus.items():
+            have[kind] += count
+            free[kind] += max(0, count - node.gpus_used.get(kind, 0)) if node.usable else 0
+    return [f"{free[kind]} of {count} {kind or 'GPUs'} free" for kind, count in have.items()]
+
+
+def queued(waiting: int | None) -> str:
+    """What an offer says of the jobs that wait; nothing where that is not known."""
+    if waiting is None:
+        return ""
+    return f", {waiting or 'no'} job{'s' if waiting != 1 else ''} waiting"
 
 
 def _shape(cpus: int, mem: int, gpus: tuple[tuple[str, int], ...]) -> str:

@@ -181,7 +181,7 @@ class Queue:
         """The next question is answered by Slurm and not from memory."""
         self._snapshot.at = float("-inf")
         self._in_use = (float("-inf"), "")
-        self._qos = (float("-inf"), self._qos[1])
+        self._nodes, self._qos = (float("-inf"), []), (float("-inf"), Qualities())
 
     async def ahead(self, row: Row) -> int | None:
         """How many jobs of its partition are before this one; None where that is not known."""
@@ -205,6 +205,17 @@ class Queue:
             for partition, priority, number in waiting
             if partition in partitions
         )
+
+    async def waiting(self, partition: str) -> int | None:
+        """How many jobs wait in the partition, those of others as well; None where nobody tells."""
+        try:
+            text = await self._asked(
+                "squeue", "--noheader", "--states=PENDING", f"--partition={partition}",
+                "--format=%i",
+            )  # fmt: skip
+        except PlaceError:
+            return None
+        return len(text.split())
 
     # -- nodes ----------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from slurm_jobs import TICKS, User
 
 from jupyter_hybrid.errors import PlaceError, UsageError
 from jupyter_hybrid.job import Job, State
-from jupyter_hybrid.spec import Cause
+from jupyter_hybrid.spec import Cause, Resources
 
 pytestmark = [pytest.mark.needs(*NEEDS), pytest.mark.timeout(600)]
 
@@ -39,6 +39,9 @@ async def test_a_waiting_job_says_why_and_is_cancelled(user: User) -> None:
 
     waits = await until(explained, 30.0)
     assert waits.state is State.PENDING
+    (offer,) = await user.executor.offers(Resources(gpus=1, gpu_type="p100"))
+    assert "0 of 1 nodes free, 0 of 2 p100 free" in offer.note and not offer.free_now
+    assert "1 job waiting" in offer.note
     ended = await user.manager.cancel(job.id)
     assert (await user.state(ended, State.CANCELLED)).started_at is not None
     await user.manager.cancel(holds[0].id)

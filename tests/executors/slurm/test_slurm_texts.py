@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from jupyter_hybrid.errors import UsageError
 from jupyter_hybrid.executors.base import TargetConfig
 from jupyter_hybrid.executors.slurm import SlurmExecutor, listing
-from jupyter_hybrid.executors.slurm.hardware import choose, offer
+from jupyter_hybrid.executors.slurm.hardware import choose, offer, queued
 from jupyter_hybrid.executors.slurm.listing import Node, Row
 from jupyter_hybrid.executors.slurm.options import SlurmOptions
 from jupyter_hybrid.executors.slurm.words import (
@@ -148,6 +149,16 @@ def chosen(asked: Resources, **options: object) -> str:
     found = choose(nodes, SlurmOptions(**options), asked, "dgx")  # type: ignore[arg-type]
     words = offer(found, asked, "dgx", 2.0)
     return f"{found.partition or '-'} {found.gpu_type} {words.free_now} {words.price:g}"
+
+
+def test_an_offer_tells_free_gpus_by_type_and_who_waits() -> None:
+    nodes = listing.parse_nodes(NODES)
+    found = choose(nodes, SlurmOptions(), Resources(), "dgx")
+    note = offer(found, Resources(), "dgx", None).note
+    assert re.search(r"\d of \d nodes free, \d of \d v100 free, up to 1 d 0 h", note), note
+    assert [queued(number) for number in (None, 0, 1, 5)] == [
+        "", ", no jobs waiting", ", 1 job waiting", ", 5 jobs waiting",
+    ]  # fmt: skip
 
 
 def test_a_partition_is_chosen_for_what_is_asked() -> None:
