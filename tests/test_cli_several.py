@@ -42,6 +42,19 @@ def test_each_notebook_is_a_job_with_the_same_parameters(home: Home) -> None:
     assert len(list(home.work.glob("[ab].*.ipynb"))) == 2
 
 
+def test_a_sweep_is_a_job_for_each_combination(home: Home) -> None:
+    source = "print(type(rate).__name__, rate, word)"
+    home.write("c.ipynb", notebook(source, parameters="rate = 1.0\nword = ''"))
+    sweep = ("--sweep", "rate=-1,0.5", "--sweep", 'word=["x, y"]')
+    done = home.hybrid("run", "c.ipynb", *sweep, "-o", "{rate}.ipynb")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [
+        "c rate=-1 word=x, y | int -1 x, y",
+        "c rate=0.5 word=x, y | float 0.5 x, y",
+    ]
+    assert {path.name for path in home.work.glob("*[15].ipynb")} == {"-1.ipynb", "0.5.ipynb"}
+
+
 def test_one_that_fails_fails_the_command_and_no_other_job(home: Home) -> None:
     home.write("bad.ipynb", notebook("1 / 0", parameters="rate = 1"))
     done = home.hybrid("run", "a.ipynb", "bad.ipynb", "--json")
@@ -62,8 +75,11 @@ def test_detached_they_are_named_in_their_order(home: Home) -> None:
     ("words", "sentence"),
     [
         ("a.ipynb gone.ipynb", "there is no notebook"),
-        ("a.ipynb b.ipynb -o one.ipynb", "--output one.ipynb is one file, and there are 2"),
+        ("a.ipynb b.ipynb -o one.ipynb", "--output one.ipynb is one file, and there are 2 jobs"),
         ("a.ipynb b.ipynb -p speed 3", "no parameter 'speed'"),
+        ("a.ipynb --sweep rate=1,2 -p rate 3", "'rate' is set, and swept as well"),
+        ("a.ipynb --sweep speed=1,2", "no parameter 'speed'"),
+        ("a.ipynb --sweep rate=[]", "--sweep rate=… is wanted once, with at least one value"),
         ("- -", "standard input is one notebook"),
         ("a.ipynb b.ipynb --help-notebook", "one notebook at a time"),
     ],

@@ -93,6 +93,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     text = "the notebook; - for standard input. Several are a job each, submitted at once"
     parser.add_argument("notebooks", metavar="NOTEBOOK", nargs="+", help=text)
     _add_parameters(parser)
+    text = "a job for each value: 1,2,5 or [1, 2, 5]; with several of these, for each combination"
+    sweep: dict[str, Any] = {"action": "append", "default": [], "type": _variable}
+    parser.add_argument("--sweep", metavar="NAME=VALUES", help=text, **sweep)
     parser.add_argument(
         "--unchecked", action="store_true", help="set parameters without checking names and types"
     )

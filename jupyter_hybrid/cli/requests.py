@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
     from ..request import Request
 
 
-def make_request(name: str, options: Namespace, *, here: bool) -> Request:
-    """The request for this notebook and the options; ``here`` as ``Hybrid.runs_here`` says."""
+def make_request(
+    name: str, options: Namespace, *, here: bool, swept: Mapping[str, Any] | None = None
+) -> Request:
+    """The request for this notebook and the options; ``here`` as ``Hybrid.runs_here`` says.
+
+    ``swept`` are parameters of this job of several.
+    """
     parameters = read_parameters(options)
+    if twice := parameters.keys() & (swept or {}).keys():
+        raise ParameterError(f"the parameter {min(twice)!r} is set, and swept as well; do one")
+    parameters.update(swept or {})
     notebook = fill_in(name, parameters)
     check_output(options.output, None if notebook == "-" else Path(notebook))
     directory = Path(options.cwd).expanduser().absolute() if options.cwd else None
@@ -65,6 +74,18 @@ def read_parameters(options: Namespace) -> dict[str, Any]:
     values.update((name, parse_value(text)) for name, text in options.parameters)
     values.update(options.raw)
     return values
+
+
+def read_sweep(options: Namespace) -> list[dict[str, Any]]:
+    """The swept parameters of each job: all combinations, the last parameter changing first."""
+    swept: dict[str, list[Any]] = {}
+    for name, text in options.sweep:
+        whole = parse_value(text) if text.lstrip().startswith("[") else None
+        values = whole if isinstance(whole, list) else [*map(parse_value, text.split(","))]
+        if name in swept or not values:
+            raise ParameterError(f"--sweep {name}=… is wanted once, with at least one value")
+        swept[name] = values
+    return [dict(zip(swept, values, strict=True)) for values in product(*swept.values())]
 
 
 def _decoded(text: str) -> str:

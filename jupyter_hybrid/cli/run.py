@@ -36,7 +36,7 @@ def run(options: Namespace, terminal: Terminal) -> int:
 
     manager = Manager.default()
     here = manager.config.runs_here(options.target, options.image)
-    if len(options.notebooks) > 1:
+    if len(options.notebooks) > 1 or options.sweep:
         from .several import run_several
 
         return run_several(manager, options, terminal, here=here)

@@ -1,4 +1,4 @@
-"""``run`` with several notebooks: a job each, submitted at once and shown side by side.
+"""``run`` with several notebooks or values: a job each, submitted at once and shown side by side.
 
 Places that have arrays of jobs make one of them.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from ..sentences import one_line
 from .dry_run import dry_run
 from .interrupts import Interrupts
 from .naming import short_id
-from .requests import fill_in, make_request
+from .requests import fill_in, make_request, read_sweep
 from .results import Results, bring_results
 from .run import say_note, verdict
 from .telling import telling
@@ -60,15 +62,16 @@ def run_several(manager: Manager, options: Namespace, terminal: Terminal, *, her
     if options.notebooks.count("-") > 1:
         raise UsageError("standard input is one notebook; write - once")
     requests, outputs = [], []
-    for name in options.notebooks:
-        request = make_request(name, options, here=here)
-        requests.append(request)
+    for name, swept in product(options.notebooks, read_sweep(options)):
+        request = make_request(name, options, here=here, swept=swept)
+        values = " ".join(f"{key}={value}" for key, value in swept.items())
+        requests.append(replace(request, name=f"{request.name} {values}".rstrip()))
         outputs.append(fill_in(options.output, request.parameters) if options.output else None)
     named = [Path(output).expanduser().absolute() for output in outputs if output]
     if len(set(named)) < len(named):
         raise UsageError(
-            f"--output {options.output} is one file, and there are {len(requests)} notebooks; "
-            "leave it out, and each is written beside its own"
+            f"--output {options.output} is one file, and there are {len(requests)} jobs; put "
+            "{NAME} of a parameter into it, or leave it out: each is written beside its notebook"
         )
     if options.dry_run:
         return dry_run(manager, requests, options, terminal)
