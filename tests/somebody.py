@@ -83,23 +83,23 @@ def _at_work(uid: int) -> bool:
 
 
 @pytest.fixture
-def user() -> Iterator[User]:
+def somebody() -> Iterator[User]:
     # useradd gives a range of ids as well, which rootless containers have
     subprocess.run(["useradd", "--no-create-home", NAME], check=True)
     folder = Path(tempfile.mkdtemp(prefix="pm-", dir="/tmp"))
     try:
-        somebody = User(pwd.getpwnam(NAME).pw_uid, folder)
-        for path in (folder, folder / "run", somebody.home):
+        found = User(pwd.getpwnam(NAME).pw_uid, folder)
+        for path in (folder, folder / "run", found.home):
             path.mkdir(exist_ok=True)
-            os.chown(path, somebody.uid, somebody.uid)
-        yield somebody
+            os.chown(path, found.uid, found.uid)
+        yield found
         # what holds the user's namespace while no container runs
         with suppress(OSError, ValueError):
             pause = folder / "run" / "libpod" / "tmp" / "pause.pid"
             os.kill(int(pause.read_text()), signal.SIGKILL)
         # podman clears its containers away behind the job's end
         deadline = time.monotonic() + 20
-        while _at_work(somebody.uid) and time.monotonic() < deadline:
+        while _at_work(found.uid) and time.monotonic() < deadline:
             time.sleep(0.1)
     finally:
         shutil.rmtree(folder)

@@ -31,15 +31,15 @@ def a_docker_manager(**options: object) -> Manager:
 
 @pytest.mark.needs(*somebody.NEEDS)
 def test_a_job_s_files_are_the_user_s_though_the_daemon_is_root(
-    docker_image: Callable[[str], str], user: User
+    docker_image: Callable[[str], str], somebody: User
 ) -> None:
     image, socket = docker_image("ngc"), Path(os.environ["DOCKER_HOST"].removeprefix("unix://"))
     # as for members of the group docker
     for path in (socket.parent, socket.parent.parent):
         path.chmod(0o711)
     socket.chmod(0o666)
-    user.environ["DOCKER_HOST"] = os.environ["DOCKER_HOST"]
-    user.hello("docker", image)
+    somebody.environ["DOCKER_HOST"] = os.environ["DOCKER_HOST"]
+    somebody.hello("docker", image)
 
 
 async def test_what_a_job_may_have_is_what_docker_holds_it_to(

@@ -13,9 +13,9 @@ pytestmark = [
 ]
 
 
-def test_a_job_runs_by_rootless_podman_and_its_files_are_the_user_s(user: User) -> None:
+def test_a_job_runs_by_rootless_podman_and_its_files_are_the_user_s(somebody: User) -> None:
     changes = [word for line in bases.CONFIG["ngc"] for word in ("--change", line)]
     # (in the namespace of its own that podman works in nobody may read what is root's)
     with bases.tar_of("ngc").open("rb") as tar:
-        user.run("podman", "import", "--quiet", *changes, "-", "localhost/ngc:1", stdin=tar)
-    user.hello("podman", "localhost/ngc:1")
+        somebody.run("podman", "import", "--quiet", *changes, "-", "localhost/ngc:1", stdin=tar)
+    somebody.hello("podman", "localhost/ngc:1")
