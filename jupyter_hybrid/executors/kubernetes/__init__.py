@@ -9,6 +9,7 @@
     reasons           pods, jobs and events -> plain words (pure)
     offers            nodes and pods -> what could start now (pure)
     kubeconfig        who asks, and where the cluster is; what is rare by kubernetes_asyncio
+    oidc              a login that is renewed by the company's provider
     connection        an HTTP session with that
     api               the one door to the API server
     pods              the jobs' pods, by one watch

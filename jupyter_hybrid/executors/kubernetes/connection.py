@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ConfigError
+from ...errors import ConfigError, HybridError
 from .kubeconfig import Access, find_access, in_cluster, kubeconfig_path
 from .settings import Settings
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds for which a token that was read from a file is good.
 TOKEN_AGE = 60.0
+#: Seconds between two questions to a provider that gives no token.
+ASK_AGAIN = 5.0
 #: Bytes of one line of a watch.
 LONGEST = 1 << 21
 
@@ -39,7 +41,7 @@ class Connection:
         """Read the credentials (again); raises ``ConfigError``."""
         try:
             access = find_access(self._settings)
-            token = access.read_token() if access is not None else ""
+            token = await _token(access) if access is not None else ""
         except (OSError, ValueError, KeyError) as error:
             raise _no_login(self._name, error) from error
         old = self._login
@@ -114,12 +116,18 @@ class _Simple(_Login):
         self._token, self._read = token, time.monotonic()
 
     async def headers(self) -> dict[str, str]:
-        if time.monotonic() - self._read > TOKEN_AGE:
+        provider, age = self._access.provider, time.monotonic() - self._read
+        if (age > ASK_AGAIN and not provider.fresh) if provider else age > TOKEN_AGE:
             self._read = time.monotonic()
             # (whoever writes a new one may take the old one away first)
-            with contextlib.suppress(OSError):
-                self._token = self._access.read_token()
+            with contextlib.suppress(OSError, HybridError):
+                self._token = await _token(self._access)
         return {"authorization": f"Bearer {self._token}"} if self._token else {}
+
+
+async def _token(access: Access) -> str:
+    """The token that counts now; a provider is asked beside the event loop."""
+    return await asyncio.to_thread(access.read_token) if access.provider else access.read_token()
 
 
 class _Library(_Login):
@@ -145,7 +153,7 @@ class _Library(_Login):
 
 
 async def _library(name: str, settings: Settings) -> _Library:
-    """Log in by kubernetes_asyncio, which knows programs, OIDC and clouds' providers."""
+    """Log in by kubernetes_asyncio, which knows programs and clouds' providers."""
     try:
         from kubernetes_asyncio import config
         from kubernetes_asyncio.client import Configuration

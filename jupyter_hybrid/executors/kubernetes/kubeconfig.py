@@ -1,7 +1,8 @@
 """What a kubeconfig, or a pod's own account, says of a cluster and of who asks it.
 
-The common kinds are read here: tokens, files of tokens, certificates. All others (programs, OIDC,
-providers, several files) are kubernetes_asyncio's, whose import takes as long as a job's start.
+The common kinds are read here: tokens, files of tokens, certificates, OpenID Connect (``oidc``).
+All others (programs, clouds, several files) are kubernetes_asyncio's, whose import takes as long as
+a job's start.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import os
 import ssl
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
+from . import oidc
 from .settings import Settings
 
 #: Where a pod finds its own account.
@@ -41,9 +43,13 @@ class Access:
     token: str = ""
     #: Where the token is that counts now.
     token_file: Path | None = None
+    #: Who gives a new one in time.
+    provider: oidc.Provider | None = None
 
     def read_token(self) -> str:
-        """The token that counts now; raises ``OSError``."""
+        """The token that counts now; raises ``OSError``, and ``HybridError`` for a provider's."""
+        if self.provider is not None:
+            return self.provider.token()
         if self.token_file is None:
             return self.token
         return self.token_file.read_text(encoding="utf-8").strip()
@@ -99,9 +105,11 @@ def find_access(settings: Settings) -> Access | None:
         return None
     cluster = _named(config, "cluster", context.get("cluster"))
     user = _named(config, "user", context.get("user")) or {}
-    if cluster is None or not set(user) <= _USER or not set(cluster) <= _CLUSTER:
+    provider = oidc.Provider(Path(path), context["user"]) if oidc.is_login(user) else None
+    known = _USER | {"auth-provider"} if provider else _USER
+    if cluster is None or not set(user) <= known or not set(cluster) <= _CLUSTER:
         return None
-    return _access(cluster, user, Path(path).parent)
+    return replace(_access(cluster, user, Path(path).parent), provider=provider)
 
 
 def _access(cluster: Mapping[str, Any], user: Mapping[str, Any], base: Path) -> Access:
