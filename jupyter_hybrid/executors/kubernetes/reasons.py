@@ -62,6 +62,8 @@ def ended(pod: Object) -> ExitRecord | None:
     if reason == "Evicted":
         words = f"{node} evicted the job's pod: {short(message)}"
         return ExitRecord("FAILED", Cause.PREEMPTED, words)
+    if words := taken(pod, ()):
+        return ExitRecord("FAILED", Cause.PREEMPTED, words)
     if reason in ("Preempting", "Preempted") or "preempt" in message.lower():
         words = f"the job's pod made room for one of higher priority: {short(message)}"
         return ExitRecord("FAILED", Cause.PREEMPTED, words)
@@ -102,10 +104,43 @@ def _cannot_start(image: str, message: str) -> str:
     return f"{image} cannot run the job: {short(message)}"
 
 
-def gone(pod: Object | None, *, wanted: bool) -> ExitRecord:
+#: Why a cluster ends a pod before its time (Kubernetes, "Pod disruption conditions").
+_DISRUPTIONS = {
+    "PreemptionByScheduler": "the job's pod made room for one of higher priority",
+    "DeletionByTaintManager": "the job's pod had to leave its node, which takes it no more",
+    "EvictionByEvictionAPI": "the job's pod had to leave its node, which is being emptied",
+    "DeletionByPodGC": "the job's pod was on a node that is gone",
+    "TerminationByKubelet": "the job's pod was ended by its node",
+}
+
+
+def taken(pod: Object, events: Iterable[Object]) -> str:
+    """Why the cluster takes a running pod away; empty where it does not tell.
+
+    Its condition says so since Kubernetes 1.26, of preemption an event does before that.
+    """
+    found = [
+        (c.get("reason"), c.get("message"))
+        for c in pod.get("status", {}).get("conditions", ())
+        if c.get("type") == "DisruptionTarget" and c.get("status") == "True"
+    ]
+    found += [
+        ("PreemptionByScheduler", event.get("message"))
+        for event in events
+        if event.get("reason") == "Preempted"
+    ]
+    for reason, message in found:
+        words = _DISRUPTIONS.get(str(reason), "the cluster ended the job's pod")
+        return f"{words}: {short(str(message))}; outputs until then are kept"
+    return ""
+
+
+def gone(pod: Object | None, events: Iterable[Object] = (), *, wanted: bool) -> ExitRecord:
     """How a job ended whose pod is gone or going without an exit record."""
     if wanted:
         return ExitRecord("CANCELLED", Cause.CANCELLED, "cancelled; outputs until then are kept")
+    if words := taken({}, events):
+        return ExitRecord("FAILED", Cause.PREEMPTED, words)
     node = (pod or {}).get("spec", {}).get("nodeName", "")
     where = f" on {node}" if node else ""
     words = f"the job's pod{where} was deleted from outside; outputs until then are kept"

@@ -91,13 +91,14 @@ class Session:
         wanted = paths.cancel.exists() or job.wanted is State.CANCELLED
         if known and (status := self._from_depot(job, paths)) is not None:
             return status
+        said = await self.objects.events(known["uid"]) if known else []
         try:
             found = await self.api.get(self.objects.job_path(job))
         except ApiError as error:
             if error.code != 404:
                 raise
             if known or wanted:
-                return self.end(paths, reasons.gone(known, wanted=wanted))
+                return self.end(paths, reasons.gone(known, said, wanted=wanted))
             if is_locked(paths.directory):
                 return None
             started = bool(job.handle and job.handle.get("uid"))
@@ -107,7 +108,7 @@ class Session:
         if known or wanted:
             # the cluster would make another pod; a job runs once
             await self.objects.remove(job)
-            return self.end(paths, reasons.gone(known, wanted=wanted))
+            return self.end(paths, reasons.gone(known, said, wanted=wanted))
         handle = self.handle(job, found["metadata"]["uid"])
         outlook = reasons.not_created(await self.objects.events(found["metadata"]["uid"]))
         if outlook.hopeless is not None:
@@ -302,7 +303,15 @@ class Session:
         except PlaceError:
             if await self.objects.runs(pod):
                 raise
+        await self._explain(pod, arrived)
         arrived.replace(paths.exit)
+
+    async def _explain(self, pod: Pod, path: Path) -> None:
+        """Say in the record why the cluster ended the pod, where it tells."""
+        record = read_record(path) or {}
+        if record.get("cause") == Cause.PREEMPTED:
+            why = reasons.taken(pod, await self.objects.events(pod["metadata"]["uid"]))
+            write_record(path, {**record, "message": why or record.get("message", "")})
 
     def follow(self, job: Job, pod: Pod) -> Follower | None:
         """The follower of a running pod; None where its files can be read from here."""

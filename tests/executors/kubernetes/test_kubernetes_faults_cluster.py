@@ -11,6 +11,8 @@ import pytest
 from jobs import until
 from kube_jobs import Place, ticking, ticks
 
+from jupyter_hybrid.spec import Cause
+
 pytestmark = [pytest.mark.needs(*kube.NEEDS), pytest.mark.timeout(300)]
 
 
@@ -72,3 +74,27 @@ async def test_a_node_of_which_nothing_is_heard(place_alone: Place) -> None:
     await asyncio.to_thread(place.cluster.service, "mend")
     assert (await place.ended(job)).state == "COMPLETED"
     assert place.printed(job) == ticks(10)
+
+
+async def test_a_pod_of_higher_priority_takes_the_gpus(place_alone: Place) -> None:
+    place, cluster = place_alone, place_alone.cluster
+    name = f"high-{cluster.namespace}"
+    container = {"name": "c", "image": kube.IMAGE, "command": ["sleep", "600"]}
+    spec = {"priorityClassName": name, "terminationGracePeriodSeconds": 0}
+    spec |= {"containers": [{**container, "resources": {"limits": {"nvidia.com/gpu": "4"}}}]}
+    job = await place.start(ticking(600), gpus=1)
+    await place.prints(job, "tick 3")
+    kind = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 1000}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "high"}, "spec": spec}
+    cluster.apply({**kind, "metadata": {"name": name}}, pod)
+    try:
+        record = await place.ended(job)
+        cluster.kubectl("wait", "--for=condition=Ready", "pod/high", "--timeout=60s")
+    finally:
+        cluster.kubectl("delete", "pod", "high", "--force", "--grace-period=0")
+        cluster.kubectl("delete", "priorityclass", name)
+    assert (record.state, record.cause) == ("FAILED", Cause.PREEMPTED), record
+    assert "made room for one of higher priority" in record.message
+    assert f"{cluster.namespace}/high" in record.message
+    # it had the time to save
+    assert "tick 3" in place.result(job)

@@ -199,3 +199,31 @@ def test_a_pod_that_is_gone() -> None:
     record = reasons.gone({"spec": {"nodeName": "n1"}}, wanted=False)
     assert (record.state, record.cause) == ("FAILED", Cause.PREEMPTED)
     assert "on n1 was deleted from outside" in record.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("PreemptionByScheduler", "made room for one of higher priority: the scheduler said"),
+        ("EvictionByEvictionAPI", "which is being emptied"),
+        ("DeletionByTaintManager", "which takes it no more"),
+        ("SomethingNew", "the cluster ended the job's pod: the scheduler said"),
+    ],
+)
+def test_why_a_pod_is_taken_away(reason: str, words: str) -> None:
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": reason}
+    pod: dict[str, Any] = {
+        "status": {"conditions": [{**condition, "message": "the scheduler said"}]}
+    }
+    assert words in reasons.taken(pod, ())
+    pod["status"]["phase"] = "Failed"
+    record = reasons.ended(pod)
+    assert record is not None and record.cause == Cause.PREEMPTED and words in record.message
+    assert reasons.taken({"status": {"conditions": [{"type": "Ready"}]}}, ()) == ""
+
+
+def test_why_a_pod_is_taken_away_by_older_clusters() -> None:
+    said = [event("Started", "Started container job"), event("Preempted", "Preempted by x/y on n1")]
+    assert "higher priority: Preempted by x/y on n1" in reasons.taken({}, said)
+    record = reasons.gone({"spec": {"nodeName": "n1"}}, said, wanted=False)
+    assert record.cause == Cause.PREEMPTED and "higher priority" in record.message
