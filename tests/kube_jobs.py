@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,21 @@ def ticking(count: int, pause: float = 0.1) -> str:
 def ticks(count: int) -> str:
     """What it prints."""
     return "".join(f"tick {n}\n" for n in range(count))
+
+
+def streams(cluster: Kubernetes) -> tuple[int, int]:
+    """What is open at the API server: watches of a namespace's pods, and logs that are followed."""
+    watches = logs = 0
+    for line in cluster.kubectl("get", "--raw", "/metrics").splitlines():
+        if not line.startswith("apiserver_longrunning_gauge{") or 'resource="pods"' not in line:
+            continue
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
+        count = int(line.rpartition(" ")[2])
+        if labels["subresource"] == "log":
+            logs += count
+        elif labels["verb"] == "WATCH" and labels["scope"] == "namespace":
+            watches += count
+    return watches, logs
 
 
 def configure(folder: Path, cluster: Kubernetes, **more: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import tempfile
 import time
 from dataclasses import replace
@@ -15,6 +14,7 @@ from clusters import a_cluster, gap
 from harness import ROOT, Bench
 from jobs import a_job
 from kube import Kubernetes
+from kube_jobs import streams
 
 from jupyter_hybrid.executors.base import TargetConfig
 from jupyter_hybrid.executors.kubernetes.executor import KubernetesExecutor
@@ -53,9 +53,9 @@ async def _measure(bench: Bench, cluster: Kubernetes, root: Path) -> None:
         await asyncio.sleep(2.0)
     share = 100.0 * (time.process_time() - used) / (time.monotonic() - began)
     bench.figures(f"{NAME}, idle", [share], bar=5.0, unit="% of a core", note="looked at every 2 s")
-    streams = _streams(cluster.kubectl("get", "--raw", "/metrics"))
-    bench.figures(f"{NAME}: watches of pods", [streams["pods"]], bar=1.0, unit="")
-    bench.figures(f"{NAME}: streams of logs", [streams["log"]], bar=float(JOBS), unit="")
+    watches, logs = streams(cluster)
+    bench.figures(f"{NAME}: watches of pods", [watches], bar=1.0, unit="")
+    bench.figures(f"{NAME}: streams of logs", [logs], bar=float(JOBS), unit="")
 
 
 def _made(root: Path) -> Job:
@@ -78,16 +78,3 @@ def _pod(job: Job) -> dict[str, Any]:
             "containers": [{"name": "job", "image": "nvcr.io/pause:1", "command": words}],
         },
     }
-
-
-def _streams(metrics: str) -> dict[str, float]:
-    """Open requests for pods of one namespace: watches, and logs that are followed."""
-    found = {"pods": 0.0, "log": 0.0}
-    for line in metrics.splitlines():
-        if not line.startswith("apiserver_longrunning_gauge{") or 'resource="pods"' not in line:
-            continue
-        labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
-        kind = "log" if labels["subresource"] == "log" else "pods"
-        if kind == "log" or (labels["verb"] == "WATCH" and labels["scope"] == "namespace"):
-            found[kind] += float(line.rpartition(" ")[2])
-    return found
