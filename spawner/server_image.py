@@ -4,7 +4,7 @@
 
     python -m jupyter_hybrid_spawner.server_image registry.site/hub/server:1
 
-Without a daemon and without root: the layer is appended to a small base through the registry's API.
+Without a daemon and without root: layers are appended to a small base through the registry's API.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jupyter_hybrid.containers.append import Append, Pushed, append
 from jupyter_hybrid.containers.endpoints import RegistrySettings
 from jupyter_hybrid.containers.references import parse_reference
 from jupyter_hybrid.containers.registry import RegistryClient
-from jupyter_hybrid.containers.servers import PLATFORM, server_layer
+from jupyter_hybrid.containers.servers import PLATFORM, server_layers
 from jupyter_hybrid.errors import HybridError
 
 #: Any image with a shell and ``cp`` in it will do.
@@ -67,13 +67,13 @@ async def push(options: argparse.Namespace) -> Pushed:
     more = options.more or [f"jupyter-hybrid=={version('jupyter-hybrid')}"]
     # the hub refuses servers of another major version
     hub = version("jupyterhub")
-    requirements = [f"jupyterhub=={hub}", "jupyterlab>=4", "ipykernel>=6.20", *more]
+    requirements = [f"jupyterhub=={hub}", "jupyterlab>=4", "ipykernel>=6.20"]
     pythons = options.python or list(PYTHONS)
-    made = await server_layer(cache / "servers", requirements, pythons, options.platform)
+    made = await server_layers(cache / "servers", requirements, more, pythons, options.platform)
     settings = RegistrySettings(insecure_registries=options.insecure)
     async with RegistryClient(settings) as client:
         base = await client.image(parse_reference(options.base))
-        wish = Append(base, [made.layer], parse_reference(options.target))
+        wish = Append(base, made.layers, parse_reference(options.target))
         return await append(client, wish, cache / "notes")
 
 

@@ -43,6 +43,8 @@ NEEDS = (*kube.NEEDS, "module:jupyterhub")
 #: Name of the image with the single-user server.
 SERVER = "hub-server:1"
 PATIENCE = 60.0
+#: Seconds after which a layer of that image is removed that nobody has asked for.
+UNUSED = 3 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -156,16 +158,16 @@ def server_image(cluster: kube.Kubernetes) -> str:
         command += ["--base", f"{cluster.registry}/base:1", "--insecure", cluster.registry]
         wheel = _wheel(Path(file.name).parent / "hub-wheel")
         command += ["--python", "3.11", "--with", f"jupyter-hybrid[kubernetes] @ {wheel.as_uri()}"]
-        own = Path(file.name).parent / "hub-server"
+        own = Path(file.name).parent / "hub-layers"
         packages = os.environ.get("UV_CACHE_DIR") or str(Path(file.name).parents[1] / "uv")
         env = {**os.environ, "XDG_CACHE_HOME": str(own), "UV_CACHE_DIR": packages}
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        # one for each state of the checkout would fill the disk
-        layers = own / "jupyter-hybrid" / "servers"
-        for path in sorted(layers.glob("*.tar"), key=lambda path: path.stat().st_mtime)[:-1]:
-            path.with_suffix(".json").unlink()
-            path.unlink()
+        # the small layer is another one for each state of the checkout
+        for path in (own / "jupyter-hybrid" / "servers").glob("*.json"):
+            if path.stat().st_mtime < time.time() - UNUSED:
+                path.with_suffix(".tar").unlink(missing_ok=True)
+                path.unlink()
     # with its digest: nodes may have another of that name
     return done.stdout.split("'")[1]
 
