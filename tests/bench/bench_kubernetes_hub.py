@@ -15,6 +15,7 @@ from typing import Any
 
 import hubs
 import kube
+from clusters import a_cluster
 from harness import ROOT, Bench
 from requirements import unmet
 
@@ -31,8 +32,7 @@ def rows(bench: Bench) -> None:
             bench.gap(name, reasons[0] if reasons else "not on somebody else's cluster")
         return
     with ExitStack() as stack:
-        found = stack.enter_context(kube.running())
-        cluster = stack.enter_context(kube.namespace(found, f"bench-{os.getpid()}"))
+        cluster = stack.enter_context(a_cluster())
         starts = stack.enter_context(Starts.of(cluster))
         bench.compare(
             START, ours=starts.ours, peer=starts.theirs, bar=1.05, note="plain KubeSpawner"

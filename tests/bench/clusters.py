@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 import kube
 from kube import Kubernetes
 from requirements import unmet
+
+#: Each bench has a namespace of its own: the last one's may still be on its way out.
+NUMBERS = itertools.count()
 
 
 def gap() -> str:
@@ -19,5 +23,6 @@ def gap() -> str:
 @contextmanager
 def a_cluster() -> Iterator[Kubernetes]:
     """The cluster, with a namespace of the bench's own."""
-    with kube.running() as found, kube.namespace(found, f"bench-{os.getpid()}") as own:
+    name = f"bench-{os.getpid()}-{next(NUMBERS)}"
+    with kube.running() as found, kube.namespace(found, name) as own:
         yield own
