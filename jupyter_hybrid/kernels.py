@@ -62,7 +62,7 @@ def choose_kernel(
     """
     wanted = kernel or notebook.kernel
     is_python = notebook.language == "python"
-    if kernel is None and is_python and wanted in (None, PYTHON):
+    if is_python and wanted in (None, PYTHON):
         # what nearly every notebook says; looking for kernelspecs takes longer than reading it
         return wanted, "python", ""
     installed = installed_kernels() if installed is None else installed

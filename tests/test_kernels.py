@@ -60,6 +60,12 @@ def test_choice(
         assert (kernel, language) == expected
 
 
+def test_this_python_needs_no_kernelspec() -> None:
+    """Also where it is asked for by the name that it usually has."""
+    study = notebook(name="python3", language="python")
+    assert choose_kernel(study, "python3", {}) == ("python3", "python", "")
+
+
 def test_fallback_says_so() -> None:
     _, _, note = choose_kernel(notebook(name="conda-env-x", language="python"), None)
     assert "'conda-env-x' is not installed here" in note
