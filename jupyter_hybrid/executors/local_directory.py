@@ -41,6 +41,9 @@ _LOCK = "submit.lock"
 def read_behind(path: Path | str, offset: int) -> bytes:
     """What is behind ``offset`` in the file; nothing where there is none. Raises ``PlaceError``."""
     try:
+        # a job is silent most of the time, and its size is had for less than its file
+        if os.stat(path).st_size <= offset:
+            return b""
         with open(path, "rb") as file:
             file.seek(offset)
             return file.read(CHUNK)

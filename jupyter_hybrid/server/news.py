@@ -28,13 +28,9 @@ log = logging.getLogger(__name__)
 #: Schema ids on the event bus, as in ``events/``.
 JOB, PROGRESS = "urn:jupyter-hybrid:job:v1", "urn:jupyter-hybrid:progress:v1"
 #: Seconds between two looks at running jobs while somebody looks, and while nobody does.
-OFTEN, SELDOM = 0.15, 5.0
+OFTEN, SELDOM = 0.1, 5.0
 #: The same while a job is being submitted here: its record is there before its place has answered.
 AT_ONCE = 0.02
-#: Pauses (seconds) between two looks at what one job printed: every look of the first five seconds
-#: in which it is silent, then every second one. A look takes a file to be opened.
-TALKS, SILENT = 0.05, 0.29
-QUIETER = 1.03
 #: Seconds for which somebody looks after a request.
 LOOKING = 120.0
 #: Seconds between two questions to a place about all its jobs.
@@ -116,16 +112,17 @@ class News:
         for job in self._unfinished:
             by_target.setdefault(job.spec.target, []).append(job)
         for target, jobs in by_target.items():
-            place = self._places.setdefault(target, _Place(self._announce))
+            place = self._places.setdefault(target, _Place(self._announce, self._woken.set))
             place.look(manager, jobs, watched=self._watched)
 
     async def _sleep(self) -> None:
         self._woken.clear()
+        # (before Python 3.12, wait_for may take a cancel for its own where both come at once)
+        alarm = asyncio.get_running_loop().call_later(self._pause, self._woken.set)
         try:
-            await asyncio.wait_for(self._woken.wait(), self._pause)
-        # Python 3.10 has a class of its own for it
-        except asyncio.TimeoutError:
-            pass
+            await self._woken.wait()
+        finally:
+            alarm.cancel()
 
     def _read_store(self, manager: Manager) -> None:
         try:
@@ -162,13 +159,15 @@ class News:
 class _Place:
     """Looks at one target's jobs, one look at a time: a slow place delays no other."""
 
-    def __init__(self, announce: Announce) -> None:
-        self._announce = announce
+    def __init__(self, announce: Announce, changed: Callable[[], None]) -> None:
+        """``changed`` is called when a record may be another one than before."""
+        self._announce, self._changed = announce, changed
         self._task: asyncio.Task[None] | None = None
         self._asked_at = float("-inf")
         self._tails: dict[str, Tail] = {}
         self._paces: dict[str, Pace] = {}
-        self._listening: dict[str, Pace] = {}
+        #: Jobs that have said something since their place was asked about them.
+        self._fresh: set[str] = set()
         self._trouble = Pace(1.0, 60.0)
 
     def look(self, manager: Manager, jobs: list[Job], *, watched: bool) -> None:
@@ -184,39 +183,44 @@ class _Place:
     async def _look(self, manager: Manager, jobs: list[Job], watched: bool) -> None:
         self._forget_others(jobs)
         try:
-            fresh = [job for job in jobs if watched and await self._printed(manager, job)]
+            for job in jobs if watched else ():
+                if await self._printed(manager, job):
+                    self._fresh.add(job.id)
             self._trouble.again()
         except HybridError as error:
             if self._trouble.due():
                 log.warning("%s: %s", jobs[0].spec.target, error)
                 self._trouble.later(2.0)
-            fresh = []
         try:
-            await self._ask(manager, jobs, fresh)
+            await self._ask(manager, jobs)
         except HybridError as error:
             log.warning("%s: %s", jobs[0].spec.target, error)
         # a program of somebody else's (an executor) ends this look, and not the next one
         except Exception:
             log.exception("jupyter-hybrid could not look after %s", jobs[0].spec.target)
 
-    async def _ask(self, manager: Manager, jobs: list[Job], fresh: list[Job]) -> None:
+    async def _ask(self, manager: Manager, jobs: list[Job]) -> None:
         if time.monotonic() - self._asked_at >= ASK_EVERY:
             self._asked_at = time.monotonic()
-            await manager.reconcile([job.id for job in jobs])
+            self._fresh.clear()
+            if await manager.reconcile([job.id for job in jobs]):
+                self._changed()
             return
         now = time.time()
         for job in jobs:
             young = now - job.created_at < YOUNG and job.state is not State.RUNNING
-            if (job in fresh or young) and self._due(job.id):
+            # what said something too soon after the last question is asked about in a later look
+            if (job.id in self._fresh or young) and self._due(job.id):
+                self._fresh.discard(job.id)
                 try:
-                    await manager.refresh(job)
+                    if await manager.refresh(job) != job:
+                        self._changed()
                 except PlaceError as error:
                     log.debug("%s", error)
 
     async def _printed(self, manager: Manager, job: Job) -> bool:
         """Announce the job's newest event, if there is one since the last look."""
-        listening = self._listening.setdefault(job.id, Pace(TALKS, SILENT))
-        if job.state is not State.RUNNING or not listening.due():
+        if job.state is not State.RUNNING:
             return False
         tail = self._tails.get(job.id)
         if tail is None:
@@ -227,9 +231,6 @@ class _Place:
             last = event.seq
         if last:
             self._announce(PROGRESS, {"job": job.id, "last": last})
-            listening.again()
-        else:
-            listening.later(QUIETER)
         return last > 0
 
     def _due(self, job_id: str) -> bool:
@@ -241,6 +242,7 @@ class _Place:
 
     def _forget_others(self, jobs: Iterable[Job]) -> None:
         ids = {job.id for job in jobs}
-        for known in (self._tails, self._paces, self._listening):
+        self._fresh &= ids
+        for known in (self._tails, self._paces):
             for job_id in known.keys() - ids:
                 del known[job_id]
