@@ -53,10 +53,8 @@ async def admit(
         return bundle, _sentences(findings)
     if request is not None:
         bundle = replace(bundle, environment=await asyncio.to_thread(environment_of, request))
-    elif bundle.environment is None:
-        # it ran in no image the last time
-        found = await asyncio.to_thread(_of_notebook, spec, bundle)
-        bundle = replace(bundle, environment=found)
+    else:
+        bundle = replace(bundle, environment=await asyncio.to_thread(needs_of, spec, bundle))
     prepared = await executor.prepare(spec, bundle.environment)
     added = {"packages": prepared.packages, "licences": prepared.licences}
     findings += await findings_of(config, lambda rule: rule not in _FIRST, added, prepared)
@@ -100,7 +98,10 @@ def environment_of(request: Request) -> Environment:
     )
 
 
-def _of_notebook(spec: JobSpec, bundle: Bundle) -> Environment:
+def needs_of(spec: JobSpec, bundle: Bundle) -> Environment:
+    """What a notebook needed when it was sent; looked for now where it ran in no image then."""
+    if bundle.environment is not None:
+        return bundle.environment
     from .capture.packages import job_environment
 
     cells = json.loads(bundle.notebook).get("cells") or ()

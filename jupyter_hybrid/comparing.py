@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .environment.diff import diff
+from .errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .environment.diff import Row
+    from .environment.diff import Difference, Row
+    from .environment.facts import ImageFacts
     from .environment.needs import Environment
     from .executors.base import Executor
     from .spec import JobSpec
@@ -26,14 +29,21 @@ class Comparison:
     known: bool
     rows: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
+    #: Versions of what would be added, with all that it needs, by name; empty unless resolved.
+    added: Mapping[str, str] = field(default_factory=dict)
 
 
 async def compare(
-    executor: Executor, spec: JobSpec, environment: Callable[[], Environment | None]
+    executor: Executor,
+    spec: JobSpec,
+    environment: Callable[[], Environment | None],
+    *,
+    resolve: bool = False,
 ) -> Comparison | None:
     """What would become of each need; None for a job in no image, or in one that is left as it is.
 
-    Nothing is brought, made or resolved: an image that is not there yet is not known.
+    Nothing is brought or made: an image that is not there yet is not known. ``resolve`` finds out
+    the versions of what would be added, for which an index of packages is asked.
     ``environment`` is called in a thread, and only where there is an image; None of it is as none
     of an image. Raises ``ImageError`` for images that the target cannot have, and ``PlaceError``.
     """
@@ -48,7 +58,23 @@ async def compare(
         return Comparison(image, known=False, rows=_asked(needs), notes=needs.notes)
     kernel = spec.language == "python"
     difference = await asyncio.to_thread(diff, needs, facts, kernel=kernel)
-    return Comparison(image, known=True, rows=difference.rows, notes=difference.notes)
+    notes, added = difference.notes, {}
+    if resolve and difference.wanted and not difference.conflicts:
+        try:
+            added = await _resolved(executor, difference, facts, needs)
+        except ImageError as error:
+            notes = (*notes, str(error))
+    return Comparison(image, known=True, rows=difference.rows, notes=notes, added=added)
+
+
+async def _resolved(
+    executor: Executor, difference: Difference, facts: ImageFacts, needs: Environment
+) -> dict[str, str]:
+    from .containers.environments import PackageLayers
+
+    layers = PackageLayers(executor.target.images / "layers")
+    lock = await layers.lock(difference, facts, needs.sources)
+    return {package.name: package.version for package in lock.packages} if lock else {}
 
 
 def _asked(environment: Environment) -> tuple[Row, ...]:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,19 +118,19 @@ class Manager:
             return await self._start(executor, spec, bundle, base=str(plan.base), notes=notes)
 
     async def rerun(
-        self, job_id: str, parameters: Mapping[str, Any] | None = None, **changes: Any
+        self,
+        job_id: str,
+        parameters: Mapping[str, Any] | None = None,
+        exclude: Collection[str] = (),
+        **changes: Any,
     ) -> Job:
-        """Submit once more what an earlier job executed, with its files and variables of then.
-
-        ``changes`` are other fields of the spec that shall be different this time.
-        """
+        """Submit what a job executed, but for its files ``exclude`` and ``changes`` of its spec."""
         old = self.get(job_id)
         values = {**old.spec.parameters, **(parameters or {})}
         spec = replace(old.spec, parameters=values, **changes)
         executor = self.executor(spec.target)
         await executor.check(spec.resources)
-        directory = staging.sent_directory(old, self.config)
-        bundle = await asyncio.to_thread(staging.read_bundle, directory)
+        bundle = await asyncio.to_thread(staging.read_bundle, old, self.config, exclude)
         bundle, told = await staging.admitted(executor, spec, bundle, self.config)
         return await self._start(executor, spec, bundle, base=old.base, notes=told)
 

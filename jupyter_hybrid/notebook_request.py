@@ -84,7 +84,27 @@ def check_rerun(
     """
     check_names(parameters, job.spec.language)
     try:
-        notebook = read_notebook(JobPaths(sent_directory(job, config)).notebook)
+        notebook = sent_notebook(job, config)
     except NotebookError:
         return
     check(parameters, notebook, unchecked=unchecked)
+
+
+def sent_notebook(job: Job, config: Hybrid) -> Notebook:
+    """The notebook that a job was sent with; raises ``NotebookError`` where it is not here."""
+    return read_notebook(JobPaths(sent_directory(job, config)).notebook)
+
+
+def rerun_kernel(
+    job: Job, kernel: str | None, config: Hybrid, *, target: str, image: str | None
+) -> dict[str, str | None]:
+    """The fields of the spec for a rerun with this kernel, None for the notebook's own.
+
+    Raises ``NotebookError`` where it is known that there is no such kernel.
+    """
+    notebook = sent_notebook(job, config)
+    if config.runs_here(target, image):
+        chosen, language, _ = choose_kernel(notebook, kernel)
+    else:
+        chosen, language = kernel or notebook.kernel, notebook.language
+    return {"kernel": chosen, "language": language}

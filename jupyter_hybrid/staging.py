@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,6 +144,10 @@ def sent_directory(job: Job, config: Hybrid) -> Path:
     return own if JobPaths(own).spec.exists() else Path(job.directory)
 
 
-def read_bundle(directory: Path) -> Bundle:
-    """What an earlier job travelled with, read from its directory, to be sent once more."""
-    return read_job_directory(directory)
+def read_bundle(job: Job, config: Hybrid, exclude: Collection[str] = ()) -> Bundle:
+    """What an earlier job travelled with, without these of its files, to be sent once more."""
+    bundle = read_job_directory(sent_directory(job, config))
+    if not exclude:
+        return bundle
+    left = frozenset(exclude)
+    return replace(bundle, files=tuple(file for file in bundle.files if file.path not in left))

@@ -73,8 +73,9 @@ async def test_podmans_images_are_looked_into_and_none_is_brought(
 ) -> None:
     executor = a_podman_manager().executor("local")
     needs = partial(environment_of, a_request(tmp_path, "import numpy, tqdm"))
-    found = await compare(executor, a_spec(base_image("ngc")), needs)
+    found = await compare(executor, a_spec(base_image("ngc")), needs, resolve=True)
     assert found is not None and found.known
+    assert "tqdm" in found.added and "numpy" not in found.added
     kinds = {row.name: row.kind for row in found.rows}
     assert (kinds["numpy"], kinds["tqdm"]) == ("keep", "layer")
     away = await compare(executor, a_spec("localhost/there-is-no-such-image:1"), needs)

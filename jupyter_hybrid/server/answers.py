@@ -11,10 +11,15 @@ from ..parameters.annotations import accepted_types
 from ..progress.text import joined
 
 if TYPE_CHECKING:
+    from ..bundle import Bundle
     from ..comparing import Comparison
     from ..job import Job
     from ..parameters import Parameter
     from .service import Service
+
+
+#: Files that a preview lists.
+LISTED = 1000
 
 
 def job_answer(service: Service, job: Job) -> dict[str, Any]:
@@ -70,7 +75,35 @@ def comparison_answer(found: Comparison | None) -> dict[str, Any] | None:
         return None
     keys = ("kind", "name", "here", "image", "sentence")
     rows = [{key: getattr(row, key) for key in keys} for row in found.rows]
-    return {"image": found.image, "known": found.known, "rows": rows, "notes": list(found.notes)}
+    return {
+        "image": found.image,
+        "known": found.known,
+        "rows": rows,
+        "notes": list(found.notes),
+        "added": dict(found.added),
+    }
+
+
+def preview_answer(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What would travel, where that is many files the largest of them."""
+    files = document["files"]
+    listed = sorted(files, key=lambda f: -f["size"])[:LISTED] if len(files) > LISTED else files
+    return {**document, "files": listed, "more": len(files) - len(listed), "count": len(files)}
+
+
+def sent_answer(bundle: Bundle) -> dict[str, Any]:
+    """The same of what a job travelled with: all of it is there already."""
+    files = [{"path": f.path, "size": f.size, "why": "", "new": 0} for f in bundle.files]
+    document = {
+        "files": files,
+        "links": [link.path for link in bundle.links],
+        "directories": list(bundle.directories),
+        "size": sum(file.size for file in bundle.files),
+        "new": 0,
+        "notes": [],
+        "refused": [],
+    }
+    return preview_answer(document)
 
 
 def _plain(value: Any) -> Any:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from jupyter_server.utils import url_path_join
 
 from ..commands import commands
 from ..errors import UsageError
 from ..job import TRANSITIONS, Job, State
-from ..notebook_request import check_rerun
 from .answers import job_answer
 from .base import Endpoint, endpoint
-from .submissions import notebook_of, parameters_of, request_of, resources_of
+from .submissions import notebook_of, request_of
 from .submitting import READ
 
 #: Stands for every state that is not final.
@@ -77,7 +75,8 @@ class OneJob(Endpoint):
         job = self.job(job_id)
         if self.query()["ask"]:
             job = await self.manager.status(job.id)
-        self.answer({**job_answer(self.service, job), "commands": commands(job)})
+        detail = {"commands": commands(job), "env": dict(job.spec.env)}
+        self.answer({**job_answer(self.service, job), **detail})
 
     @endpoint("write")
     async def delete(self, job_id: str) -> None:
@@ -98,26 +97,6 @@ class Cancel(Endpoint):
         force = self.body().get("force", False)
         job = await self.manager.cancel(self.job(job_id).id, force=force)
         self.answer(job_answer(self.service, job), 202)
-
-
-class Rerun(Endpoint):
-    """A job once more."""
-
-    path = "/jobs/{id}/rerun"
-
-    @endpoint("execute")
-    async def post(self, job_id: str) -> None:
-        """Submit what it executed, perhaps elsewhere and with other parameters."""
-        old, body = self.job(job_id), self.body()
-        parameters = parameters_of(body)
-        unchecked = body.get("unchecked", False)
-        check_rerun(old, parameters, self.manager.config, unchecked=unchecked)
-        changes: dict[str, Any] = {k: body[k] for k in ("name", "target") if body.get(k)}
-        if "target" in changes:
-            self.manager.config.target(changes["target"])
-        if body.get("resources"):
-            changes["resources"] = resources_of(body["resources"], old.spec.resources)
-        await answer_submit(self, lambda: self.manager.rerun(old.id, parameters, **changes))
 
 
 async def answer_submit(handler: Endpoint, submit: Callable[[], Awaitable[Job]]) -> None:

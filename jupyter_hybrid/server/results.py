@@ -6,11 +6,13 @@ import asyncio
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from .. import staging
+from ..admission import needs_of
 from ..comparing import compare
 from ..errors import ResultError, UsageError
 from ..job import SHORT_ID, Job
@@ -20,6 +22,7 @@ from .answers import comparison_answer, fetched_answer
 from .base import Endpoint, endpoint
 from .ranges import parse_range
 from .streams import attachment
+from .submissions import image_named
 
 #: Bytes that are read and sent at a time.
 PIECE = 1 << 20
@@ -45,12 +48,20 @@ class Needs(Endpoint):
 
     @endpoint("read")
     async def get(self, job_id: str) -> None:
-        """Compare them as they were sent with the image as it is known."""
-        job = self.job(job_id)
-        directory = staging.sent_directory(job, self.manager.config)
-        executor = self.manager.executor(job.spec.target)
+        """Compare them as they were sent with the image as it is known, or with another one."""
+        job, query = self.job(job_id), self.query()
+        config = self.manager.config
+        changes: dict[str, Any] = {}
+        if query.get("target"):
+            changes["target"] = config.target(query["target"]).name
+        if "image" in query:
+            changes["image"] = image_named(query["image"], config)
+        spec = replace(job.spec, **changes)
         found = await compare(
-            executor, job.spec, lambda: staging.read_bundle(directory).environment
+            self.manager.executor(spec.target),
+            spec,
+            lambda: needs_of(spec, staging.read_bundle(job, config)),
+            resolve=query["resolve"],
         )
         self.answer({"environment": comparison_answer(found)})
 

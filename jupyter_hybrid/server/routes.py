@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from . import jobs, places, preferences, results, streams, submitting
+from . import again, jobs, places, preferences, results, streams, submitting
 from .base import Endpoint
 from .service import Service
 
@@ -21,7 +21,9 @@ HANDLERS: tuple[type[Endpoint], ...] = (
     jobs.Jobs,
     jobs.OneJob,
     jobs.Cancel,
-    jobs.Rerun,
+    again.Rerun,
+    again.InspectJob,
+    again.PreviewRerun,
     streams.Events,
     streams.Log,
     streams.Notebook,

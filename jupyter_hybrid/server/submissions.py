@@ -23,6 +23,7 @@ from ..spec import Resources
 from ..units import parse_duration, parse_size
 
 if TYPE_CHECKING:
+    from ..config import Hybrid
     from ..notebooks import Notebook
     from ..request import Request
     from .service import Service
@@ -101,6 +102,12 @@ def resources_of(body: Mapping[str, Any], old: Resources | None = None) -> Resou
                 f"{name}: {given[name]} is not enough; leave it empty, or ask for more"
             )
     return replace(old or Resources(), **given)
+
+
+def image_named(name: str | None, config: Hybrid) -> str | None:
+    """The image by the name that registries know; None for the target's own."""
+    name = (name or "").strip()
+    return config.images.get(name, name) if name else None
 
 
 def field_of(error: HybridError) -> str:

@@ -15,15 +15,13 @@ from ..documents import preview_document
 from ..errors import HybridError, ParameterError, UsageError
 from ..parameters import infer_parameters
 from ..spec import JobSpec
-from .answers import comparison_answer, parameter_answer
+from .answers import comparison_answer, parameter_answer, preview_answer
 from .base import Endpoint, endpoint
 from .submissions import field_of, notebook_of, request_of
 
 if TYPE_CHECKING:
     from ..request import Request
 
-#: Files that a preview lists.
-LISTED = 1000
 #: What reading a notebook needs besides.
 READ = ("read", "contents")
 
@@ -80,7 +78,8 @@ class EnvironmentOf(Endpoint):
             language=request.language,
             image=staging.image_of(request, self.manager.config),
         )
-        found = await compare(executor, spec, partial(environment_of, request))
+        needs, resolve = partial(environment_of, request), self.query()["resolve"]
+        found = await compare(executor, spec, needs, resolve=resolve)
         self.answer({"environment": comparison_answer(found)})
 
 
@@ -123,13 +122,4 @@ class PreviewSubmit(Endpoint):
         plan = await self.manager.preview(request)
         preview = await asyncio.to_thread(staging.preview, plan, config)
         document = preview_document(request, plan, preview)
-        files = document["files"]
-        if len(files) > LISTED:
-            files = sorted(files, key=lambda file: -file["size"])[:LISTED]
-        return {
-            **document,
-            "target": config.target(request.target).name,
-            "files": files,
-            "more": len(document["files"]) - len(files),
-            "count": len(document["files"]),
-        }
+        return {**preview_answer(document), "target": config.target(request.target).name}

@@ -9,6 +9,7 @@ import kube
 import pytest
 from kube_jobs import Place
 
+from jupyter_hybrid.comparing import compare
 from jupyter_hybrid.containers.endpoints import RegistrySettings
 from jupyter_hybrid.containers.references import parse_reference
 from jupyter_hybrid.containers.registry import RegistryClient
@@ -67,6 +68,12 @@ async def test_a_package_that_the_image_lacks(place: Place) -> None:
     environment = Environment((wanted,))
     prepared = await place.executor.prepare(SPEC, environment)
     assert "tinycss2" in prepared.packages and prepared.digest.startswith("sha256:")
+    # what is in the image is known now, and with which versions it would be added
+    found = await compare(place.executor, SPEC, lambda: environment, resolve=True)
+    assert found is not None and found.known, found
+    kinds = {row.name: row.kind for row in found.rows}
+    assert kinds["tinycss2"] == "layer" and "webencodings" in found.added
+    assert found.added["tinycss2"] == prepared.packages["tinycss2"]
     job = await place.start("import tinycss2\nprint(tinycss2.__name__)", environment=environment)
     assert (await place.ended(job)).state == "COMPLETED"
     assert place.printed(job) == "tinycss2\n"

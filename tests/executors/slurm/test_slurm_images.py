@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ from registries import Daemon, Options, start
 from slurm_jobs import User
 from uv import find_uv_bin
 
+from jupyter_hybrid.comparing import compare
 from jupyter_hybrid.containers.indexes import uv_environment
 from jupyter_hybrid.environment.facts import ImageFacts
+from jupyter_hybrid.environment.needs import Environment, Need
 from jupyter_hybrid.errors import ImageError, UsageError
 from jupyter_hybrid.executors.slurm.images import _hides
 from jupyter_hybrid.executors.slurm.options import SlurmOptions
@@ -139,6 +141,15 @@ async def killed_build(user: User, image: str) -> None:
     assert left and not any(name.endswith(".sif") for name in left), left
 
 
+async def missing(user: User, image: str) -> Mapping[str, str] | None:
+    """Versions of what the image would get for a cell; None where nobody has looked into it."""
+    spec = JobSpec("x", "dgx", "notebook", image=image)
+    needs = Environment((Need("tqdm", "import tqdm", ("tqdm",)),))
+    found = await compare(user.executor, spec, lambda: needs, resolve=True)
+    assert found is not None
+    return found.added if found.known else None
+
+
 async def test_jobs_run_in_a_sif_that_is_made_once(
     image: str, cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -148,6 +159,7 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
     users = [a_user(cluster, tmp_path, images="here", mounts=mounts) for _ in range(2)]
     try:
         await killed_build(users[0], image)
+        assert await missing(users[0], image) is None
         asked = {"image": image, "gpus": 1, "gpu_type": "v100"}
         jobs = await asyncio.gather(*(user.submit(SEES, **asked) for user in users))
         for user, job in zip(users, jobs, strict=True):
@@ -158,6 +170,8 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
             assert f"{home}/faults/images/" in text
             # (which of a node's two GPUs it is depends on the other job)
             assert re.search(r"\n[01] True\nshared\n$", text), text
+        # a job has looked into it, and the dialog knows what the image has
+        assert "tqdm" in (await missing(users[0], image) or ())
         (made,) = cluster.ssh("ls ~/faults/images").split()
         assert made.endswith(".sif")
         assert cluster.ssh("ls ~/faults/pulls") == ""
