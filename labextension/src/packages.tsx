@@ -7,7 +7,7 @@ import { oneLine } from './words';
 
 /** What becomes of the needs, in one line. */
 export function packagesLine(
-  { image, known, rows }: IEnvironment,
+  { image, known, rows, added: versions }: IEnvironment,
   trans: TranslationBundle
 ): string {
   if (!known) {
@@ -22,7 +22,8 @@ export function packagesLine(
   const count = (kind: IPackage['kind']): number =>
     rows.filter(row => row.kind === kind).length;
   const [conflicts, missing] = [count('conflict'), count('missing')];
-  const [added, kept] = [count('layer'), count('keep')];
+  const added = Object.keys(versions).length || count('layer');
+  const kept = count('keep');
   return [
     conflicts > 0
       ? trans._n('%1 conflict', '%1 conflicts', conflicts, conflicts)
@@ -48,7 +49,8 @@ export function Packages(props: {
 }): ReactElement {
   const { environment, trans } = props;
   const order = ['conflict', 'missing', 'layer', 'keep', ''];
-  const rows = [...environment.rows].sort(
+  const { added } = environment;
+  const rows = [...environment.rows, ...brought(environment)].sort(
     (a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)
   );
   return (
@@ -64,7 +66,12 @@ export function Packages(props: {
         </thead>
         <tbody>
           {rows.map(row => (
-            <Row key={row.name} row={row} trans={trans} />
+            <Row
+              key={row.name}
+              row={row}
+              version={added[row.name] ?? ''}
+              trans={trans}
+            />
           ))}
         </tbody>
       </table>
@@ -81,11 +88,23 @@ export function Packages(props: {
   );
 }
 
-function Row(props: { row: IPackage; trans: TranslationBundle }): ReactElement {
-  const { row, trans } = props;
+/** What nobody asked for by name, and what is added needs. */
+function brought({ rows, added }: IEnvironment): IPackage[] {
+  const asked = new Set(rows.map(({ name }) => name));
+  return Object.keys(added)
+    .filter(name => !asked.has(name))
+    .map(name => ({ kind: 'layer', name, here: '', image: '', sentence: '' }));
+}
+
+function Row(props: {
+  row: IPackage;
+  version: string;
+  trans: TranslationBundle;
+}): ReactElement {
+  const { row, version, trans } = props;
   const words = {
     keep: row.image,
-    layer: trans.__('is added'),
+    layer: version ? trans.__('%1 (added)', version) : trans.__('is added'),
     conflict: row.image,
     missing: trans.__('missing'),
     '': '?'

@@ -144,6 +144,8 @@ export interface IEnvironment {
   known: boolean;
   rows: IPackage[];
   notes: string[];
+  /** Versions of what would be added, with all that it needs; empty unless resolved. */
+  added: Record<string, string>;
 }
 
 export interface IPackage {
@@ -255,6 +257,8 @@ export interface ICommands {
 
 export interface IJobDetail extends IJob {
   commands: ICommands;
+  /** Variables of the environment that it was given. */
+  env: Record<string, string>;
 }
 
 export interface IJobPage {
@@ -282,6 +286,13 @@ export interface IRerun {
   parameter_texts?: Record<string, string>;
   resources?: IWishes;
   unchecked?: boolean;
+  /** Null: the target's own. */
+  image?: string | null;
+  kernel?: string | null;
+  /** These instead of the job's, `NAME=value`, one a line. */
+  env_text?: string;
+  /** Files of then that stay here this time. */
+  exclude?: string[];
 }
 
 /** One thing that happened; its other keys depend on the kind (openapi.yaml, `Event`). */

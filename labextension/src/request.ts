@@ -120,10 +120,11 @@ export class Api implements IApi {
 
   async environment(
     submission: ISubmission,
+    resolve: boolean,
     signal?: AbortSignal
   ): Promise<IEnvironment | null> {
     type Answer = { environment: IEnvironment | null };
-    const request = { body: submission, signal };
+    const request = { body: submission, query: { resolve }, signal };
     return (await this._json<Answer>('POST', '/environment', request))
       .environment;
   }
@@ -180,10 +181,27 @@ export class Api implements IApi {
     return this._url(job(id, 'notebook'), { download: true });
   }
 
-  async environmentOf(id: string): Promise<IEnvironment | null> {
+  async environmentOf(
+    id: string,
+    wishes: { target?: string; image?: string; resolve?: boolean } = {},
+    signal?: AbortSignal
+  ): Promise<IEnvironment | null> {
     type Answer = { environment: IEnvironment | null };
-    return (await this._json<Answer>('GET', job(id, 'environment')))
+    const request = { query: wishes, signal };
+    return (await this._json<Answer>('GET', job(id, 'environment'), request))
       .environment;
+  }
+
+  inspectJob(id: string): Promise<IInspection> {
+    return this._json('GET', job(id, 'inspect'));
+  }
+
+  previewRerun(
+    id: string,
+    changes: IRerun,
+    signal?: AbortSignal
+  ): Promise<IPreview> {
+    return this._json('POST', job(id, 'preview'), { body: changes, signal });
   }
 
   async sent(id: string): Promise<{ path: string; size: number }[]> {

@@ -65,14 +65,23 @@ export interface IApi {
   durations(path: string): Promise<IExpected[]>;
   inspect(notebook: INotebookReference): Promise<IInspection>;
   preview(submission: ISubmission, signal?: AbortSignal): Promise<IPreview>;
-  /** What the image has of what the notebook needs; null for a job in no image. */
+  /** What the image has of what the notebook needs; null for a job in no image. To `resolve` the
+   * versions of what would be added takes longer. */
   environment(
     submission: ISubmission,
+    resolve: boolean,
     signal?: AbortSignal
   ): Promise<IEnvironment | null>;
   /** The same `key` again gives the same job, not another one. */
   submit(submission: ISubmission, key: string): Promise<IJob>;
   rerun(id: string, changes: IRerun, key: string): Promise<IJob>;
+  /** The notebook that a job executed, with the parameters that it had. */
+  inspectJob(id: string): Promise<IInspection>;
+  previewRerun(
+    id: string,
+    changes: IRerun,
+    signal?: AbortSignal
+  ): Promise<IPreview>;
   jobs(
     filter: IJobFilter,
     page?: { before?: string; limit?: number },
@@ -87,7 +96,12 @@ export interface IApi {
   notebook(id: string): Promise<IOutputNotebook>;
   /** Where a browser downloads the executed notebook. */
   notebookUrl(id: string): string;
-  environmentOf(id: string): Promise<IEnvironment | null>;
+  /** The same for what a job executed, in its own image or in another one. */
+  environmentOf(
+    id: string,
+    wishes?: { target?: string; image?: string; resolve?: boolean },
+    signal?: AbortSignal
+  ): Promise<IEnvironment | null>;
   sent(id: string): Promise<{ path: string; size: number }[]>;
   results(id: string): Promise<IResults>;
   /** Where a browser downloads a file of the results. */
@@ -137,14 +151,19 @@ export interface IJobEvents extends IObservableDisposable {
 export interface ISending {
   readonly name: string;
   readonly target: string;
+  /** Why it takes longer, in a sentence. */
+  readonly trouble?: string;
 }
 
 export interface ISendings {
   /** The last one first. */
   readonly items: readonly ISending[];
   readonly changed: ISignal<ISendings, void>;
-  /** Have it among the items until it is answered; the answer as it is. */
-  watch<T>(what: ISending, answer: Promise<T>): Promise<T>;
+  /** Have it among the items while `send` works, which may tell why it takes longer. */
+  watch<T>(
+    what: ISending,
+    send: (tell: (trouble: string) => void) => Promise<T>
+  ): Promise<T>;
 }
 
 /** The jobs of this user, as the server knows them. */

@@ -14,7 +14,7 @@ function environment(...kinds: IPackage['kind'][]): IEnvironment {
     image: '',
     sentence: ''
   }));
-  return { image: 'torch', known: true, rows, notes: [] };
+  return { image: 'torch', known: true, rows, notes: [], added: {} };
 }
 
 describe('the line about packages', () => {
@@ -24,6 +24,14 @@ describe('the line about packages', () => {
     );
     expect(packagesLine(environment('keep', 'keep'), trans)).toBe(
       'nothing is added · 2 are the image’s'
+    );
+  });
+
+  it('counts all that is added once that is known', () => {
+    const added = { p1: '0.8', other: '1' };
+    const resolved = { ...environment('keep', 'layer'), added };
+    expect(packagesLine(resolved, trans)).toBe(
+      '2 are added · 1 is the image’s'
     );
   });
 

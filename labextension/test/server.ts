@@ -108,7 +108,11 @@ export class FakeServer {
           return { jobs, next, counts };
         }),
       job: id =>
-        this._answer(`job ${id}`, () => ({ ...this._one(id), commands })),
+        this._answer(`job ${id}`, () => ({
+          ...this._one(id),
+          commands,
+          env: {}
+        })),
       delete: id => this._answer('delete', () => void this.jobs.delete(id)),
       cancel: id =>
         this._answer('cancel', () => {

@@ -96,8 +96,8 @@ function addRuns(
     execute: args =>
       told(trans, async () => {
         const old = known(args);
-        const answer = manager.rerun(idOf(args));
-        const job = await (old ? manager.sending.watch(old, answer) : answer);
+        const again = (): Promise<IJob> => manager.rerun(idOf(args));
+        const job = await (old ? manager.sending.watch(old, again) : again());
         void commands.execute(CommandIDs.showJobs, { id: job.id });
       })
   });

@@ -3,6 +3,7 @@ import { Dialog, Notification, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import { FileDialog, type IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
@@ -12,6 +13,7 @@ import { elsewhereIcon } from '../icons';
 import { CommandIDs } from '../ids';
 import type { IJob, IJobDetail } from '../records';
 import { asError } from '../request';
+import type { ISubject } from '../submit';
 import type { IJobsManager } from '../tokens';
 import { oneLine } from '../words';
 
@@ -28,16 +30,17 @@ export interface ISubmitCommandOptions {
 }
 
 export function addSubmitCommands(options: ISubmitCommandOptions): void {
-  const { commands, trans, notebooks, files } = options;
+  const { commands, manager, trans, notebooks, files } = options;
   const current = (): NotebookPanel | null => notebooks.currentWidget;
   const open = async (path: string): Promise<void> => {
-    const { onScreen } = await import('../submit');
+    const { NotebookSubject, onScreen } = await import('../submit');
     const panel = notebooks.find(({ context }) => context.path === path);
     await panel?.context.ready;
-    await run(options, () => {
+    const screen = (): INotebookContent | null => {
       const model = panel?.context.model;
-      return { path, content: model ? onScreen(model) : null };
-    });
+      return model ? onScreen(model) : null;
+    };
+    await run(options, new NotebookSubject(manager, path, screen));
   };
   commands.addCommand(CommandIDs.submit, {
     label: trans.__('Run Elsewhere…'),
@@ -98,34 +101,32 @@ async function openForJob(
     );
     return;
   }
-  const path = job.path ?? job.name;
-  await run(options, () => ({ path, content: null, job }));
+  const { JobSubject } = await import('../submit');
+  await run(options, new JobSubject(manager, job));
 }
-
-type Subject = Pick<Options, 'path' | 'content' | 'job'>;
-type Options = Parameters<(typeof import('../submit'))['openSubmitDialog']>[0];
 
 /** Open the dialog until it is closed, or until what it sends is a job. */
 async function run(
   options: ISubmitCommandOptions,
-  subject: () => Subject
+  subject: ISubject
 ): Promise<void> {
   const { manager, trans, base } = options;
-  const { openSubmitDialog } = await import('../submit');
-  let refusal: Error | undefined;
-  for (;;) {
-    const open = { manager, trans, base, refusal, ...subject() };
-    const sent = await openSubmitDialog(open);
-    if (sent === null) {
-      return;
+  const { Submitting } = await import('../submit');
+  const submitting = new Submitting({ manager, trans, base, subject });
+  try {
+    while (await submitting.open()) {
+      try {
+        const job = manager.sending.watch(submitting.sending, tell =>
+          submitting.send(tell)
+        );
+        await show(options, job);
+        return;
+      } catch (error) {
+        submitting.refuse(asError(error));
+      }
     }
-    try {
-      const job = manager.sending.watch(sent.what, sent.job);
-      await show(options, job);
-      return;
-    } catch (error) {
-      refusal = asError(error);
-    }
+  } finally {
+    submitting.dispose();
   }
 }
 

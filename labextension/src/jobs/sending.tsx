@@ -14,7 +14,7 @@ export function Sending(props: {
   const Icon = stateIcon('CREATED');
   return (
     <ul className="jp-hybrid-Jobs-sending" aria-live="polite">
-      {sendings.items.map(({ name, target }, index) => (
+      {sendings.items.map(({ name, target, trouble }, index) => (
         <li key={index} className="jp-hybrid-Job" data-state="CREATED">
           <div className="jp-hybrid-Job-main">
             <div className="jp-hybrid-Job-title">
@@ -31,6 +31,11 @@ export function Sending(props: {
                 <bdi>{shown(target)}</bdi>
               </span>
             </div>
+            {trouble !== undefined && (
+              <div className="jp-hybrid-Job-now" title={trouble}>
+                {trouble}
+              </div>
+            )}
           </div>
         </li>
       ))}

@@ -11,12 +11,20 @@ export class Sendings implements ISendings {
     return this._changed;
   }
 
-  async watch<T>(what: ISending, answer: Promise<T>): Promise<T> {
+  async watch<T>(
+    what: ISending,
+    send: (tell: (trouble: string) => void) => Promise<T>
+  ): Promise<T> {
     // an object of its own: the same may be sent twice
-    const item = { ...what };
+    let item = { ...what };
     this._set([item, ...this._items]);
+    const tell = (trouble: string): void => {
+      const before = item;
+      item = { ...what, trouble };
+      this._set(this._items.map(other => (other === before ? item : other)));
+    };
     try {
-      return await answer;
+      return await send(tell);
     } finally {
       this._set(this._items.filter(other => other !== item));
     }

@@ -1,49 +1,75 @@
-/** The dialog around the form: it stays open until the job is there, or somebody closes it. */
+/** The dialog around the form, which comes back where what it sends is refused. */
 import { Dialog } from '@jupyterlab/apputils';
+import type { Message } from '@lumino/messaging';
 
+import type { IJob } from '../records';
+import type { ISending } from '../tokens';
 import { oneLine } from '../words';
-import { SubmitForm } from './form';
-import { type ISent, type ISubmitOptions, SubmitModel } from './model';
 import { Drafts } from './drafts';
+import { SubmitForm } from './form';
+import { type ISubmitOptions, SubmitModel } from './model';
+import type { Tell } from './sending';
 
 export interface ISubmitDialogOptions extends Omit<ISubmitOptions, 'draft'> {
   /** Where the server is: choices are kept for each by itself. */
   base: string;
 }
 
-/** Let somebody choose, and submit; null where that did not come to it. */
-export async function openSubmitDialog({
-  base,
-  ...options
-}: ISubmitDialogOptions): Promise<ISent | null> {
-  const drafts = new Drafts(base, options.job?.id ?? options.path);
-  const model = new SubmitModel({ ...options, draft: drafts.get() });
-  const dialog = new SubmitDialog(model);
-  const keep = (): void => drafts.set(model.touched ? model.draft : null);
-  // at once, for the page may be left or reloaded at any moment
-  model.changed.connect(keep);
-  model.start();
-  await dialog.launch();
-  const sent = dialog.sent;
-  if (sent !== null) {
-    // whoever is refused finds the choices again
-    drafts.set(model.draft);
-    sent.job.then(
-      () => drafts.set(null),
-      () => undefined
+/** One notebook's way to a job: a dialog, what it sends, and the dialog again with all in it. */
+export class Submitting {
+  constructor({ base, ...options }: ISubmitDialogOptions) {
+    this._drafts = new Drafts(base, options.subject.key);
+    this._model = new SubmitModel({ ...options, draft: this._drafts.get() });
+    // at once, for the page may be left or reloaded at any moment
+    this._model.changed.connect(model =>
+      this._drafts.set(model.touched ? model.draft : null)
     );
   }
-  dialog.dispose();
-  model.dispose();
-  return sent;
+
+  /** What is sent, for people. */
+  get sending(): ISending {
+    return this._model.sending;
+  }
+
+  /** Let somebody choose; true where they want it to be sent. */
+  async open(): Promise<boolean> {
+    const dialog = new SubmitDialog(this._model);
+    this._model.start();
+    await dialog.launch();
+    this._job = dialog.job;
+    dialog.dispose();
+    return dialog.wanted;
+  }
+
+  /** Send it; rejects where that was refused. */
+  async send(tell: Tell): Promise<IJob> {
+    // whoever is refused, or leaves meanwhile, finds the choices again
+    this._drafts.set(this._model.draft);
+    const job = this._job ?? (await this._model.send(tell));
+    this._model.dispose();
+    this._drafts.set(null);
+    return job;
+  }
+
+  /** The next dialog says why. */
+  refuse(error: Error): void {
+    this._model.refuse(error);
+  }
+
+  dispose(): void {
+    this._model.dispose();
+  }
+
+  private readonly _drafts: Drafts;
+  private readonly _model: SubmitModel;
+  private _job: IJob | null = null;
 }
 
 class SubmitDialog extends Dialog<void> {
   constructor(private readonly _model: SubmitModel) {
-    const { trans, path, job } = _model;
-    const what = oneLine(job?.name ?? path.split('/').at(-1) ?? path);
+    const { trans, subject } = _model;
     super({
-      title: trans.__('Run %1 elsewhere', what),
+      title: trans.__('Run %1 elsewhere', oneLine(subject.title)),
       body: new SubmitForm(_model),
       buttons: [
         Dialog.cancelButton({ label: trans.__('Cancel') }),
@@ -52,12 +78,25 @@ class SubmitDialog extends Dialog<void> {
       focusNodeSelector: 'input[type="radio"]:checked'
     });
     this.addClass('jp-hybrid-submit');
-    _model.changed.connect(() => this._update());
+    _model.changed.connect(this._update);
     this._update();
   }
 
-  /** What was sent; null where nothing was. */
-  sent: ISent | null = null;
+  /** It shall be sent, or is. */
+  wanted = false;
+  /** What was sent while the dialog was open. */
+  job: IJob | null = null;
+
+  override dispose(): void {
+    this._model.changed.disconnect(this._update);
+    super.dispose();
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    // why it is here again, where it is
+    this._showProblem();
+  }
 
   override resolve(index = 1): void {
     if (index !== 1) {
@@ -84,19 +123,15 @@ class SubmitDialog extends Dialog<void> {
 
   private async _submit(): Promise<void> {
     const model = this._model;
-    if (model.problems.length === 0) {
-      // nothing is known that stands against it: it is among the jobs from now on
-      this.sent = model.send();
-      super.resolve(1);
-      return;
+    // nothing is known that stands against it: it is among the jobs from now on
+    if (model.problems.length > 0 || !model.connected) {
+      this.job = await model.submit();
+      if (this.job === null) {
+        this._showProblem();
+        return;
+      }
     }
-    const job = await model.submit();
-    if (job === null) {
-      this._showProblem();
-      return;
-    }
-    const what = { name: job.name, target: job.target };
-    this.sent = { what, job: Promise.resolve(job) };
+    this.wanted = true;
     super.resolve(1);
   }
 
@@ -122,7 +157,7 @@ class SubmitDialog extends Dialog<void> {
     });
   }
 
-  private _update(): void {
+  private readonly _update = (): void => {
     this._keepFocus();
     const button = this.node.querySelector<HTMLButtonElement>(
       '.jp-Dialog-button.jp-mod-accept'
@@ -136,5 +171,5 @@ class SubmitDialog extends Dialog<void> {
     const idle = target ? trans.__('Run on %1', target) : trans.__('Run');
     label.textContent = submitting ? trans.__('Sending…') : idle;
     button.setAttribute('aria-disabled', String(submitting));
-  }
+  };
 }

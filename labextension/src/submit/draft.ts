@@ -159,20 +159,11 @@ export function fromJob(job: IJobDetail): IDraft {
     nodes: resources.nodes > 1 ? String(resources.nodes) : '',
     tasks:
       resources.ntasks_per_node > 1 ? String(resources.ntasks_per_node) : '',
-    time: text(resources.time)
+    time: text(resources.time),
+    image: text(job.image),
+    kernel: text(job.kernel),
+    env: variablesOf(job)
   };
-}
-
-/** A job's parameters as fields: whoever set them knew what the notebook takes. */
-export function parametersOf(job: IJobDetail): IParameter[] {
-  return Object.entries(job.parameters).map(([name, value]) => ({
-    name,
-    type: null,
-    value: value ?? null,
-    default: typeof value === 'string' ? value : JSON.stringify(value ?? null),
-    accepts: acceptedLike(value),
-    help: ''
-  }));
 }
 
 /** What is different from the job's own choices. */
@@ -192,20 +183,27 @@ export function rerun(
   if (draft.name.trim() !== '' && draft.name !== job.name) {
     changes.name = draft.name.trim();
   }
+  const [image, kernel] = [draft.image.trim(), draft.kernel.trim()];
+  if (image !== (job.image ?? '')) {
+    changes.image = image || null;
+  }
+  if (kernel !== (job.kernel ?? '')) {
+    changes.kernel = kernel || null;
+  }
+  if (draft.env !== variablesOf(job)) {
+    changes.env_text = draft.env;
+  }
+  if (draft.exclude.length > 0) {
+    changes.exclude = [...draft.exclude];
+  }
   return changes;
 }
 
-function acceptedLike(value: unknown): string[] | null {
-  switch (typeof value) {
-    case 'string':
-      return ['str'];
-    case 'boolean':
-      return ['bool'];
-    case 'number':
-      return ['int', 'float'];
-    default:
-      return null;
-  }
+/** A job's variables as somebody types them. */
+function variablesOf({ env }: IJobDetail): string {
+  return Object.entries(env)
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n');
 }
 
 function isText(value: unknown): value is string {

@@ -8,16 +8,11 @@ import type { SubmitModel } from './model';
 import { OffersTable } from './offerstable';
 import { Travelling } from './travelling';
 
-/** Shows a model, which is disposed with it. */
+/** Shows a model. */
 export class SubmitForm extends ReactWidget {
   constructor(private readonly _model: SubmitModel) {
     super();
     this.addClass('jp-hybrid-form');
-  }
-
-  override dispose(): void {
-    this._model.dispose();
-    super.dispose();
   }
 
   protected render(): React.JSX.Element {
@@ -61,31 +56,31 @@ function Form({ model }: { model: SubmitModel }): React.JSX.Element {
             placeholder={model.inspection?.name ?? ''}
             onChange={name => model.set({ name })}
           />
-          {!model.job && (
-            <TextField
-              label={trans.__('Image')}
-              kind="long"
-              value={model.draft.image}
-              placeholder={trans.__('the target’s own')}
-              invalid={model.problemsOf('image').length > 0}
-              onChange={image => model.set({ image })}
-            />
-          )}
-          {!model.job && (
-            <TextField
-              label={trans.__('Kernel')}
-              value={model.draft.kernel}
-              placeholder={model.inspection?.kernel ?? ''}
-              invalid={model.problemsOf('kernel').length > 0}
-              onChange={kernel => model.set({ kernel })}
-            />
-          )}
+          <TextField
+            label={trans.__('Image')}
+            kind="long"
+            value={model.draft.image}
+            placeholder={trans.__('the target’s own')}
+            invalid={model.problemsOf('image').length > 0}
+            onChange={image => model.set({ image })}
+          />
+          <TextField
+            label={trans.__('Kernel')}
+            value={model.draft.kernel}
+            placeholder={model.inspection?.kernel ?? ''}
+            invalid={model.problemsOf('kernel').length > 0}
+            onChange={kernel => model.set({ kernel })}
+          />
         </div>
         <Problems problems={model.problemsOf('image', 'kernel')} />
-        {!model.job && <Travelling model={model} />}
+        <Travelling model={model} />
         <Problems problems={model.problemsOf('files')} />
       </Section>
-      <Problems problems={problems} />
+      {problems.length > 0 && (
+        <div className="jp-hybrid-refusal">
+          <Problems problems={problems} />
+        </div>
+      )}
     </>
   );
 }
@@ -123,7 +118,9 @@ function Notices({ model }: { model: SubmitModel }): React.JSX.Element {
 
 function Wishes({ model }: { model: SubmitModel }): React.JSX.Element {
   const { trans, draft } = model;
-  const invalid = model.problemsOf('resources').length > 0;
+  const refused = model.problemsOf('resources').length > 0;
+  // one of those that ask for something
+  const invalid = (text: string): boolean => refused && text.trim() !== '';
   const any = trans.__('any');
   return (
     <div className="jp-hybrid-fields">
@@ -131,35 +128,35 @@ function Wishes({ model }: { model: SubmitModel }): React.JSX.Element {
         label={trans.__('GPUs')}
         value={draft.gpus}
         placeholder="0"
-        invalid={invalid}
+        invalid={invalid(draft.gpus)}
         onChange={gpus => model.set({ gpus })}
       />
       <TextField
         label={trans.__('Kind of GPU')}
         value={draft.gpuType}
         placeholder={any}
-        invalid={invalid}
+        invalid={invalid(draft.gpuType)}
         onChange={gpuType => model.set({ gpuType })}
       />
       <TextField
         label={trans.__('Cores')}
         value={draft.cpus}
         placeholder={any}
-        invalid={invalid}
+        invalid={invalid(draft.cpus)}
         onChange={cpus => model.set({ cpus })}
       />
       <TextField
         label={trans.__('Memory')}
         value={draft.mem}
         placeholder="8G"
-        invalid={invalid}
+        invalid={invalid(draft.mem)}
         onChange={mem => model.set({ mem })}
       />
       <TextField
         label={trans.__('Nodes')}
         value={draft.nodes}
         placeholder="1"
-        invalid={invalid}
+        invalid={invalid(draft.nodes)}
         onChange={nodes => model.set({ nodes })}
       />
       <TextField
@@ -167,14 +164,14 @@ function Wishes({ model }: { model: SubmitModel }): React.JSX.Element {
         value={draft.tasks}
         placeholder="1"
         hint={trans.__('Each of them runs the whole notebook')}
-        invalid={invalid}
+        invalid={invalid(draft.tasks)}
         onChange={tasks => model.set({ tasks })}
       />
       <TextField
         label={trans.__('Time limit')}
         value={draft.time}
         placeholder="2h"
-        invalid={invalid}
+        invalid={invalid(draft.time)}
         onChange={time => model.set({ time })}
       />
     </div>

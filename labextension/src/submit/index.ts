@@ -1,3 +1,4 @@
-/** What is loaded when somebody opens the dialog for the first time. */
-export { openSubmitDialog } from './dialog';
+/** The dialog; loaded when somebody opens it for the first time. */
+export { Submitting } from './dialog';
 export { onScreen } from './screen';
+export { type ISubject, JobSubject, NotebookSubject } from './subject';

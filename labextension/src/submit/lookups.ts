@@ -2,8 +2,9 @@
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type { IEnvironment, IExpected, ISubmission } from '../records';
+import type { IEnvironment, IExpected } from '../records';
 import type { IApi } from '../tokens';
+import type { IDraft } from './draft';
 
 export class Lookups implements IDisposable {
   constructor(private readonly _api: IApi) {}
@@ -34,9 +35,11 @@ export class Lookups implements IDisposable {
     }
   }
 
-  /** Compare the notebook's needs with the image, unless only other things changed. */
-  async compare(submission: ISubmission): Promise<void> {
-    const { path, content, target, image, kernel } = submission;
+  /** Compare the notebook's needs with the image, unless only other choices changed. */
+  async compare(
+    { target, image, kernel }: IDraft,
+    ask: (resolve: boolean, signal: AbortSignal) => Promise<IEnvironment | null>
+  ): Promise<void> {
     const question = JSON.stringify([target, image, kernel]);
     if (question === this._question) {
       return;
@@ -44,19 +47,23 @@ export class Lookups implements IDisposable {
     this._question = question;
     this._request?.abort();
     const request = (this._request = new AbortController());
+    const tell = (found: IEnvironment | null): void => {
+      if (request === this._request) {
+        this._environment = found;
+        this._changed.emit();
+      }
+    };
     let found: IEnvironment | null = null;
     try {
-      const body = { path, target, image, kernel };
-      found = await this._api.environment(
-        content ? { ...body, content } : body,
-        request.signal
-      );
+      found = await ask(false, request.signal);
+      tell(found);
+      if (request === this._request && found && adds(found)) {
+        tell(await ask(true, request.signal));
+      }
     } catch {
-      // the preview says what is wrong with it
-    }
-    if (request === this._request) {
-      this._environment = found;
-      this._changed.emit();
+      // the preview says what is wrong with it; the same is asked once more the next time
+      this._question = request === this._request ? '' : this._question;
+      tell(found);
     }
   }
 
@@ -73,4 +80,10 @@ export class Lookups implements IDisposable {
   private _question = '';
   private _request: AbortController | null = null;
   private _isDisposed = false;
+}
+
+/** True where something would be added, of which the versions are to be found out. */
+function adds({ known, rows }: IEnvironment): boolean {
+  const has = (kind: string): boolean => rows.some(row => row.kind === kind);
+  return known && has('layer') && !has('conflict');
 }

@@ -1,5 +1,4 @@
 /** The dialog without its looks: choices, what targets and the server say of them, the submit. */
-import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -14,23 +13,14 @@ import type {
   ITravelling
 } from '../records';
 import { asError, isAborted, newKey } from '../request';
-import type { IJobsManager, ISending } from '../tokens';
-import {
-  EMPTY,
-  type IDraft,
-  fromJob,
-  fromPreferences,
-  parametersOf,
-  rerun,
-  submission,
-  toPreferences,
-  wishes
-} from './draft';
+import type { Connection, IJobsManager, ISending } from '../tokens';
+import { type IDraft, fromPreferences, toPreferences, wishes } from './draft';
 import { Lookups } from './lookups';
 import { Offers } from './offers';
 import { changed } from './parameters';
 import { problemOf } from './problems';
-import { send } from './sending';
+import { type Tell, send } from './sending';
+import type { ISubject } from './subject';
 
 /** Milliseconds of quiet after which targets, and the server, are asked about what was typed. */
 const ASK_AFTER = 250;
@@ -50,35 +40,22 @@ const HARDWARE: readonly (keyof IDraft)[] = [
 export interface ISubmitOptions {
   manager: IJobsManager;
   trans: TranslationBundle;
-  /** Contents path of the notebook. */
-  path: string;
-  /** As it is on screen; null to send what is saved. */
-  content: INotebookContent | null;
+  subject: ISubject;
   /** What was chosen in a dialog that was closed. */
-  draft?: IDraft;
-  /** The job to be submitted once more, with its notebook of then. */
-  job?: IJobDetail;
-  /** Why the last attempt was refused. */
-  refusal?: Error;
-}
-
-/** A submit under way. */
-export interface ISent {
-  readonly what: ISending;
-  readonly job: Promise<IJob>;
+  draft?: IDraft | undefined;
 }
 
 export class SubmitModel implements IDisposable {
   constructor(private readonly _options: ISubmitOptions) {
-    const { manager, draft, job, refusal } = _options;
-    this._refused = refusal ? [problemOf(refusal)] : [];
+    const { manager, draft, subject } = _options;
     this.restored = draft !== undefined;
-    this._draft = draft ?? (job ? fromJob(job) : EMPTY);
-    this._parameters = job ? parametersOf(job) : null;
+    this._draft = draft ?? subject.draft;
+    this._parameters = subject.parameters;
     this.offers = new Offers(manager.api);
     this.offers.changed.connect(() => this._changed.emit());
     this.lookups = new Lookups(manager.api);
     this.lookups.changed.connect(() => this._changed.emit());
+    manager.connectionChanged.connect(this._connected);
   }
 
   readonly offers: Offers;
@@ -89,12 +66,16 @@ export class SubmitModel implements IDisposable {
   get trans(): TranslationBundle {
     return this._options.trans;
   }
-  get path(): string {
-    return this._options.path;
+  get subject(): ISubject {
+    return this._options.subject;
   }
   /** The job that is submitted once more; null for a notebook. */
   get job(): IJobDetail | null {
-    return this._options.job ?? null;
+    return this.subject.job;
+  }
+  /** True where it is not known that nobody would hear a submit. */
+  get connected(): boolean {
+    return this._options.manager.connection !== 'offline';
   }
   get changed(): ISignal<this, void> {
     return this._changed;
@@ -145,15 +126,13 @@ export class SubmitModel implements IDisposable {
 
   /** Ask for all that is not known yet; what is there is shown before. */
   start(): void {
-    void this._readTargets();
-    const path = this.job ? this.job.path : this.path;
+    const { path } = this.subject;
     if (path !== null) {
       void this.lookups.askDurations(path);
     }
-    if (!this.job) {
-      void this._inspect();
-      void this._readPreferences();
-    }
+    void this._readTargets();
+    void this._inspect();
+    void this._readPreferences();
   }
 
   set(choices: Partial<IDraft>): void {
@@ -184,7 +163,9 @@ export class SubmitModel implements IDisposable {
     const target = this._draft.target;
     this.restored = false;
     this._touched.clear();
-    this._apply(this.job ? fromJob(this.job) : { ...EMPTY, target });
+    const { draft } = this.subject;
+    this._apply({ ...draft, target: draft.target || target });
+    this._preferred = false;
     void this._readPreferences();
   }
 
@@ -197,9 +178,12 @@ export class SubmitModel implements IDisposable {
     this._refused = this._problems = [];
     this._changed.emit();
     try {
-      return await this.send().job;
+      return await this.send(trouble => {
+        this._refused = [{ field: '', message: trouble }];
+        this._changed.emit();
+      });
     } catch (error) {
-      this._refused = [problemOf(error)];
+      this.refuse(asError(error));
       return null;
     } finally {
       this._submitting = false;
@@ -207,18 +191,31 @@ export class SubmitModel implements IDisposable {
     }
   }
 
-  /** Begin to start the job, whoever sees to how that ends. */
-  send(): ISent {
-    const { manager } = this._options;
+  /** What is sent, for people. */
+  get sending(): ISending {
     const { name, target } = this._draft;
-    const usual = this.job?.name ?? this._inspection?.name ?? this.path;
-    const request = (): Promise<IJob> => this._request();
-    const job = send(manager, request, one => this._isMine(one));
-    void job.then(
-      () => this._keepPreferences(),
-      () => undefined
-    );
-    return { what: { name: name.trim() || usual, target }, job };
+    const usual = this._inspection?.name ?? this.subject.title;
+    return { name: name.trim() || usual, target };
+  }
+
+  /** Start the job, whoever sees to how that ends; `tell` hears why it takes longer. */
+  async send(tell: Tell): Promise<IJob> {
+    const { manager, trans, subject } = this._options;
+    const { _draft: draft, _key: key } = this;
+    const job = await send(manager, trans, {
+      request: () => subject.submit(draft, this._parameters ?? [], key),
+      isMine: one =>
+        one.path === pathOf(subject) && one.target === draft.target,
+      tell
+    });
+    void this._keepPreferences();
+    return job;
+  }
+
+  /** The last attempt came to nothing. */
+  refuse(error: Error): void {
+    this._refused = [problemOf(error, this.trans)];
+    this._changed.emit();
   }
 
   dispose(): void {
@@ -226,6 +223,7 @@ export class SubmitModel implements IDisposable {
       return;
     }
     this._isDisposed = true;
+    this._options.manager.connectionChanged.disconnect(this._connected);
     clearTimeout(this._asking);
     clearTimeout(this._previewing);
     this._preview?.abort();
@@ -269,13 +267,12 @@ export class SubmitModel implements IDisposable {
   }
 
   private async _inspect(): Promise<void> {
-    const { manager, path, content } = this._options;
     try {
-      const reference = content ? { path, content } : { path };
-      this._inspection = await manager.api.inspect(reference);
+      this._inspection = await this.subject.inspect();
       this._parameters = this._inspection.parameters;
     } catch (error) {
-      this._problems = [{ field: 'notebook', message: asError(error).message }];
+      const { message } = problemOf(error, this.trans);
+      this._problems = [{ field: 'notebook', message }];
     }
     this._changed.emit();
     this._previewLater(0);
@@ -283,11 +280,16 @@ export class SubmitModel implements IDisposable {
 
   private async _readPreferences(): Promise<void> {
     const { api } = this._options.manager;
+    // a job that runs again begins with what it was asked for
+    if (this.job || this._preferred) {
+      return;
+    }
     try {
       const [own, general] = await Promise.all([
-        api.preferences(this.path),
+        api.preferences(this.subject.path),
         api.preferences(null)
       ]);
+      this._preferred = true;
       const last = fromPreferences(own ?? { target: general?.target });
       const untouched = Object.entries(last).filter(
         ([name]) => !this._touched.has(name as keyof IDraft)
@@ -313,7 +315,7 @@ export class SubmitModel implements IDisposable {
     };
     try {
       if (!this.job) {
-        await api.setPreferences(this.path, toPreferences(draft));
+        await api.setPreferences(this.subject.path, toPreferences(draft));
         await api.setPreferences(null, { version: 1, target: draft.target });
       }
     } catch {
@@ -322,7 +324,8 @@ export class SubmitModel implements IDisposable {
   }
 
   private _previewLater(milliseconds: number): void {
-    if (this.job || (!this._inspection && this._problems.length === 0)) {
+    const early = !this._inspection && this._problems.length === 0;
+    if (this._isDisposed || early) {
       return;
     }
     clearTimeout(this._previewing);
@@ -333,11 +336,13 @@ export class SubmitModel implements IDisposable {
   private async _check(): Promise<void> {
     this._preview?.abort();
     const request = (this._preview = new AbortController());
-    const submission = this._submission();
-    void this.lookups.compare(submission);
+    const { subject, draft } = this;
+    void this.lookups.compare(draft, (resolve, signal) =>
+      subject.environment(draft, resolve, signal)
+    );
     try {
-      const { api } = this._options.manager;
-      const said = await api.preview(submission, request.signal);
+      const { signal } = request;
+      const said = await subject.preview(draft, this._parameters ?? [], signal);
       if (request !== this._preview) {
         return;
       }
@@ -348,32 +353,18 @@ export class SubmitModel implements IDisposable {
       if (isAborted(error) || request !== this._preview) {
         return;
       }
-      this._problems = [problemOf(error)];
+      this._problems = [problemOf(error, this.trans)];
     }
     this._checking = false;
     this._changed.emit();
   }
 
-  private _submission(): ReturnType<typeof submission> {
-    const { path, content } = this._options;
-    const parameters = this._parameters ?? [];
-    const body = submission(path, this._draft, parameters);
-    return content ? { ...body, content } : body;
-  }
-
-  private _request(): Promise<IJob> {
-    const { manager, job } = this._options;
-    if (job) {
-      const changes = rerun(job, this._draft, this._parameters ?? []);
-      return manager.rerun(job.id, changes, this._key);
+  /** What could not be asked before is asked now. */
+  private readonly _connected = (_: unknown, now: Connection): void => {
+    if (now === 'online') {
+      this.start();
     }
-    return manager.submit(this._submission(), this._key);
-  }
-
-  private _isMine(job: IJob): boolean {
-    const path = this.job ? this.job.path : this.path.replace(/^RTC:/, '');
-    return job.path === path && job.target === this._draft.target;
-  }
+  };
 
   private _draft: IDraft;
   private readonly _touched = new Set<keyof IDraft>();
@@ -382,11 +373,13 @@ export class SubmitModel implements IDisposable {
   private _parameters: readonly IParameter[] | null;
   private _travelling: ITravelling | null = null;
   /** What refused the last submit, until something is changed. */
-  private _refused: readonly IFieldProblem[];
+  private _refused: readonly IFieldProblem[] = [];
   private _problems: readonly IFieldProblem[] = [];
   /** Files that were seen in what would travel. */
   private readonly _files = new Map<string, IFile>();
   private _targetsProblem = '';
+  /** The choices of last time are known. */
+  private _preferred = false;
   private _checking = false;
   private _submitting = false;
   private _isDisposed = false;
@@ -394,4 +387,9 @@ export class SubmitModel implements IDisposable {
   private _preview: AbortController | null = null;
   private _asking: ReturnType<typeof setTimeout> | undefined;
   private _previewing: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** As the server writes it. */
+function pathOf({ path }: ISubject): string | null {
+  return path?.replace(/^RTC:/, '') ?? null;
 }

@@ -3,7 +3,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { IOffer, ITarget, IWishes } from '../records';
-import { asError, isAborted } from '../request';
+import { RequestError, asError, isAborted } from '../request';
 import type { IApi } from '../tokens';
 
 /** What is known of a target; while it is `asking`, what it said before stays. */
@@ -13,6 +13,8 @@ export interface ITargetOffers {
   readonly offers: readonly IOffer[];
   /** Why it gives none, in its own words. */
   readonly problem: string;
+  /** It has answered, now or before. */
+  readonly heard: boolean;
 }
 
 export class Offers implements IDisposable {
@@ -37,8 +39,9 @@ export class Offers implements IDisposable {
     const before = this._rows;
     this._rows = new Map(
       targets.map(target => {
-        const { offers = [], problem = '' } = before.get(target.name) ?? {};
-        return [target.name, { target, offers, problem, asking: true }];
+        const known = before.get(target.name);
+        const { offers = [], problem = '', heard = false } = known ?? {};
+        return [target.name, { target, offers, problem, heard, asking: true }];
       })
     );
     this._changed.emit();
@@ -57,7 +60,9 @@ export class Offers implements IDisposable {
     wishes: IWishes,
     request: AbortController
   ): Promise<void> {
-    const row = { target, asking: false, offers: [] as IOffer[], problem: '' };
+    const offers: IOffer[] = [];
+    const row = { target, asking: false, offers, problem: '', heard: true };
+    const before = this._rows.get(target.name);
     try {
       const said = await this._api.offers(target.name, wishes, request.signal);
       row.offers = said.offers;
@@ -66,7 +71,12 @@ export class Offers implements IDisposable {
       if (isAborted(error)) {
         return;
       }
-      row.problem = asError(error).message;
+      if (error instanceof RequestError && error.away && before) {
+        // no word of the target's: what it said before stays
+        Object.assign(row, before, { asking: false });
+      } else {
+        row.problem = asError(error).message;
+      }
     }
     if (request === this._request) {
       this._rows.set(target.name, row);

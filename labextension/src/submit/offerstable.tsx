@@ -120,7 +120,10 @@ function OfferRow(props: RowProps & IOneProps): React.JSX.Element {
             <span className="jp-hybrid-asking">{trans.__('Asking…')}</span>
           ) : (
             <span className="jp-hybrid-refused" dir="auto">
-              {row.problem || trans.__('Nothing that fits')}
+              {row.problem ||
+                (row.heard
+                  ? trans.__('Nothing that fits')
+                  : trans.__('Not known'))}
             </span>
           )}
         </td>

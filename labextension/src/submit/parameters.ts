@@ -1,5 +1,5 @@
 /** A notebook's parameters as fields of a form. Pure. */
-import type { IParameter, ISubmission } from '../records';
+import type { IJobDetail, IParameter, ISubmission } from '../records';
 
 /** What kind of field a parameter gets; `code` is for what only a literal can say. */
 export type Kind = 'flag' | 'number' | 'text' | 'code';
@@ -79,4 +79,29 @@ export function values(
     }
   }
   return sent;
+}
+
+/** A job's parameters as fields: whoever set them knew what the notebook takes. */
+export function parametersOf(job: IJobDetail): IParameter[] {
+  return Object.entries(job.parameters).map(([name, value]) => ({
+    name,
+    type: null,
+    value: value ?? null,
+    default: typeof value === 'string' ? value : JSON.stringify(value ?? null),
+    accepts: acceptedLike(value),
+    help: ''
+  }));
+}
+
+function acceptedLike(value: unknown): string[] | null {
+  switch (typeof value) {
+    case 'string':
+      return ['str'];
+    case 'boolean':
+      return ['bool'];
+    case 'number':
+      return ['int', 'float'];
+    default:
+      return null;
+  }
 }

@@ -1,4 +1,6 @@
 /** What is wrong, at the part of the form that it belongs to. Pure. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { Field, IFieldProblem } from '../records';
 import { RequestError, asError } from '../request';
 
@@ -12,7 +14,17 @@ const FIELDS: Readonly<Record<string, Field>> = {
 };
 
 /** The problem that an error tells of. */
-export function problemOf(error: unknown): IFieldProblem {
-  const reason = error instanceof RequestError ? error.reason : null;
-  return { field: FIELDS[reason ?? ''] ?? '', message: asError(error).message };
+export function problemOf(
+  error: unknown,
+  trans: TranslationBundle
+): IFieldProblem {
+  const asked = error instanceof RequestError ? error : null;
+  const field = FIELDS[asked?.reason ?? ''] ?? '';
+  // what the browser says of it is of no use to anybody
+  const message = asked?.away
+    ? trans.__(
+        'The Jupyter server does not answer. Nothing is lost: try again once it is back.'
+      )
+    : asError(error).message;
+  return { field, message };
 }

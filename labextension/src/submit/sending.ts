@@ -1,4 +1,6 @@
 /** Sends a submit: again where no answer came, and no longer than until the job is recorded. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { IJob } from '../records';
 import { RequestError } from '../request';
 import type { IJobChange, IJobsManager } from '../tokens';
@@ -7,14 +9,24 @@ import type { IJobChange, IJobsManager } from '../tokens';
 const ATTEMPTS = 3;
 const AGAIN_AFTER = 1000;
 
+/** Hears, in a sentence, why it takes longer. */
+export type Tell = (trouble: string) => void;
+
+export interface ISend {
+  request: () => Promise<IJob>;
+  /** Knows the job that the request makes. */
+  isMine: (job: IJob) => boolean;
+  tell: Tell;
+}
+
 /**
  * The job that a request makes. Its place may take its time to accept it, so the job's record is
- * enough; `isMine` knows it.
+ * enough.
  */
 export async function send(
   manager: IJobsManager,
-  request: () => Promise<IJob>,
-  isMine: (job: IJob) => boolean
+  trans: TranslationBundle,
+  { request, isMine, tell }: ISend
 ): Promise<IJob> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -24,6 +36,7 @@ export async function send(
       if (!away || attempt === ATTEMPTS) {
         throw error;
       }
+      tell(trans.__('The Jupyter server does not answer; trying again…'));
       await new Promise(resolve => setTimeout(resolve, AGAIN_AFTER));
     }
   }

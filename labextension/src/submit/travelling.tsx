@@ -1,4 +1,5 @@
 /** What would travel with the job: files with their sizes, and packages. */
+import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useId } from 'react';
 
 import { Packages, packagesLine } from '../packages';
@@ -22,17 +23,19 @@ export function Travelling({
           <span>{travelling ? filesLine(model, travelling) : '…'}</span>
         </summary>
         {travelling && <Files model={model} travelling={travelling} />}
-        <TextField
-          label={trans.__('Further files')}
-          kind="long"
-          value={draft.files}
-          placeholder="data/*.csv"
-          hint={trans.__(
-            'Patterns relative to the notebook’s folder, separated by blanks'
-          )}
-          invalid={model.problemsOf('files').length > 0}
-          onChange={files => model.set({ files })}
-        />
+        {!model.job && (
+          <TextField
+            label={trans.__('Further files')}
+            kind="long"
+            value={draft.files}
+            placeholder="data/*.csv"
+            hint={trans.__(
+              'Patterns relative to the notebook’s folder, separated by blanks'
+            )}
+            invalid={model.problemsOf('files').length > 0}
+            onChange={files => model.set({ files })}
+          />
+        )}
       </details>
       {environment !== null && (
         <details className="jp-hybrid-details">
@@ -87,6 +90,18 @@ function Variables({ model }: { model: SubmitModel }): React.JSX.Element {
   );
 }
 
+function notThere(
+  { size: all, new: missing }: ITravelling,
+  trans: TranslationBundle
+): string {
+  if (missing >= all) {
+    return '';
+  }
+  return missing === 0
+    ? trans.__('all there already')
+    : trans.__('%1 not there yet', size(missing));
+}
+
 function filesLine(model: SubmitModel, travelling: ITravelling): string {
   const { trans } = model;
   const { count, refused } = travelling;
@@ -96,9 +111,7 @@ function filesLine(model: SubmitModel, travelling: ITravelling): string {
       : [
           trans._n('%1 file', '%1 files', count, count),
           size(travelling.size),
-          travelling.new < travelling.size
-            ? trans.__('%1 not there yet', size(travelling.new))
-            : ''
+          notThere(travelling, trans)
         ];
   const away = model.draft.exclude.length + refused.length;
   if (away > 0) {

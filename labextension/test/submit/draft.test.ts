@@ -5,12 +5,12 @@ import {
   EMPTY,
   fromJob,
   fromPreferences,
-  parametersOf,
   rerun,
   submission,
   toPreferences,
   wishes
 } from '../../src/submit/draft';
+import { parametersOf } from '../../src/submit/parameters';
 import { job } from '../jobs';
 
 describe('a draft', () => {
@@ -70,11 +70,14 @@ describe('a draft', () => {
     expect(fromPreferences(other)).toEqual({ parameters: { b: 'c' } });
     expect(fromPreferences(null)).toEqual({});
   });
+});
 
-  it('of a job that runs again says what is different', () => {
+describe('a draft of a job', () => {
+  it('that runs again says what is different', () => {
     const old: IJobDetail = {
-      ...job('a', { parameters: { n: 3, s: 'x', l: [1] } }),
-      commands: { cli: null, magic: null, python: null }
+      ...job('a', { parameters: { n: 3, s: 'x', l: [1] }, image: 'torch' }),
+      commands: { cli: null, magic: null, python: null },
+      env: { A: '1', B: 'x=y' }
     };
     const parameters = parametersOf(old);
     const draft = fromJob(old);
@@ -90,6 +93,18 @@ describe('a draft', () => {
       resources: { gpus: 1 },
       parameters: { s: 'y' },
       parameter_texts: { n: '4' }
+    });
+    expect([draft.image, draft.kernel, draft.env]).toEqual([
+      'torch',
+      'python3',
+      'A=1\nB=x=y'
+    ]);
+    const others = { image: ' ', kernel: 'ir', env: 'A=2', exclude: ['a'] };
+    expect(rerun(old, { ...draft, ...others }, parameters)).toMatchObject({
+      image: null,
+      kernel: 'ir',
+      env_text: 'A=2',
+      exclude: ['a']
     });
   });
 });

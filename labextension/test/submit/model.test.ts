@@ -1,15 +1,19 @@
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import { nullTranslator } from '@jupyterlab/translation';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { RequestError } from '../../src/request';
+import { RequestError, asError } from '../../src/request';
 import type {
+  IEnvironment,
   IInspection,
   IOffers,
   IPreview,
+  IRerun,
   ISubmission
 } from '../../src/records';
 import { type ISubmitOptions, SubmitModel } from '../../src/submit/model';
 import type { IApi, Json } from '../../src/tokens';
+import { JobSubject, NotebookSubject } from '../../src/submit/subject';
 import { job } from '../jobs';
 import { FakeServer, settle } from '../server';
 
@@ -40,15 +44,18 @@ let kept: Map<string | null, Json>;
 let sent: { body: ISubmission; key: string }[];
 let asked: string[];
 let compared: ISubmission[];
+let again: IRerun[];
 let answer: Partial<IApi>;
 let models: SubmitModel[];
+/** What is on screen. */
+let screen: INotebookContent | null;
 
 function model(more: Partial<ISubmitOptions> = {}): SubmitModel {
+  const { manager } = server;
   const made = new SubmitModel({
-    manager: server.manager,
+    manager,
     trans: nullTranslator.load(''),
-    path: 'a.ipynb',
-    content: null,
+    subject: new NotebookSubject(manager, 'a.ipynb', () => screen),
     ...more
   });
   models.push(made);
@@ -62,15 +69,24 @@ beforeEach(() => {
   sent = [];
   asked = [];
   compared = [];
+  again = [];
   models = [];
+  screen = null;
   answer = {};
   const api: Partial<IApi> = {
     targets: () => Promise.resolve([LOCAL, DGX]),
-    inspect: () => Promise.resolve(INSPECTION),
+    inspect: body => answer.inspect?.(body) ?? Promise.resolve(INSPECTION),
+    inspectJob: () => Promise.resolve(INSPECTION),
+    previewRerun: () => Promise.resolve({ problems: [], preview: null }),
+    environmentOf: () => Promise.resolve(null),
+    rerun: (id, changes) => {
+      again.push(changes);
+      return Promise.resolve(server.put(job(`${id}2`)));
+    },
     durations: () => Promise.resolve([{ target: 'dgx', seconds: 9, jobs: 2 }]),
-    environment: body => {
+    environment: (body, resolve) => {
       compared.push(body);
-      return Promise.resolve(null);
+      return answer.environment?.(body, resolve) ?? Promise.resolve(null);
     },
     preferences: path => Promise.resolve(kept.get(path) ?? null),
     setPreferences: (path, value) => {
@@ -147,7 +163,33 @@ describe('the dialog', () => {
     expect(compared.map(({ image }) => image)).toEqual([null, 'torch']);
   });
 
-  it('begins with the last choice for this notebook, else with the last target', async () => {
+  it('shows what would be added before its versions are known', async () => {
+    let resolved: (found: IEnvironment) => void = () => undefined;
+    const row = { name: 'tqdm', here: '', image: '', sentence: '' };
+    const found: IEnvironment = {
+      image: 'torch',
+      known: true,
+      rows: [{ ...row, kind: 'layer' }],
+      notes: [],
+      added: {}
+    };
+    answer.environment = (_, resolve) =>
+      resolve
+        ? new Promise(keep => {
+            resolved = keep;
+          })
+        : Promise.resolve(found);
+    const dialog = model();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(dialog.lookups.environment).toEqual(found);
+    resolved({ ...found, added: { tqdm: '4.67' } });
+    await settle();
+    expect(dialog.lookups.environment?.added).toEqual({ tqdm: '4.67' });
+  });
+});
+
+describe('choices of last time', () => {
+  it('are those for this notebook, else the last target', async () => {
     kept.set(null, { version: 1, target: 'dgx' });
     const first = model();
     await settle();
@@ -167,7 +209,7 @@ describe('the dialog', () => {
     expect(second.touched).toBe(false);
   });
 
-  it('keeps what was typed before the last choice was known', async () => {
+  it('do not replace what was typed before they were known', async () => {
     kept.set('a.ipynb', { version: 1, target: 'dgx', time: '1h', mem: '8G' });
     const dialog = model();
     dialog.set({ time: '3h' });
@@ -179,7 +221,7 @@ describe('the dialog', () => {
     });
   });
 
-  it('passes over a target that is configured no more', async () => {
+  it('are passed over where the target is configured no more', async () => {
     kept.set('a.ipynb', { version: 1, target: 'gone', mem: '8G' });
     const dialog = model();
     await settle();
@@ -188,6 +230,57 @@ describe('the dialog', () => {
 });
 
 describe('a submit', () => {
+  it('says at once that nobody answers, and keeps what is known for the next dialog', async () => {
+    const dialog = model();
+    await settle();
+    dialog.setParameter('n', '7');
+    const gone = (): Promise<never> =>
+      Promise.reject(new RequestError('Failed to fetch', 0));
+    answer.submit = answer.preview = answer.inspect = gone;
+    const told: string[] = [];
+    const sending = dialog.send(trouble => told.push(trouble));
+    sending.catch((error: unknown) => dialog.refuse(asError(error)));
+    await settle();
+    expect(told).toEqual(['The Jupyter server does not answer; trying again…']);
+    await vi.advanceTimersByTimeAsync(5000);
+    dialog.start();
+    await vi.advanceTimersByTimeAsync(5000);
+    // one sentence, whoever found out, and the field of the parameter is still there
+    expect(dialog.problems).toHaveLength(1);
+    expect(dialog.problems[0].message).toMatch('does not answer. Nothing is');
+    expect(dialog.parameters?.map(({ name }) => name)).toEqual(['n']);
+    expect(dialog.draft.parameters).toEqual({ n: '7' });
+  });
+
+  it('sends what is on screen then, not what was when the dialog opened', async () => {
+    screen = { cells: [], metadata: {}, nbformat: 4, nbformat_minor: 5 };
+    const dialog = model();
+    await settle();
+    const metadata = { edited: true };
+    screen = { ...screen, metadata };
+    await dialog.submit();
+    expect(sent[0].body.content).toEqual(screen);
+  });
+
+  it('of a job runs what it executed again, with what is different', async () => {
+    const old = {
+      ...server.put(job('old', { parameters: { n: 3 }, target: 'dgx' })),
+      commands: { cli: null, magic: null, python: null },
+      env: { A: '1' }
+    };
+    const dialog = model({ subject: new JobSubject(server.manager, old) });
+    await settle();
+    expect(dialog.draft).toMatchObject({ target: 'dgx', env: 'A=1' });
+    dialog.setExcluded('big.csv', true);
+    dialog.set({ kernel: 'ir' });
+    await dialog.submit();
+    expect(again).toEqual([
+      expect.objectContaining({ exclude: ['big.csv'], kernel: 'ir' })
+    ]);
+  });
+});
+
+describe('what comes of a submit', () => {
   it('shows refusals at their fields, in the words of the server', async () => {
     const message = "the parameter 'n' is an int";
     answer.preview = () =>
@@ -226,9 +319,8 @@ describe('a submit', () => {
   });
 
   it('says why the last attempt was refused until something is changed', async () => {
-    const dialog = model({
-      refusal: new RequestError('no', 400, 'ImageError')
-    });
+    const dialog = model();
+    dialog.refuse(new RequestError('no', 400, 'ImageError'));
     await settle();
     await vi.advanceTimersByTimeAsync(1000);
     expect(dialog.problemsOf('image')).toEqual([
