@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,17 +57,25 @@ def lab(
     module: str = "jupyterlab",
     settings: dict[str, Any] | None = None,
     *,
-    port: int = 0,
+    options: Sequence[str] = (),
+    besides: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """JupyterLab with the extension and the server of this checkout; on any port, or on this."""
+    """JupyterLab with the extension and the server of this checkout.
+
+    ``options`` are more words of its command line, ``besides`` paths in variables of its
+    environment behind those that it has.
+    """
     built_extension()
     for name, values in {**SETTINGS, **(settings or {})}.items():
         file = home / "config" / "lab" / "user-settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
     exposed = "JupyterNotebookApp" if module == "notebook" else "LabApp"
-    options = (f"--{exposed}.expose_app_in_browser=True", f"--ServerApp.port={port}")
-    with server(work, home, module, *options, **environment_of(PREFIX)) as started:
+    words = (f"--{exposed}.expose_app_in_browser=True", *options)
+    environment = environment_of(PREFIX)
+    for name, path in (besides or {}).items():
+        environment[name] = os.pathsep.join(filter(None, (environment.get(name), path)))
+    with server(work, home, module, *words, **environment) as started:
         yield started
 
 

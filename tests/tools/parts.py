@@ -15,6 +15,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 
 import bases  # noqa: E402
+import collaboration  # noqa: E402
 import hpc  # noqa: E402
 import kube  # noqa: E402
 import large_bases  # noqa: E402, F401  (it adds to the roots)
@@ -46,6 +47,8 @@ def main() -> int:
         for name in bases.ROOTS:
             if not left.get(name):
                 bases.tar_of(name)
+    if possible(("apt:chromium",)):
+        collaboration.prefix()
     return min(status, 1)
 
 

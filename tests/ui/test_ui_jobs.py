@@ -151,6 +151,8 @@ def test_a_page_fills_while_the_job_runs_and_goes_on_after_a_reload(
     outputs = window.page.locator(".jp-hybrid-Outputs .jp-OutputArea")
     outputs.locator("text=before").wait_for()
     window.page.locator(".jp-hybrid-Outputs .jp-Cell.jp-hybrid-mod-running").wait_for()
+    # (a theme stays the user's from one test to the next)
+    window.theme("JupyterLab Light")
     window.picture("page-light")
     # (the editors of its cells are JupyterLab's own)
     assert window.findings(".jp-hybrid-Head") == []
@@ -169,6 +171,7 @@ def test_a_page_fills_while_the_job_runs_and_goes_on_after_a_reload(
     window.theme("JupyterLab Dark")
     for name in ("Files", "Details"):
         window.page.click(f"role=tab[name={name}]")
+        window.page.wait_for_function("!document.body.innerText.includes('Loading…')")
         window.picture(f"page-{name.lower()}-dark")
     assert window.findings(".jp-hybrid-Page") == []
     assert window.complaints == []
@@ -203,7 +206,9 @@ def test_what_failed_says_so_and_runs_again(window: Window, jobs: Jobs) -> None:
     page = window.page.locator(".jp-hybrid-Page")
     page.locator(f".jp-hybrid-Head-now >> text={line}").wait_for()
     page.locator(".jp-OutputArea >> text=so far").wait_for()
-    window.picture("page-failed")
+    for word in ("Dark", "Light"):
+        window.theme(f"JupyterLab {word}")
+        window.picture(f"page-failed-{word.lower()}")
     row(window, job).locator("role=button[name=/^More/]").click()
     window.picture("menu")
     window.page.click(".lm-Menu >> text=Run Again")
@@ -276,9 +281,7 @@ def test_thousands_of_jobs_are_drawn_as_far_as_they_are_seen(window: Window, job
     grid.locator(ROW).nth(5).wait_for()
 
 
-def test_jobs_go_on_while_the_server_is_away(
-    tmp_path: Path, browser: Any, request: pytest.FixtureRequest
-) -> None:
+def test_jobs_go_on_while_the_server_is_away(tmp_path: Path, browser: Any) -> None:
     work, home = tmp_path / "work", tmp_path / "home"
     (work / "jobs").mkdir(parents=True)
     home.mkdir()
@@ -303,7 +306,11 @@ def test_jobs_go_on_while_the_server_is_away(
         window.page.evaluate("void window.dispatchEvent(new Event('online'))")
         window.page.locator(".jp-hybrid-Away").wait_for()
         window.picture("offline")
-        with lab(work, home, port=port) as again:
+        # it is known that nobody answers: the dialog stays, and says so
+        window.page.click(".jp-hybrid-submit button.jp-mod-accept")
+        dialog.locator(".jp-hybrid-problems >> text=does not answer. Nothing is lost").wait_for()
+        window.picture("submit-offline")
+        with lab(work, home, options=[f"--ServerApp.port={port}"]) as again:
             window.page.locator(".jp-hybrid-Away").wait_for(state="detached")
             assert dialog.get_by_label("Name", exact=True).input_value() == "patient"
             window.page.click(".jp-hybrid-submit button.jp-mod-accept")

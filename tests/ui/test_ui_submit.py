@@ -223,6 +223,61 @@ def test_a_submit_is_among_the_jobs_at_once_and_a_refusal_brings_the_dialog_back
     assert (job["name"], job["parameters"]) == ("held back", {"steps": 4})
 
 
+def test_a_submit_that_nobody_hears_comes_back_with_everything_in_it(
+    window: Window, running: Server, path: str
+) -> None:
+    dialog = open_dialog(window, path)
+    page = window.page
+    dialog.locator("text=1 file").wait_for()
+    field(dialog, "steps").fill("4")
+    dialog.get_by_label("Name", exact=True).fill("patient")
+    page.context.set_offline(True)
+    page.keyboard.press("Enter")
+    page.locator(".jp-hybrid-Jobs-sending li >> text=does not answer; trying again").wait_for()
+    window.picture("sending-offline")
+    said = dialog.locator(".jp-hybrid-problems >> text=does not answer. Nothing is lost")
+    # JupyterLab may say so as well, and shows one dialog at a time
+    theirs = page.locator(".jp-Dialog:has-text('Server Connection Error') button.jp-mod-accept")
+    until(lambda: said.is_visible() or (theirs.is_visible() and theirs.click()), "the dialog")
+    assert field(dialog, "steps").input_value() == "4"
+    assert dialog.get_by_label("Name", exact=True).input_value() == "patient"
+    assert dialog.locator("tr.jp-mod-selected", has_text="local").is_visible()
+    window.picture("submit-unheard")
+    page.context.set_offline(False)
+    job = submitted(window, running, path)
+    assert (job["name"], job["parameters"]) == ("patient", {"steps": 4})
+
+
+def test_a_job_runs_again_with_changes(window: Window, running: Server, path: str) -> None:
+    dialog = open_dialog(window, path)
+    dialog.locator("summary", has_text="Variables").click()
+    dialog.locator("textarea").fill("LAB=a")
+    field(dialog, "steps").fill("4")
+    old = submitted(window, running, path)
+    window.command("jupyter-hybrid:rerun-edited", id=old["id"])
+    dialog.locator("text=The notebook and files of then are sent again").wait_for()
+    holds(field(dialog, "steps"), "4")
+    # those that were left as they are can be changed as well
+    holds(field(dialog, "label"), "first")
+    field(dialog, "label").fill("second")
+    dialog.locator("summary", has_text="Variables").click()
+    holds(dialog.locator("textarea"), "LAB=a")
+    dialog.locator("textarea").fill("LAB=b")
+    dialog.locator("summary", has_text="1 file").click()
+    dialog.get_by_label("data.csv").wait_for()
+    dialog.get_by_label("Kernel").fill("no-such")
+    dialog.locator(".jp-hybrid-problems >> text=no kernel named 'no-such'").wait_for()
+    window.picture("submit-again")
+    assert window.findings(DIALOG) == []
+    dialog.get_by_label("Kernel").fill("")
+    dialog.get_by_label("data.csv").uncheck()
+    dialog.locator("text=1 stays here").wait_for()
+    job = submitted(window, running, path, number=2)
+    assert job["parameters"] == {"steps": 4, "label": "second"}
+    assert running.job(job["id"])["env"] == {"LAB": "b"}
+    assert job["exit"]["ename"] == "FileNotFoundError"
+
+
 def test_hostile_files_are_text(window: Window, work: Path) -> None:
     folder = work / "hostile"
     folder.mkdir()
@@ -250,13 +305,15 @@ def test_packages_are_a_line_and_a_list(window: Window, running: Server, path: s
     keys = ("kind", "name", "here", "image", "sentence")
     rows = [dict(zip(keys, row, strict=True)) for row in PACKAGES]
     answer = {"image": "nvcr.io/pytorch:26.08", "known": True, "rows": rows, "notes": ["so it is"]}
+    answer["added"] = {"einops": "0.8.1", "typing-extensions": "4.15.0"}
     window.page.route(
         re.compile("/jupyter-hybrid/api/.*environment"),
         lambda route: route.fulfill(json={"environment": answer}),
     )
     dialog = open_dialog(window, path)
-    line = "1 conflict · 1 is added · 1 is the image’s"
+    line = "1 conflict · 2 are added · 1 is the image’s"
     dialog.locator("summary", has_text=line).click()
+    dialog.locator("tr", has_text="einops").locator("text=0.8.1 (added)").wait_for()
     dialog.locator("text=asks for numpy>=2").scroll_into_view_if_needed()
     window.picture("submit-packages")
     assert window.findings(DIALOG) == []
