@@ -121,9 +121,19 @@ class Hub:
             time.sleep(0.1)
         return found
 
-    def stop_now(self, user: str) -> None:
-        """``stop`` for tests without a loop."""
-        asyncio.run(self.stop(user))
+    async def drop(self, user: str) -> None:
+        """Stop a server that has done its part, perhaps in the middle of its start."""
+        stopping = asyncio.ensure_future(self.stop(user))
+        mine = f"hub.jupyter.org/username={user}"
+        while not stopping.done():
+            # (whoever stops it with care waits for the container as well)
+            self.cluster.kubectl("delete", "pods", "-l", mine, "--force", "--grace-period=0")
+            await asyncio.wait({stopping}, timeout=0.5)
+        await stopping
+
+    def drop_now(self, user: str) -> None:
+        """``drop`` for tests without a loop."""
+        asyncio.run(self.drop(user))
 
     def run(self, pod: str, *command: str) -> str:
         """What a command says in a server's container."""

@@ -105,7 +105,7 @@ def test_the_form_works_without_javascript(hub: Hub, kubernetes: kube.Kubernetes
     assert limits["nvidia.com/gpu"] == "2"
     assert pods[0]["spec"]["nodeSelector"]["kubernetes.io/os"] == "linux"
     assert "jh-folder-data" not in {volume["name"] for volume in pods[0]["spec"]["volumes"]}
-    hub.stop_now("mia")
+    hub.drop_now("mia")
 
 
 def test_from_log_in_to_a_cell_on_a_gpu_node(hub: Hub, kubernetes_alone: kube.Kubernetes) -> None:
@@ -142,7 +142,7 @@ def test_from_log_in_to_a_cell_on_a_gpu_node(hub: Hub, kubernetes_alone: kube.Ku
     _check_the_job(kubernetes)
     # it stays for an hour, as the site's targets say
     kubernetes.kubectl("delete", "jobs", "-l", "jupyter-hybrid/job")
-    hub.stop_now("ida")
+    hub.drop_now("ida")
 
 
 def _check_the_job(kubernetes: kube.Kubernetes) -> None:

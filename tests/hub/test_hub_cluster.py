@@ -45,7 +45,7 @@ def _one_failure_stays_one(hub: Hub) -> Iterator[None]:
     """What a failed test left running would take the GPUs of the next."""
     yield
     for pod in hub.pods():
-        hub.stop_now(pod["metadata"]["annotations"]["hub.jupyter.org/username"])
+        hub.drop_now(pod["metadata"]["annotations"]["hub.jupyter.org/username"])
 
 
 def said(events: list[dict[str, Any]]) -> str:
@@ -113,7 +113,7 @@ async def test_an_image_that_is_not_there_ends_the_start_and_is_forgotten(
     assert pod["spec"]["containers"][0]["image"] == kube.IMAGE
     assert "nvidia.com/gpu" not in pod["spec"]["containers"][0]["resources"]["limits"]
     assert "nodeSelector" not in pod["spec"]
-    await hub.stop("bob")
+    await hub.drop("bob")
 
 
 async def test_whoever_waits_is_told_why_and_the_form_told_before(
@@ -144,7 +144,7 @@ async def test_whoever_waits_is_told_why_and_the_form_told_before(
         assert "Waits for a node (of 1)" in words
     finally:
         kubernetes_alone.kubectl("delete", "pod", "all-gpus", "--force", "--grace-period=0")
-    await hub.stop("eve")
+    await hub.drop("eve")
 
 
 async def test_a_quota_is_said_in_words(hub: Hub, kubernetes: kube.Kubernetes) -> None:
