@@ -245,24 +245,35 @@ def running(
     port, token = 20000 + (os.getpid() % 3000) * 4, secrets.token_hex(16)
     host = cluster.registry.partition(":")[0]
     log = directory / "hub.log"
-    # nobody breaks the cluster meanwhile
-    with kube.turn(fcntl.LOCK_SH):
-        process = _started(cluster, directory, traits, port, token, cull)
+    with kube.turn(fcntl.LOCK_SH):  # nobody breaks the cluster meanwhile
+        process = _begun(cluster, directory, traits, port, token, cull)
+        try:
+            _await(f"http://{host}:{port}/hub/health", process, log)
+        except BaseException:
+            _end(process, directory)
+            raise
     try:
         yield Hub(f"http://{host}:{port}", token, cluster, log)
     finally:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        # the proxy and the services are in its group
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        _end(process, directory)
         selector = ("pods,pvc,services,secrets", "-l", "app.kubernetes.io/managed-by=kubespawner")
         cluster.kubectl("delete", *selector, "--force", "--grace-period=0", check=False)
 
 
-def _started(
+def _end(process: subprocess.Popen[bytes], directory: Path) -> None:
+    """End the hub, with all that it started here."""
+    process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    # its services are in its group; the proxy, where it had no time to end it, is not
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int((directory / "proxy.pid").read_text(encoding="utf-8")), signal.SIGKILL)
+
+
+def _begun(
     cluster: kube.Kubernetes,
     directory: Path,
     traits: dict[str, Any],
@@ -270,7 +281,7 @@ def _started(
     token: str,
     cull: Sequence[str],
 ) -> subprocess.Popen[bytes]:
-    """A hub's process, which answers."""
+    """A hub's process."""
     host = cluster.registry.partition(":")[0]
     site = {"server_image": server_image(cluster), **traits}
     lab = {"example": str(EXAMPLE), "directory": str(directory), "host": host, "port": port}
@@ -281,13 +292,11 @@ def _started(
     network = f"/run/netns/{os.environ.get('KUBE_NAME', 'kube')}"
     words = ["nsenter", f"--net={network}", sys.executable, "-m", "jupyterhub"]
     with (directory / "hub.log").open("w") as file:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*words, "-f", str(SERVICE / "lab_config.py")],
             cwd=directory, env=env, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-    _await(f"http://{host}:{port}/hub/health", process, directory / "hub.log")
-    return process
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -25,7 +25,8 @@ PROGRAMS="kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl"
 # What the base image of jobs has, at /opt/jupyter: as in NGC's images, no part of jupyter-hybrid.
 PYTHON_PACKAGES="ipykernel papermill nbclient nbformat cloudpickle numpy"
 
-CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/jupyter-hybrid
+export HOME=${HOME:-/root}                    # without one, kubectl keeps its cache where it stands
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jupyter-hybrid
 # Each directory is named by all that decides what is built in it.
 key() { cat "$@" | sha256sum | cut -c1-12; }
 KUBE_BIN=$CACHE/kubernetes-bin-$(key "$HERE/build.sh" <(echo "$PROGRAMS"))
