@@ -61,6 +61,16 @@ def outlook(pod: Object | None, events: Iterable[Object]) -> Waiting:
     return Waiting(found.words, found.hopeless)
 
 
+def has_run(pod: Object) -> bool:
+    """Whether anything of a pod runs now, or has run."""
+    states = [
+        container.get(name, {})
+        for container in containers(pod.get("status", {}))
+        for name in ("state", "lastState")
+    ]
+    return any("running" in state or "terminated" in state for state in states)
+
+
 def _ended(container: Object) -> str:
     """How a container ended that will not run by being started again; empty: it may."""
     state = container.get("state", {})

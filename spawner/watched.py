@@ -63,6 +63,15 @@ class Watched(KubeSpawner):
             await asyncio.gather(theirs, watcher, return_exceptions=True)
             self._starting, self.start_timeout = False, self._patience
 
+    async def stop(self, now: bool = False) -> Any:
+        """Stop the server. Of a pod that has run nothing there is nothing to be waited for.
+
+        Nodes take up to a minute to let go of one whose image they cannot pull, and JupyterHub
+        says why a start has failed only when its pod is gone.
+        """
+        pod = self._pod()
+        return await super().stop(now=now or (pod is not None and not starting.has_run(pod)))
+
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         try:
             self._made = bool(await super()._make_create_pod_request(pod, request_timeout))

@@ -44,6 +44,21 @@ MISSING = {
 
 
 @pytest.mark.parametrize(
+    ("found", "has"),
+    [
+        (waits("ImagePullBackOff"), False),
+        (pod(phase="Pending"), False),
+        (pod(initContainerStatuses=[container(state={"running": {}})]), True),
+        (pod(containerStatuses=[container(state=MISSING)]), True),
+        (pod(containerStatuses=[container(state={"waiting": {}}, lastState=KILLED)]), True),
+    ],
+    ids=["image", "new", "first", "ended", "again"],
+)
+def test_what_has_run(found: Any, has: bool) -> None:
+    assert starting.has_run(found) is has
+
+
+@pytest.mark.parametrize(
     ("found", "said", "hopeless"),
     [
         (None, "the cluster makes its pod", ""),
