@@ -7,6 +7,7 @@ a directory with all that is in it; so does one that ends in ``/``. Others name 
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from typing import NamedTuple
 
@@ -50,7 +51,8 @@ def add_matches(tree: Tree, folder: str, names: list[str], wanted: Wanted) -> bo
         if not matches(entry.name):
             continue
         path = join(resolved, entry.name)
-        if not entry.is_dir():
+        # os.path's answer where a link cannot be followed is no, and entry's an error
+        if not os.path.isdir(entry):  # noqa: PTH112
             if not rest:
                 tree.take_entry(path, entry, wanted.why, wanted.explicit)
                 found |= path in tree.files or path in tree.links

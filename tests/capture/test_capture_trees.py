@@ -150,6 +150,15 @@ def test_what_cannot_travel_is_refused_by_name(lab: Path, plan: Make, tmp_path: 
     }
 
 
+def test_patterns_that_match_links_which_cannot_be_followed(lab: Path, plan: Make) -> None:
+    write(lab, "data/a.csv")
+    (lab / "data/loop1").symlink_to("loop2")
+    (lab / "data/loop2").symlink_to("loop1")
+    made = plan(files=("data/*",))
+    assert paths(made) == ["data/a.csv"]
+    assert refused(made) == dict.fromkeys(("data/loop1", "data/loop2"), "is a loop of links")
+
+
 def test_a_file_that_vanishes_while_its_folder_is_looked_at(tmp_path: Path) -> None:
     write(tmp_path, "data/part.tmp", "data/whole.csv")
     tree = Tree(str(tmp_path))
