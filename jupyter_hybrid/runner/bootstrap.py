@@ -87,6 +87,34 @@ def keep_all_messages() -> None:
     thread.schedule(unlimited)
 
 
+def keep_streams_usable() -> None:
+    """A cell cannot leave behind a stream that the kernel fails at: it gets its own one back.
+
+    ipykernel flushes both before it replies, and IPython replaces their ``write``. Where that fails
+    there is no reply, and the job would wait for one for ever.
+    """
+    shell: Optional[Any] = sys.modules["IPython"].get_ipython()
+    own = {"stdout": sys.stdout, "stderr": sys.stderr}
+    if shell is None:
+        return
+
+    def look() -> None:
+        for name, kernels in own.items():
+            stream: Any = getattr(sys, name, None)
+            if stream is kernels:
+                continue
+            try:
+                stream.flush()
+                stream.write = stream.write
+            except Exception as error:  # noqa: BLE001 (it is the user's code)
+                setattr(sys, name, kernels)
+                why = f"{type(error).__name__}: {error}"
+                text = f"sys.{name} is the kernel's again, which cannot use what it was: {why}"
+                own["stderr"].write(text + "\n")
+
+    shell.events.register("post_execute", look)
+
+
 def let_import() -> None:
     """From now on imports are Python's own: nothing is kept out, or kept (``kernel.QUICK``)."""
     for place, finder in enumerate(sys.meta_path):
@@ -138,6 +166,7 @@ def install(settings: Mapping[str, Any]) -> None:
     if settings["journal"]:
         keep_last_words(*settings["journal"])
     keep_all_messages()
+    keep_streams_usable()
     let_import()
     close_port()
     importlib.invalidate_caches()

@@ -333,6 +333,32 @@ def test_a_cell_that_may_raise(make: Make) -> None:
     assert job.text() == "2\n"
 
 
+@pytest.mark.parametrize(
+    ("stream", "why"),
+    [
+        ("type('Tee', (), {'write': lambda self, text: len(text)})()", "has no attribute 'flush'"),
+        ("type('Tee', (), {'__slots__': (), **HAS})()", "'write'"),
+        ("CLOSED", "closed file"),
+        ("None", "'NoneType'"),
+    ],
+    ids=["no-flush", "slots", "closed", "none"],
+)
+def test_a_stream_that_kernels_fail_at_is_put_back(make: Make, stream: str, why: str) -> None:
+    begin = """\
+import os, sys
+HAS = {"write": lambda self, text: len(text), "flush": lambda self: None}
+CLOSED = open(os.devnull, "w")
+CLOSED.close()
+sys.stdout = """
+    job = make(begin + stream, "print('goes on')")
+    assert job.run().message == ""
+    (said,) = job.outputs("c1")
+    assert said["name"] == "stderr"
+    assert "sys.stdout is the kernel's again" in said["text"][0]
+    assert why in said["text"][0]
+    assert job.outputs("c2")[0]["text"] == ["goes on\n"]
+
+
 def test_what_a_pager_would_show_is_an_output(make: Make) -> None:
     job = make("print('first')\nlen?", "%magic")
     assert job.run().message == ""
