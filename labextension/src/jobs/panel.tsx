@@ -2,6 +2,7 @@
 import type { ReactElement } from 'react';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
 import { type ISignal, Signal } from '@lumino/signaling';
 import { useEffect, useState } from 'react';
 
@@ -63,8 +64,16 @@ export class JobsPanel extends ReactWidget {
     grid?.focus();
   }
 
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.update();
+  }
+
   protected override render(): ReactElement | null {
     // not before somebody looks: JupyterLab's start is not slowed down by it
+    if (this._list === null && !this.isVisible) {
+      return null;
+    }
     this._list ??= this._options.manager.list({}, PAGE);
     return (
       <Panel
