@@ -73,8 +73,14 @@ def test_from_the_palette_to_the_notebook_that_came_back(
     page = window.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     window.open(path)
-    window.command("apputils:activate-command-palette")
-    page.locator(".lm-CommandPalette-input").fill("Run Elsewhere")
+    window.kernel()
+    # (it hides where something else takes the focus while the page settles)
+    words = page.locator(".lm-CommandPalette-input")
+    until(
+        lambda: words.is_visible() or window.command("apputils:activate-command-palette"),
+        "the palette",
+    )
+    words.fill("Run Elsewhere")
     page.locator(".lm-CommandPalette-item.lm-mod-active", has_text="Run Elsewhere").wait_for()
     page.keyboard.press("Enter")
     dialog = page.locator(DIALOG)
