@@ -36,11 +36,16 @@ def notebook(*sources: str) -> dict[str, Any]:
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
+_ids = [""]
+
+
 def a_job(
     root: Path, *sources: str, home: Path | None = None, **resources: Any
 ) -> tuple[Job, Bundle]:
     """A job of these cells, not submitted, and its bundle; ``home`` is for a root elsewhere."""
-    job_id = new_job_id()
+    # several in a millisecond sort as they were made, as a manager's do
+    job_id = new_job_id(after=_ids[-1])
+    _ids.append(job_id)
     spec = JobSpec(
         name="test", target="local", kind="notebook", resources=Resources(**resources), grace=5.0
     )

@@ -102,7 +102,7 @@ def test_a_job_in_other_words_asks_for_the_same() -> None:
     options = parse(shlex.split(words["cli"])[2:])
     assert read_parameters(options) == SPEC.parameters
     assert resources_of(options) == SPEC.resources
-    assert (options.notebook, options.name) == (SPEC.notebook_path, SPEC.name)
+    assert (options.notebooks, options.name) == ([SPEC.notebook_path], SPEC.name)
     assert (options.target, options.image, options.env) == ("dgx", SPEC.image, [("A", "b c")])
     # the magics have no --env
     assert words["magic"] is None
