@@ -12,13 +12,13 @@ with ``--require all`` they make the run fail.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -60,7 +60,8 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "debian": _debian,
     "apt": _apt,
     "program": lambda name: shutil.which(name) is not None,
-    "module": lambda name: importlib.util.find_spec(name) is not None,
+    # (on the path only: setuptools' own finder warns of distutils where somebody asks it for pip)
+    "module": lambda name: PathFinder.find_spec(name) is not None,
     "path": lambda name: Path(name).exists(),
 }
 REASONS = {
