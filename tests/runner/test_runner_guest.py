@@ -142,8 +142,8 @@ def test_a_kernel_listens_on_no_port(make: Make) -> None:
 def test_a_job_of_a_shell_that_ignores_interrupts(make: Make) -> None:
     """Neither the kernel nor what it starts ignores them, and a cancelled cell may clean up."""
     job = make(
-        "import subprocess\nprint('begun', flush=True)\n"
-        "try:\n    subprocess.run(['sleep', '600'])\n"
+        "import subprocess\ntry:\n    print('begun', flush=True)\n"
+        "    subprocess.run(['sleep', '600'])\n"
         "except KeyboardInterrupt:\n    open('cleaned', 'w').close()\n    raise"
     )
     job.by = IGNORING
@@ -212,8 +212,9 @@ def test_a_kernel_that_wants_a_message_for_an_interrupt(make: Make, tmp_path: Pa
     (tmp_path / "kernel.py").write_text(BY_MESSAGE)
     argv = [sys.executable, str(tmp_path / "kernel.py"), "{connection_file}", str(tmp_path / "got")]
     job = make(
-        "import time\nprint('begun', flush=True)\n"
-        "try:\n    time.sleep(600)\nfinally:\n    open('cleaned', 'w').close()",
+        # said where the interrupt may arrive: what comes of it is fast
+        "import time\ntry:\n    print('begun', flush=True)\n    time.sleep(600)\n"
+        "finally:\n    open('cleaned', 'w').close()",
         kernel="own",
     )
     job.env = kernelspec(tmp_path, argv, interrupt_mode="message")
