@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,13 +140,14 @@ class _Work:
             # docker's "foreign" layers are had elsewhere; an empty layer may occur many times
             if not descriptor.urls and descriptor.digest not in seen:
                 seen.add(descriptor.digest)
-                tasks.append(self._limited(self._of_base(descriptor, has_base)))
+                tasks.append(self._limited(partial(self._of_base, descriptor, has_base)))
         for layer in self._wish.layers:
             if layer.digest not in seen:
                 seen.add(layer.digest)
                 descriptor = Descriptor(layer.media_type, layer.digest, layer.size)
-                tasks.append(self._limited(self._ours(FileSource(descriptor, layer.path))))
-        tasks.append(self._limited(self._config(made)))
+                source = FileSource(descriptor, layer.path)
+                tasks.append(self._limited(partial(self._ours, source)))
+        tasks.append(self._limited(partial(self._config, made)))
         return await _together(tasks)
 
     async def _config(self, made: Composed) -> Blob:
@@ -155,9 +157,10 @@ class _Work:
         await upload.run()
         return Blob(source.descriptor.digest, source.descriptor.size, "sent", upload.sent)
 
-    async def _limited(self, work: Coroutine[Any, Any, Blob]) -> Blob:
+    async def _limited(self, work: Callable[[], Coroutine[Any, Any, Blob]]) -> Blob:
+        # (a coroutine that is made before its turn is never awaited where an error ends the rest)
         async with self._limit:
-            return await work
+            return await work()
 
     async def _of_base(self, descriptor: Descriptor, has_base: bool) -> Blob:
         base = self._wish.base

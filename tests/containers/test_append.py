@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -165,6 +166,19 @@ async def test_a_layer_that_is_not_what_it_says_leaves_no_image(
         await push(f"{host}/nvidia/pytorch:24.01-py3", target, [good, bad], tmp_path)
     async with RegistryClient(patience=QUICK) as client:
         assert await client.digest(parse_reference(target)) is None
+
+
+async def test_what_waits_for_its_turn_ends_without_a_word_after_an_error(
+    open_registry: Daemon, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    host = open_registry.host
+    layers = [a_layer(tmp_path, {"a": b"%d" % number}) for number in range(20)]
+    layers[0].path.write_bytes(b"something else")
+    with pytest.raises(ImageError, match="is something else by now"):
+        await push(f"{host}/nvidia/pytorch:24.01-py3", f"{host}/lab/many:1", layers, tmp_path)
+    # a coroutine that nobody has awaited says so when it goes
+    gc.collect()
+    assert not [str(warning.message) for warning in recwarn]
 
 
 async def test_a_submit_that_was_killed_half_way_is_no_hindrance(
