@@ -37,6 +37,8 @@ NEEDS = (
     *(f"apt:{name}" for name in ("golang-go", "etcd-server", "containerd", "docker-registry")),
     *(f"apt:{name}" for name in ("containernetworking-plugins", "skopeo", "debootstrap")),
 )
+#: Seconds that a test may wait for its turn, beyond what it may take itself.
+WAIT = 600.0
 #: The cluster of whoever runs the tests.
 FOREIGN = os.environ.get("KUBECONFIG", "")
 IMAGE = os.environ.get("JUPYTER_HYBRID_TEST_IMAGE", "nvcr.io/base:1")
@@ -141,12 +143,24 @@ def lock(name: str, kind: int) -> Iterator[IO[str]]:
         yield file
 
 
+#: The turns of this process, each within the one before.
+_TURNS: list[int] = []
+
+
 @contextmanager
 def turn(kind: int) -> Iterator[None]:
-    """Test beside others (``LOCK_SH``), or alone; who waits to be alone is not overtaken."""
+    """Test beside others (``LOCK_SH``), or alone; who waits to be alone is not overtaken.
+
+    Within a turn another one begins at once: whoever waits to be alone waits for the outer one,
+    and so the inner one must not queue behind them. To be alone cannot begin beside others.
+    """
+    assert not _TURNS or kind in (fcntl.LOCK_SH, _TURNS[0]), "others are in the cluster"
     with ExitStack() as held:
-        with lock("turn", fcntl.LOCK_EX):
-            held.enter_context(lock("tests", kind))
+        if not _TURNS:
+            with lock("turn", fcntl.LOCK_EX):
+                held.enter_context(lock("tests", kind))
+        _TURNS.append(kind)
+        held.callback(_TURNS.pop)
         yield
 
 
@@ -177,6 +191,15 @@ def namespace(found: Kubernetes, name: str) -> Iterator[Kubernetes]:
     finally:
         own.kubectl("delete", "pods,jobs", "--all", "--force", "--grace-period=0", check=False)
         own.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give tests the time for their turn: how long that is, is up to the tests of others."""
+    for item in items:
+        if "_kubernetes" in getattr(item, "fixturenames", ()):
+            marker = item.get_closest_marker("timeout")
+            own = float(marker.args[0] if marker else config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(own + WAIT), append=False)
 
 
 @pytest.fixture(scope="session")

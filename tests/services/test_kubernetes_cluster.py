@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import kube
 import pytest
@@ -56,3 +61,52 @@ def test_more_gpus_than_there_are_wait_and_too_much_memory_kills(kubernetes: Kub
     (condition,) = kubernetes.get("pod", "greedy")["status"]["conditions"]
     assert "Insufficient nvidia.com/gpu" in condition["message"]
     kubernetes.kubectl("delete", "pod", "greedy", "eater")
+
+
+@pytest.mark.parametrize("name", ["kubelet", "kube-apiserver"])
+def test_a_node_that_is_mended_has_its_gpus_and_keeps_them(
+    kubernetes_alone: Kubernetes, name: str
+) -> None:
+    cluster = kubernetes_alone
+    cluster.service("kill", name)
+    cluster.service("mend")
+    seen = set()
+    deadline = time.monotonic() + 5.0
+    while time.monotonic() < deadline:
+        (node,) = cluster.get("nodes")["items"]
+        seen.add(node["status"]["allocatable"].get("nvidia.com/gpu"))
+    assert seen == {"4"}
+
+
+#: Waits in a process of its own until it has the cluster alone.
+WAITING = "import fcntl, kube\nwith kube.turn(fcntl.LOCK_EX): print('alone')"
+
+
+def test_a_turn_within_a_turn_does_not_wait_for_who_waits_to_be_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # (locks of its own: nobody else's turn is disturbed)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    env = {**os.environ, "PYTHONPATH": str(Path(kube.__file__).parent)}
+    with kube.turn(fcntl.LOCK_SH):
+        command = [sys.executable, "-c", WAITING]
+        other = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+        while not _queued(tmp_path):
+            assert other.poll() is None
+            time.sleep(0.05)
+        with kube.turn(fcntl.LOCK_SH):
+            assert other.poll() is None
+        with pytest.raises(AssertionError, match="others are in"), kube.turn(fcntl.LOCK_EX):
+            pass
+        assert other.poll() is None
+    assert other.communicate(timeout=60)[0] == "alone\n"
+
+
+def _queued(cache: Path) -> bool:
+    """Whether somebody has the queue's head."""
+    with (cache / "jupyter-hybrid" / "kubernetes-turn.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
