@@ -99,8 +99,9 @@ async def test_a_requeued_job_begins_again_and_says_so(cluster: Cluster, tmp_pat
         cluster.on("hpc-login", "scontrol", "requeue", number)
         waits = await user.state(job, State.PENDING)
         assert "it starts again" in waits.reason or "put back" in waits.reason
-        # Slurm lets two minutes pass
-        cluster.on("hpc-login", "scontrol", "update", f"jobid={number}", "starttime=now")
+        # Slurm lets two minutes pass; in the second in which it was killed, the node takes the job
+        # for the killed one ("already killed, do not launch batch job")
+        cluster.on("hpc-login", "scontrol", "update", f"jobid={number}", "starttime=now+2")
         ended, text = await following
         assert ended.state is State.COMPLETED, ended.reason
         assert "has started this job again (attempt 2)" in text
