@@ -29,7 +29,7 @@ from .containers.image_facts import learn_facts
 from .containers.layer_store import PackageLayer
 from .containers.layers import Layer
 from .containers.ngc import check_allowed
-from .containers.pull import pull
+from .containers.pull import passing, pull
 from .containers.recipe import (
     COMMIT_LABEL,
     LOCK_LABEL,
@@ -240,15 +240,14 @@ async def _build_sif(plan: _Plan, client: RegistryClient, target: Path, config: 
     engine = Apptainer()
     if target.exists():
         raise UsageError(f"{target} is there already; remove it, or name another file")
-    layout = directory(config) / "pulls" / plan.base.manifest.digest.rpartition(":")[2]
-    await pull(client, plan.base, layout)
-    with _context(plan, config) as place:
-        definition = place / "recipe.def"
-        beside = replace(_beside(plan), layout=str(layout))
-        definition.write_text(to_apptainer(plan.recipe, beside))
-        made = replace(engine.make(str(definition), target), cwd=place)
-        await _done(made, f"build {target}")
-    await asyncio.to_thread(shutil.rmtree, layout, ignore_errors=True)
+    async with passing(directory(config), plan.base) as layout:
+        await pull(client, plan.base, layout)
+        with _context(plan, config) as place:
+            definition = place / "recipe.def"
+            beside = replace(_beside(plan), layout=str(layout))
+            definition.write_text(to_apptainer(plan.recipe, beside))
+            made = replace(engine.make(str(definition), target), cwd=place)
+            await _done(made, f"build {target}")
     return str(target)
 
 

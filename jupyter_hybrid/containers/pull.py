@@ -15,10 +15,12 @@ layouts know no others.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,20 @@ _REF_NAME = "org.opencontainers.image.ref.name"
 
 #: Told of the bytes that have come: digest, bytes so far, bytes in all.
 OnBytes = Callable[[str, int, int], None]
+
+
+@contextlib.asynccontextmanager
+async def passing(directory: Path, image: Image) -> AsyncIterator[Path]:
+    """The layout of an image that is only on its way through this disk, gone after a good end.
+
+    Whoever wants the same image waits for the block's end, and does well to look inside the block
+    whether it is needed still. After an error what has come stays: the next one takes it up.
+    """
+    name = _named(image.manifest.digest)
+    layout = directory / "pulls" / name
+    async with once(directory / "locks", f"layout {name}"):
+        yield layout
+        await asyncio.to_thread(shutil.rmtree, layout, ignore_errors=True)
 
 
 def blob_file(layout: Path, digest: str) -> Path:

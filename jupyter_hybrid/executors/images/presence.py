@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...containers.engines import Container, Engine
+from ...containers.engines import Command, Container, Engine
 from ...containers.once import once
 from ...containers.room import UNPACKED, check_room
 from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_command
@@ -90,18 +89,21 @@ class Presence:
 
     async def _bring(self, name: str) -> None:
         # only here: the client of registries takes longer to import than all else takes
-        from ...containers.pull import pull
+        from ...containers.pull import passing, pull
         from ...containers.references import parse_reference
 
         reference = parse_reference(name)
         async with self._client() as client:
             image = await client.image(reference)
             await self._check_room(image, name)
-            layout = self._directory / "pulls" / image.manifest.digest.rpartition(":")[2]
-            load = self._engine.load(layout, image.manifest.digest.rpartition(":")[2])
-            if load is None:
-                raise PlaceError(f"{self._engine.name} keeps no images of registries")
-            await pull(client, image, layout, Bytes(f"pulling {name}", image.manifest.size))
+            async with passing(self._directory, image) as layout:
+                load = self._engine.load(layout, image.manifest.digest.rpartition(":")[2])
+                if load is None:
+                    raise PlaceError(f"{self._engine.name} keeps no images of registries")
+                await pull(client, image, layout, Bytes(f"pulling {name}", image.manifest.size))
+                await self._load(load, name)
+
+    async def _load(self, load: Command, name: str) -> None:
         tell(f"{self._engine.name} unpacks {name}")
         done = await run(load, timeout=PULL)
         if done.returncode != 0:
@@ -109,7 +111,6 @@ class Presence:
         tag = self._engine.tag(done.stdout.split()[-1], local_name(name))
         if tag is not None and (tagged := await run(tag)).returncode != 0:
             raise PlaceError(f"{self._engine.name} cannot name {name}: {complaint(tagged)}")
-        shutil.rmtree(layout, ignore_errors=True)
 
     def _client(self) -> RegistryClient:
         from ...containers.endpoints import RegistrySettings

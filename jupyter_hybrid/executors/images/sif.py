@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
 from pathlib import Path
 
 from ...containers.endpoints import RegistrySettings
 from ...containers.engines import Apptainer, Engine
-from ...containers.pull import pull
+from ...containers.pull import passing, pull
 from ...containers.references import parse_reference
 from ...containers.registry import Image, RegistryClient
 from ...containers.room import check_room
@@ -77,15 +76,17 @@ async def make_sif(
     """
     if file.is_file():
         return
-    layout = directory / "pulls" / image.manifest.digest.rpartition(":")[2]
     # the SIF is about as large as the layers are, and for a while both are there
     check_room(file.parent, 2 * image.manifest.size, str(image.reference))
-    await pull(client, image, layout, Bytes(f"pulling {image.reference}", image.manifest.size))
-    tell(f"{engine.name} makes a SIF of {image.reference}")
-    done = await run(engine.make(f"oci:{layout}", file), timeout=PULL)
-    if done.returncode != 0:
-        raise PlaceError(f"{engine.name} cannot make a SIF of {image.reference}: {complaint(done)}")
-    await asyncio.to_thread(shutil.rmtree, layout, ignore_errors=True)
+    async with passing(directory, image) as layout:
+        if file.is_file():
+            return
+        await pull(client, image, layout, Bytes(f"pulling {image.reference}", image.manifest.size))
+        tell(f"{engine.name} makes a SIF of {image.reference}")
+        done = await run(engine.make(f"oci:{layout}", file), timeout=PULL)
+        if done.returncode != 0:
+            what = f"a SIF of {image.reference}"
+            raise PlaceError(f"{engine.name} cannot make {what}: {complaint(done)}")
 
 
 def presence_of(engine: Engine, directory: Path, registries: RegistrySettings | None) -> Presence:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from ...containers.endpoints import RegistrySettings
 from ...containers.engines import Apptainer, Command, Container, Mount
-from ...containers.pull import blob_file, pull
+from ...containers.pull import blob_file, passing, pull
 from ...containers.references import parse_reference
 from ...containers.registry import RegistryClient
 from ...environment.facts import FactsCache, ImageFacts, parse_probe, probe_command
@@ -195,22 +195,29 @@ class ClusterImages:
             digest = found.manifest.digest.rpartition(":")[2]
             source = f"docker://{found.reference.name}@sha256:{digest}"
             await require_room(self._transport, found.manifest.size, f"a SIF of {image}", PATIENCE)
-            if self._options.images == HERE:
-                layout = self._target.images / "pulls" / digest
+            sif = f"{root}/images/{digest}.sif"
+            if self._options.images != HERE:
+                await self._make(engine, image, source, sif)
+                return digest
+            async with passing(self._target.images, found) as layout:
+                if await self._there(sif):
+                    return digest
                 size = found.manifest.size
                 await pull(client, found, layout, Bytes(f"pulling {image}", size))
                 tell(f"sending {image} to {self._transport.host}", format_size(size))
                 await self._send(layout, f"{root}/pulls/{digest}")
-                source = f"oci:{root}/pulls/{digest}"
+                await self._make(engine, image, f"oci:{root}/pulls/{digest}", sif)
+                await self._transport.remove(f"pulls/{digest}", patience=PATIENCE)
+        return digest
+
+    async def _make(self, engine: Apptainer, image: str, source: str, sif: str) -> None:
         tell(f"{engine.name} makes a SIF of {image} on {self._transport.host}")
-        done = await self._run(engine.make(source, Path(root, "images", f"{digest}.sif")), MAKE)
+        done = await self._run(engine.make(source, Path(sif)), MAKE)
         if done.returncode != 0:
             raise ImageError(
                 f"{self._transport.host} cannot make a SIF of {image}: {complaint(done)}"
                 + _OFFLINE.format(self._target.name) * (self._options.images != HERE)
             )
-        await self._transport.remove(f"pulls/{digest}", patience=PATIENCE)
-        return digest
 
     async def _send(self, layout: Path, target: str) -> None:
         """Bring an OCI layout there; layers that are there by their content are not sent."""

@@ -175,6 +175,7 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
         (made,) = cluster.ssh("ls ~/faults/images").split()
         assert made.endswith(".sif")
         assert cluster.ssh("ls ~/faults/pulls") == ""
+        assert not list((tmp_path / "jupyter-hybrid/images").glob("pulls/*"))
         # the same file by its path; where the login node runs nothing, a job looks into it. Two
         # processes of torch find one another by the variables of torchrun
         (sif,) = cluster.ssh("ls ~/faults/images/*.sif").split()
