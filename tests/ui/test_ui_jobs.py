@@ -281,6 +281,19 @@ def test_thousands_of_jobs_are_drawn_as_far_as_they_are_seen(window: Window, job
     grid.locator(ROW).nth(5).wait_for()
 
 
+def submitted_to_nobody(window: Window, dialog: Any) -> None:
+    """It is known that nobody answers: the dialog stays, and says so."""
+    # it looks by itself every half minute, and when the browser thinks that it is online again
+    window.page.evaluate("void window.dispatchEvent(new Event('online'))")
+    window.page.locator(".jp-hybrid-Away").wait_for()
+    window.picture("offline")
+    window.page.click(".jp-hybrid-submit button.jp-mod-accept")
+    # (not before the last attempt: one that the next server heard would be the job)
+    dialog.locator("button.jp-mod-accept[aria-disabled=false]").wait_for()
+    dialog.locator(".jp-hybrid-problems >> text=does not answer. Nothing is lost").wait_for()
+    window.picture("submit-offline")
+
+
 def test_jobs_go_on_while_the_server_is_away(tmp_path: Path, browser: Any) -> None:
     work, home = tmp_path / "work", tmp_path / "home"
     (work / "jobs").mkdir(parents=True)
@@ -302,16 +315,7 @@ def test_jobs_go_on_while_the_server_is_away(tmp_path: Path, browser: Any) -> No
             dialog = window.page.locator(".jp-hybrid-submit")
             dialog.get_by_label("Name", exact=True).fill("patient")
             port = int(started.url.rsplit(":", 1)[1].strip("/"))
-        # it looks by itself every half minute, and when the browser thinks that it is online again
-        window.page.evaluate("void window.dispatchEvent(new Event('online'))")
-        window.page.locator(".jp-hybrid-Away").wait_for()
-        window.picture("offline")
-        # it is known that nobody answers: the dialog stays, and says so
-        window.page.click(".jp-hybrid-submit button.jp-mod-accept")
-        # (not before the last attempt: one that the next server heard would be the job)
-        dialog.locator("button.jp-mod-accept[aria-disabled=false]").wait_for()
-        dialog.locator(".jp-hybrid-problems >> text=does not answer. Nothing is lost").wait_for()
-        window.picture("submit-offline")
+        submitted_to_nobody(window, dialog)
         with lab(work, home, options=[f"--ServerApp.port={port}"]) as again:
             window.page.locator(".jp-hybrid-Away").wait_for(state="detached")
             assert dialog.get_by_label("Name", exact=True).input_value() == "patient"

@@ -67,6 +67,19 @@ def copied(window: Window, row: Any) -> None:
         until(lambda s=said: s in page.evaluate("navigator.clipboard.readText()"), words)
 
 
+def fetched(window: Window, row: Any) -> None:
+    """Bring the job's results here, and open its notebook."""
+    page = window.page
+    row.click(button="right")
+    window.picture("menu-of-an-ended-job")
+    page.click(".lm-Menu-item >> text=Fetch Results")
+    page.locator(".Toastify >> text=Fetched: the executed notebook, 1 file").wait_for()
+    window.picture("fetched")
+    page.click(".Toastify button >> text=Open notebook")
+    page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea >> text=n is 5").wait_for()
+    window.picture("fetched-notebook")
+
+
 def test_from_the_palette_to_the_notebook_that_came_back(
     window: Window, running: Server, work: Path, path: str
 ) -> None:
@@ -103,15 +116,8 @@ def test_from_the_palette_to_the_notebook_that_came_back(
     copied(window, row)
     compile(running.job(job)["commands"]["python"], "copied", "exec")
 
-    row.click(button="right")
-    window.picture("menu-of-an-ended-job")
-    page.click(".lm-Menu-item >> text=Fetch Results")
-    page.locator(".Toastify >> text=Fetched: the executed notebook, 1 file").wait_for()
-    window.picture("fetched")
+    fetched(window, row)
     assert (work / path).with_name("made.csv").read_text() == "1,2"
-    page.click(".Toastify button >> text=Open notebook")
-    page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea >> text=n is 5").wait_for()
-    window.picture("fetched-notebook")
 
 
 def test_loading_and_what_cannot_be_read_are_told(window: Window, running: Server) -> None:
