@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -127,20 +127,24 @@ def idle(cluster: Cluster, command: str) -> str:
 
 
 @pytest.fixture
-def fake(user: User) -> Callable[[str, str], None]:
-    """Puts a program of this name before Slurm's own on the login node."""
+def fake(user: User) -> Iterator[Callable[[str, str], None]]:
+    """Puts a program of this name before Slurm's own on the login node, until the test ends."""
     cluster = user.cluster
-    home = f"/home/{cluster.user}"
-    path = f"{home}/fake:/usr/local/bin:/usr/bin:/bin"
-    cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd; sleep 0.2")
-    cluster.on("hpc-login", "hpc-init", "start", "sshd", "-o", f"SetEnv=PATH={path}")
+    path = f"/home/{cluster.user}/fake:/usr/local/bin:/usr/bin:/bin"
+    restart_sshd(cluster, "-o", f"SetEnv=PATH={path}")
 
     def write(name: str, script: str) -> None:
         text = f"#!/bin/sh\n# test fixture: Slurm's own is called with what the test adds\n{script}"
         command = f"mkdir -p ~/fake; cat > ~/fake/{name}; chmod +x ~/fake/{name}"
         cluster.ssh(command, input=text)
 
-    return write
+    yield write
+    restart_sshd(cluster)
+
+
+def restart_sshd(cluster: Cluster, *options: str) -> None:
+    cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd; sleep 0.2")
+    cluster.on("hpc-login", "hpc-init", "start", "sshd", *options)
 
 
 async def test_sbatch_answers_an_error_after_accepting(user: User, fake: Any) -> None:
@@ -183,24 +187,20 @@ async def test_squeue_warns_hangs_and_says_nothing(
 
 
 async def test_sshd_dies_in_every_phase(user: User) -> None:
-    def restart() -> None:
-        user.cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd; true")
-        user.cluster.on("hpc-login", "hpc-init", "start", "sshd")
-
     (user.folder / "data.bin").write_bytes(bytes(range(256)) * 40_000)
     submitting = asyncio.create_task(user.submit("open('data.bin').close()\n" + TICKS.format(40)))
     for _ in range(3):
         await asyncio.sleep(0.15)
-        await asyncio.to_thread(restart)
+        await asyncio.to_thread(restart_sshd, user.cluster)
     job = await submitting
     following = asyncio.create_task(user.follow(job))
     for _ in range(3):
         await asyncio.sleep(1.0)
-        await asyncio.to_thread(restart)
+        await asyncio.to_thread(restart_sshd, user.cluster)
     ended, text = await following
     assert ended.state is State.COMPLETED
     assert [line for line in text.splitlines() if line] == [f"tick {n}" for n in range(40)]
-    await asyncio.to_thread(restart)
+    await asyncio.to_thread(restart_sshd, user.cluster)
     assert "tick 39" in str(await user.manager.notebook(job.id))
 
 
