@@ -53,8 +53,27 @@ def test_only_what_changed_comes_back(kernel: Live) -> None:
     assert "df" not in result.text
     assert kernel.value("df is keep and (d, l, 'gone' in globals())") == ({"k": 2}, [1, 2], False)
     assert "deleted: gone" in result.text
-    kernel.run("%%remote\ndf.loc[0, 'a'] = 7")
-    assert kernel.value("int(df.loc[0, 'a']), int(keep.loc[0, 'a'])") == (7, 0)
+
+
+def test_what_is_changed_in_place_changes_under_all_its_names(kernel: Live) -> None:
+    kernel.run("data = pd.DataFrame({'a': [0]}); same = data; rows = [1]; also = more = rows")
+    result = kernel.run("%%remote\ndata.loc[0, 'a'] = 7\nrows += [2]")
+    assert kernel.value("int(same.loc[0, 'a']), also, rows is also is more") == (7, [1, 2], True)
+    told = "also: same (the same object as data), also, more (the same object as rows)"
+    assert told in result.text
+    # another object under the same name is none of theirs
+    result = kernel.run("%%remote\nrows = [*rows, 3]\ndata = data.assign(a=8)")
+    assert kernel.value("int(same.loc[0, 'a']), also, rows") == (7, [1, 2], [1, 2, 3])
+    assert "also:" not in result.text
+
+
+def test_a_cell_may_reset_its_namespace(kernel: Live) -> None:
+    kernel.run("wiped = 1")
+    result = kernel.run(
+        "%%remote\nwiped += 1\nget_ipython().run_line_magic('reset', '-f')\nnew = 5"
+    )
+    assert kernel.value("new, 'wiped' in globals()") == (5, False)
+    assert "deleted: wiped" in result.text
 
 
 def test_returns_are_restricted_and_what_stays_is_named(kernel: Live) -> None:
@@ -285,6 +304,8 @@ def test_too_much_text_is_cut(kernel: Live) -> None:
 def test_input_is_refused_with_a_sentence(kernel: Live) -> None:
     result = kernel.run("%%remote\ninput('name?')", ok=False)
     assert result.status == "error" and "input()" in result.error
+    result = kernel.run("%%remote\nx = 1\nbreakpoint()\nx = 2", ok=False)
+    assert "nobody can type into it in a job" in result.error and "input()" not in result.error
 
 
 def test_a_dead_kernel_and_wall_time_are_told(kernel: Live) -> None:

@@ -12,6 +12,8 @@ from .options import CellOptions, Surroundings
 
 #: Ids of the cells that every such notebook has.
 INPUTS, CELL, EXPORT = "hybrid-inputs", "hybrid-cell", "hybrid-export"
+#: Also before the export: the user's cell may have reset the namespace.
+IMPORT = "from jupyter_hybrid.values import inside as _hybrid"
 
 
 def cell_notebook(
@@ -24,7 +26,7 @@ def cell_notebook(
     cells += [
         _cell(INPUTS, inputs),
         _cell(CELL, _as_typed(source, place.line)),
-        _cell(EXPORT, "_hybrid.give_back()"),
+        _cell(EXPORT, f"{IMPORT}\n_hybrid.give_back()"),
     ]
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
@@ -55,7 +57,7 @@ def inputs_cell(names: Names, dumped: Dumped, options: CellOptions, place: Surro
         told = ", ".join(f"{v.name} ({v.type}, {format_size(v.size)})" for v in sent)
         lines.append(f"# from the notebook: {told}")
     lines += [import_line(name, module) for name, module in dumped.modules.items()]
-    lines.append("from jupyter_hybrid.values import inside as _hybrid")
+    lines.append(IMPORT)
     there = {variable.name for variable in dumped.names}
     for name in names.deleted:
         if name in place.namespace and name not in there and not options.replay:

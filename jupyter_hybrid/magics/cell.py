@@ -31,7 +31,7 @@ from .endings import (
     take_variables,
     unreadable,
 )
-from .meanwhile import bindings, keep, kept_text, remembering
+from .meanwhile import bindings, keep, kept_text, remembering, share, shared_text
 from .options import cell_options, cell_parser, help_text
 from .submitting import submitted, tell_detached
 from .tables import notes_text, preview_text
@@ -173,14 +173,16 @@ def finish_cell(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) 
 
 def _take(shell: Any, manager: Manager, job: Job, asked: tuple[str, ...]) -> None:
     before, kept = dict(shell.user_ns), dict[str, str]()
+    also = ""
     try:
         loaded, kept = keep(job, before, shell.user_ns, take_variables(manager, job, shell.user_ns))
+        also = shared_text(share(loaded, before, shell.user_ns))
     except ResultError as error:
         if job.state is State.COMPLETED:
             raise
         loaded = unreadable(error)
     if job.state is State.COMPLETED:
         loaded = missing_returns(job, loaded, [name for name in asked if name not in kept])
-    said = f"{receipt(job, loaded, shell.user_ns)}{kept_text(kept)}"
+    said = f"{receipt(job, loaded, shell.user_ns)}{also}{kept_text(kept)}"
     sys.stdout.write(f"{said}{files_text(take_files(manager, job))}\n")
     sys.stdout.flush()

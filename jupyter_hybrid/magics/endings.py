@@ -6,6 +6,7 @@ import builtins
 import traceback
 import types
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,7 @@ def missing_returns(job: Job, loaded: Loaded, asked: Iterable[str]) -> Loaded:
     lacking = tuple(
         Variable(name, "", note="the cell did not assign it") for name in asked if name not in known
     )
-    return Loaded(loaded.names, loaded.refused + lacking, loaded.deleted)
+    return replace(loaded, refused=loaded.refused + lacking)
 
 
 def _ended(job: Job) -> str:

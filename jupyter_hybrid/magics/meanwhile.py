@@ -171,6 +171,35 @@ def _change(known: _Known, name: str, mine: Any, namespace: dict[str, Any]) -> s
     return "" if now == content else "changed here meanwhile"
 
 
+def share(
+    loaded: Loaded, before: Mapping[str, Any], namespace: dict[str, Any]
+) -> dict[str, list[str]]:
+    """Give what the job changed in place to the other names of the same object here.
+
+    Returns those names, by the name that travelled. What holds the object (a list, an attribute)
+    goes on holding the old one.
+    """
+    came = {variable.name for variable in loaded.names}
+    shared: dict[str, list[str]] = {}
+    for name in loaded.in_place:
+        mine = before.get(name)
+        if name not in came or isinstance(mine, _CONSTANT):
+            continue
+        others = [n for n, value in namespace.items() if value is mine and n not in came]
+        # (names with an underscore are IPython's history)
+        others = sorted(other for other in others if not other.startswith("_"))
+        if others:
+            shared[name] = others
+            namespace.update(dict.fromkeys(others, namespace[name]))
+    return shared
+
+
+def shared_text(shared: Mapping[str, list[str]]) -> str:
+    """The receipt's part on names that got what another one brought."""
+    told = [f"{', '.join(others)} (the same object as {name})" for name, others in shared.items()]
+    return f" · also: {', '.join(told)}" if told else ""
+
+
 def kept_text(kept: Mapping[str, str]) -> str:
     """The receipt's part on what was kept."""
     told = ", ".join(f"{name} ({why})" for name, why in kept.items())

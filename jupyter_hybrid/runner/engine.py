@@ -16,7 +16,7 @@ from ..spec import FAILED, Cause, ExitRecord
 from .assemble import INJECTED
 from .client import HybridClient
 from .endings import Ending, disk_full, failed
-from .outputs import REFUSED, as_node, quick_output
+from .outputs import NO_DEBUGGER, REFUSED, as_node, quick_output
 from .session import Session
 
 NAME = "hybrid"
@@ -154,7 +154,8 @@ def _cell_error(error: PapermillExecutionError, session: Session) -> ExitRecord:
     else:
         message = f"A cell failed with {message}. Nothing after it was executed."
     if ename == "StdinNotImplementedError":
-        cause, message, evalue = Cause.INPUT_REFUSED, REFUSED, REFUSED
+        evalue = NO_DEBUGGER if evalue == NO_DEBUGGER else REFUSED
+        cause, message = Cause.INPUT_REFUSED, evalue
     elif ename == "OSError" and (full := _FULL.search(evalue)):
         cause = Cause.DISK_FULL
         message = disk_full(str(session.paths.work), int(full[1])).message

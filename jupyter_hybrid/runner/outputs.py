@@ -22,6 +22,10 @@ REFUSED = (
     "This cell asks for input, but nobody can answer in a job. Pass the value as a parameter or "
     "a variable instead of calling input()."
 )
+NO_DEBUGGER = (
+    "This cell starts a debugger, but nobody can type into it in a job. Take breakpoint(), %debug "
+    "or %pdb out; a failed cell's traceback comes back as it is."
+)
 
 
 def quick_output(msg: Dict[str, Any]) -> Any:
@@ -56,6 +60,8 @@ def pages(reply: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
 
 def refuse_input(content: Dict[str, Any]) -> None:
     """Say in the error that a job cannot ask; the kernel's own words speak of frontends."""
-    content["evalue"] = REFUSED
     lines = content.get("traceback") or []
-    content["traceback"] = [*lines[:-1], f"StdinNotImplementedError: {REFUSED}"]
+    debugs = any("cmdloop" in line and "pdb" in line for line in lines)
+    said = NO_DEBUGGER if debugs else REFUSED
+    content["evalue"] = said
+    content["traceback"] = [*lines[:-1], f"StdinNotImplementedError: {said}"]

@@ -63,6 +63,8 @@ class Loaded:
     refused: Tuple[Variable, ...] = ()
     #: Names that were deleted on the other side.
     deleted: Tuple[str, ...] = ()
+    #: Names whose object is the one that was sent, changed.
+    in_place: Tuple[str, ...] = ()
     #: The mapped buffers.
     buffers: Tuple[Any, ...] = ()
     #: Of what was refused, what was sent and cannot be read here.
@@ -77,13 +79,15 @@ def dump(
     limit: Optional[int] = None,
     follow: Optional[Iterable[str]] = None,
     digests: bool = True,
+    in_place: Iterable[str] = (),
 ) -> Dumped:
     """Write the variables; what cannot be written is refused by name, with the reason.
 
     ``namespace`` is the globals of the functions among them, and the globals that travelling
     functions read travel as well: those in ``follow``, or any. ``limit`` is in bytes for each
-    variable. A name that is not in the namespace tells the reader to delete it. Without
-    ``digests`` nobody can vouch for what was written.
+    variable. A name that is not in the namespace tells the reader to delete it, one of ``in_place``
+    that its object is the one that came, changed. Without ``digests`` nobody can vouch for what
+    was written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     allowed = None if follow is None else frozenset(follow)
@@ -103,7 +107,8 @@ def dump(
         if not new and not done.refused:
             break
     buffers = write_buffers(directory, [b.raw() for b in done.buffers], digests=digests)
-    _write_manifest(directory, done, refused.values(), deleted, buffers)
+    marks = {"deleted": deleted, "in_place": [v.name for v in done.names if v.name in in_place]}
+    _write_manifest(directory, done, refused.values(), marks, buffers)
     return Dumped(tuple(done.names), tuple(refused.values()), tuple(sorted(done.references)))
 
 
@@ -114,7 +119,7 @@ def _write_manifest(
     directory: Path,
     done: Pass,
     refused: Iterable[Variable],
-    deleted: Sequence[str],
+    marks: Mapping[str, Sequence[str]],
     buffers: Sequence[Mapping[str, Any]],
 ) -> None:
     manifest = {
@@ -122,7 +127,7 @@ def _write_manifest(
         "code": done.has_code,
         "names": [dict(asdict(v), offset=o) for v, o in zip(done.names, done.offsets)],
         "refused": [asdict(variable) for variable in refused],
-        "deleted": list(deleted),
+        **marks,
         "buffers": list(buffers),
         "sources": done.sources,
     }
@@ -151,6 +156,7 @@ def load(directory: Path, namespace: Dict[str, Any], *, key: Optional[bytes] = N
         tuple(names),
         tuple(refused),
         deleted,
+        tuple(manifest.get("in_place", ())),
         tuple(buffers),
         unreadable=tuple(refused[len(manifest["refused"]) :]),
     )

@@ -94,6 +94,7 @@ class _Cell:
         self._digests: Dict[str, Optional[str]] = {}
         #: Mapped buffers that nobody had written to before the user's cell.
         self._watched: List[Any] = []
+        self._changed_in_place: List[str] = []
         self._written = False
 
     def look(self, changed: Iterable[str], loaded: Loaded) -> None:
@@ -124,10 +125,16 @@ class _Cell:
             self._outputs,
             limit=self._limit,
             follow=names,
+            in_place=self._changed_in_place,
         )
 
     def _names(self) -> List[str]:
         now = self._namespace
+        for name, digest in self._digests.items():
+            same = name in now and now[name] is self._before[name]
+            asked = self._only is None or name in self._only
+            if same and asked and digest != self._content(name):
+                self._changed_in_place.append(name)
         if self._only is not None:
             return [name for name in self._only if name in now or name in self._before]
         names = [
@@ -136,12 +143,8 @@ class _Cell:
             if not _IPYTHON.fullmatch(name)
             and (name not in self._before or self._before[name] is not value)
         ]
-        for name, digest in self._digests.items():
-            same_binding = name in now and name not in names
-            if same_binding and digest != self._content(name):
-                names.append(name)
         gone = [n for n in self._before if n not in now and not _IPYTHON.fullmatch(n)]
-        return names + gone
+        return names + self._changed_in_place + gone
 
 
 def _watch_failure(number: Optional[int]) -> None:
