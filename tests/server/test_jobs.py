@@ -190,6 +190,9 @@ async def test_a_running_job_is_read_live_and_cancelled(api: Api) -> None:
     assert not log["ended"]
     events = await api.get(f"{path}/events", after=after)
     assert events["events"] == [] and events["last"] == after
+    # what a job prints is there before its record has been looked at
+    while (await api.get(path))["state"] != "RUNNING":
+        await asyncio.sleep(0.02)
     assert "is RUNNING" in (await api.get(f"{path}/results", status=400))["message"]
     refused = await api.ask("DELETE", path, status=400)
     assert "cancel it before" in json.loads(refused.body)["message"]
