@@ -72,6 +72,22 @@ def test_what_nobody_can_vouch_for_does_not_pass_for_vouched(tmp_path: Path) -> 
     sign(tmp_path, b"key")
     with pytest.raises(ResultError, match="not what the job wrote"):
         load(tmp_path, {}, key=b"key")
+    # on the disk to which they were written they are read as they are, if they are whole
+    back: dict[str, Any] = {}
+    load(tmp_path, back, key=b"key", here=True)
+    np.testing.assert_array_equal(back["big"], BIG)
+    os.truncate(tmp_path / "buffers" / "0.bin", BIG.nbytes - 8)
+    with pytest.raises(ResultError, match="not what the job wrote"):
+        load(tmp_path, {}, key=b"key", here=True)
+
+
+def test_a_digest_that_is_there_counts_here_as_well(tmp_path: Path) -> None:
+    dump({"big": BIG}, ["big"], tmp_path)
+    sign(tmp_path, b"key")
+    with (tmp_path / "buffers" / "0.bin").open("r+b") as file:
+        os.pwrite(file.fileno(), b"x", 9)
+    with pytest.raises(ResultError, match="not what the job wrote"):
+        load(tmp_path, {}, key=b"key", here=True)
 
 
 def test_mappings_are_read_with_what_is_their_own() -> None:

@@ -86,6 +86,8 @@ def _receive_arguments(
         arguments.append(f"only={list(options.returns)!r}")
     if place.limit is not None:
         arguments.append(f"limit={place.limit}")
+    if place.here:
+        arguments.append("here=True")
     return ", ".join(arguments)
 
 

@@ -52,6 +52,8 @@ class Surroundings:
     context: tuple[str, ...] = ()
     #: Bytes that one variable may have on the way back.
     limit: int | None = None
+    #: The job's directory is one of this machine's, and what it writes needs no digests.
+    here: bool = False
 
     def visible(self) -> dict[str, Any]:
         """The user's own variables."""

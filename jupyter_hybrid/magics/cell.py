@@ -107,6 +107,7 @@ def surroundings(
         directory=Path.cwd(),
         context=context,
         limit=manager.config.max_result_size,
+        here=manager.config.runs_here(options.target, options.image),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .. import blocking
 from ..errors import JobFailed, ResultError, UsageError
 from ..job import Job, State
+from ..paths import JobPaths
 from ..sentences import ESCAPE, harmless, one_line
 from ..spec import Cause
 from ..units import format_duration, format_size
@@ -31,7 +32,9 @@ def take_variables(manager: Manager, job: Job, namespace: dict[str, Any]) -> Loa
     directory, key = blocking.run(manager.variables(job.id))
     if not (directory / MANIFEST).is_file():
         return Loaded(())
-    return load(directory, namespace, key=key)
+    # what a job on this machine writes is read where it was written
+    here = directory == JobPaths(Path(job.directory)).outputs
+    return load(directory, namespace, key=key, here=here)
 
 
 def take_files(manager: Manager, job: Job) -> Fetched | None:

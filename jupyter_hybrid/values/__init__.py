@@ -86,8 +86,8 @@ def dump(
     ``namespace`` is the globals of the functions among them, and the globals that travelling
     functions read travel as well: those in ``follow``, or any. ``limit`` is in bytes for each
     variable. A name that is not in the namespace tells the reader to delete it, one of ``in_place``
-    that its object is the one that came, changed. Without ``digests`` nobody can vouch for what
-    was written.
+    that its object is the one that came, changed. Without ``digests`` nobody can vouch for the
+    large buffers.
     """
     directory.mkdir(parents=True, exist_ok=True)
     allowed = None if follow is None else frozenset(follow)
@@ -134,11 +134,19 @@ def _write_manifest(
     write_manifest(directory, manifest)
 
 
-def load(directory: Path, namespace: Dict[str, Any], *, key: Optional[bytes] = None) -> Loaded:
+def load(
+    directory: Path,
+    namespace: Dict[str, Any],
+    *,
+    key: Optional[bytes] = None,
+    here: bool = False,
+) -> Loaded:
     """Put the variables into the namespace; large arrays are mapped, writable, and not copied.
 
     A name that cannot be read here is refused with the reason, the others come. With a key,
     nothing is unpickled that ``sign`` with the same key does not vouch for (``ResultError``).
+    Of large buffers, which are numbers and no code, those without a digest are taken where the
+    directory is the one ``here`` to which they were written.
     """
     from .unpickling import load_names
 
@@ -147,7 +155,7 @@ def load(directory: Path, namespace: Dict[str, Any], *, key: Optional[bytes] = N
     with (directory / STREAM).open("rb") as stream:
         if key is not None:
             verify(directory, content, stream, key)
-        buffers = map_buffers(directory, manifest["buffers"], check=key is not None)
+        buffers = map_buffers(directory, manifest["buffers"], check=key is not None, here=here)
         names, refused = load_names(manifest, stream, buffers, namespace)
     deleted = tuple(manifest.get("deleted", ()))
     for name in deleted:

@@ -32,12 +32,13 @@ def receive(
     changed: Iterable[str] = (),
     only: Optional[Sequence[str]] = None,
     limit: Optional[int] = None,
+    here: bool = False,
 ) -> None:
     """Load what was sent, and remember how things are before the user's cell.
 
     ``number`` is the execution count of the user's cell in its notebook, ``changed`` names the
     variables that it may change in place, ``only`` those that come back (None: all it assigns),
-    and ``limit`` is in bytes for each.
+    and ``limit`` is in bytes for each. ``here`` tells that who reads them is on this machine.
     """
     global _current
     namespace = sys.modules["__main__"].__dict__
@@ -50,7 +51,7 @@ def receive(
         told = "; ".join(f"{variable.name}: {variable.note}" for variable in loaded.unreadable)
         raise ResultError(f"what the cell needs cannot be read here: {told}")
     _show_figures()
-    _current = _Cell(namespace, paths.outputs, only, limit)
+    _current = _Cell(namespace, paths.outputs, only, limit, here)
     _current.look(changed, loaded)
     _watch_failure(number)
 
@@ -87,9 +88,10 @@ class _Cell:
         outputs: Path,
         only: Optional[Sequence[str]],
         limit: Optional[int],
+        here: bool,
     ) -> None:
         self._namespace, self._outputs = namespace, outputs
-        self._only, self._limit = only, limit
+        self._only, self._limit, self._here = only, limit, here
         self._before: Dict[str, Any] = {}
         self._digests: Dict[str, Optional[str]] = {}
         #: Mapped buffers that nobody had written to before the user's cell.
@@ -125,6 +127,7 @@ class _Cell:
             self._outputs,
             limit=self._limit,
             follow=names,
+            digests=not self._here,
             in_place=self._changed_in_place,
         )
 
