@@ -15,6 +15,9 @@ _NO_IMAGE = re.compile(
     r"unauthorized|authorization|denied|forbidden|403|401|insufficient_scope|invalid reference",
     re.IGNORECASE,
 )
+#: Words of a node or registry that gives many images at once only one after another: kubelet's
+#: own limit (``registryPullQPS``, 5 a second) and HTTP status 429.
+_TOO_MANY = re.compile(r"QPS exceeded|too ?many ?requests|\b429\b", re.IGNORECASE)
 #: Pieces of the scheduler's sentence that say nothing of nodes.
 _NO_REASON = re.compile(r"preemption|that the pod didn't tolerate")
 _DENIED = re.compile(
@@ -62,8 +65,11 @@ def _not_started(state: Object, image: str, events: Iterable[Object], login: str
     reason, message = str(state.get("reason", "")), str(state.get("message", ""))
     if reason in ("ContainerCreating", "PodInitializing", ""):
         return Waiting(_creating(events))
+    why = _why(message, events)
+    if reason in ("ImagePullBackOff", "ErrImagePull") and _TOO_MANY.search(why):
+        return Waiting(f"the node waits for its turn to pull {image}: {short(why)}")
     if reason == "ImagePullBackOff" or (reason == "ErrImagePull" and _NO_IMAGE.search(message)):
-        return Waiting(_no_image(image, _why(message, events), login), "image")
+        return Waiting(_no_image(image, why, login), "image")
     if reason == "ErrImagePull":
         return Waiting(f"the node could not pull {image} and tries again: {short(message)}")
     if reason in _BROKEN:

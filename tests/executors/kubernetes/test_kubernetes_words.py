@@ -113,6 +113,14 @@ def test_a_registry_that_is_away_for_a_moment_is_asked_again() -> None:
     assert reasons.outlook(waiting("ErrImagePull", "manifest unknown")).hopeless is not None
 
 
+@pytest.mark.parametrize("said", ["pull QPS exceeded", "429 Too Many Requests"])
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+def test_whoever_pulls_too_many_images_at_once_waits(reason: str, said: str) -> None:
+    found = reasons.outlook(waiting(reason, "Back-off pulling"), [event("Failed", PULL + said)])
+    assert found.hopeless is None
+    assert "waits for its turn to pull" in found.words and said in found.words
+
+
 def test_what_is_done_before_the_first_process() -> None:
     creating = waiting("ContainerCreating")
     pulling = event("Pulling", f'Pulling image "{IMAGE}"')
