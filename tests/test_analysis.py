@@ -92,6 +92,12 @@ def test_reads(source: str, expected: str) -> None:
         ("def f(): return model\ny = f()\nmodel = 1", "model"),
         ("while c: x = 1\nx", "x"),
         ("c and (y := 1)\ny", "y"),
+        ("df.query('age > @limit and `a b` in @known')", "limit known"),
+        ("def f(limit): return df.query(f'{c} > @limit or x < @other')", "other"),
+        ("k = 2\ndf.eval('b = a * @k')", ""),
+        ("pd.eval('left + right')", "left right"),
+        ("eval('x + 1'); exec('y = z')", "x z"),
+        ("print('mail me @home'); db.query('no python'); eval('1 +')", ""),
     ],
 )
 def test_what_is_read_perhaps(source: str, expected: str) -> None:

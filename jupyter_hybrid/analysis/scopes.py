@@ -93,6 +93,11 @@ class Tracker:
         else:
             self.note(self.names.reads, name)
 
+    def read_perhaps(self, name: str) -> None:
+        """The name may be read, by what is no code yet; noted unless the cell surely has it."""
+        if name not in self.module.sure and self._is_global(name):
+            self.note(self.names.maybe, name)
+
     def bind(self, name: str) -> None:
         """The name is assigned in the innermost scope."""
         scope = self.scopes[-1]

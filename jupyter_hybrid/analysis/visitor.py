@@ -11,6 +11,7 @@ from .bindings import bindings, loads, root
 from .flow import FlowVisitor
 from .magic_lines import MagicUse, parse_magic
 from .scopes import Names, Scope
+from .texts import names_in_text
 
 Transform = Callable[[str], str]
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -163,6 +164,8 @@ class CellVisitor(FlowVisitor):
             self.mutate(node.func)
         elif not self._is_pure(node):
             self._may_change_arguments(node)
+        for name in names_in_text(node):
+            self.read_perhaps(name)
         self.generic_visit(node)
 
     @staticmethod
