@@ -290,7 +290,9 @@ def _begun(
     env = {**os.environ, "JUPYTERHUB_LAB": json.dumps(lab), "KUBECONFIG": str(cluster.kubeconfig)}
     env |= {"JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32), "PYTHONPATH": str(ROOT)}
     network = f"/run/netns/{os.environ.get('KUBE_NAME', 'kube')}"
-    words = ["nsenter", f"--net={network}", sys.executable, "-m", "jupyterhub"]
+    # its culler is asked to end by SIGINT, which what a shell has in the background ignores
+    words = ["env", "--default-signal=INT", "nsenter", f"--net={network}"]
+    words += [sys.executable, "-m", "jupyterhub"]
     with (directory / "hub.log").open("w") as file:
         return subprocess.Popen(
             [*words, "-f", str(SERVICE / "lab_config.py")],
