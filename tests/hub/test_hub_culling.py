@@ -99,8 +99,9 @@ def alive(hub: Hub) -> set[str]:
 
 
 async def test_what_works_is_not_idle(hub: Hub, gpus: dict[str, Path]) -> None:
-    await pod_of(hub, "gia", folders=["one"])
-    pod = await pod_of(hub, "job", folders=["two"])
+    _, pod = await asyncio.gather(
+        pod_of(hub, "gia", folders=["one"]), pod_of(hub, "job", folders=["two"])
+    )
     source = json.dumps(json.dumps(notebook("import time; time.sleep(3600)")))
     write = f'{kube.PYTHON} -c \'open("n.ipynb", "w").write({source})\''
     run = f"cd $HOME && {write} && {COMMAND} run n.ipynb --detach"
