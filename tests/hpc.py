@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -118,6 +119,7 @@ def hang_up(transport: Transport) -> None:
     transport.recover()
 
 
+@cache
 def place() -> Path:
     """Where the cluster is; another version of its scripts has another one."""
     return Path(_output([str(SERVICE / "cluster"), "directory"]).strip())
@@ -203,9 +205,8 @@ def cluster_alone(_cluster: Cluster) -> Iterator[Cluster]:
 def _clean(cluster: Cluster) -> Iterator[Cluster]:
     yield cluster
     deadline = time.monotonic() + 15.0
-    try:
-        while (left := cluster.jobs()) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not left, f"jobs outlived the test: {left}"
-    finally:
+    while (left := cluster.jobs()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if left:
         cluster.on("hpc-login", "scancel", "--user", cluster.user)
+    assert not left, f"jobs outlived the test: {left}"

@@ -75,6 +75,7 @@ def test_a_node_that_is_mended_has_its_gpus_and_keeps_them(
     while time.monotonic() < deadline:
         (node,) = cluster.get("nodes")["items"]
         seen.add(node["status"]["allocatable"].get("nvidia.com/gpu"))
+        time.sleep(0.1)
     assert seen == {"4"}
 
 
