@@ -40,7 +40,7 @@ def largest(directory: Path) -> Iterator[dict[str, int]]:
     stop = threading.Event()
 
     def look() -> None:
-        while not stop.wait(0.1):
+        while not stop.wait(0.5):
             for process in Path("/proc").iterdir():
                 if not process.name.isdigit() or int(process.name) == os.getpid():
                     continue
