@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jupyter_hybrid.errors import ResultError
-from jupyter_hybrid.values import dump, load, read_manifest, sign
+from jupyter_hybrid.values import Terms, dump, load, read_manifest, sign
 
 #: Plays the kernel: runs the first script, hands over to another process, runs the second.
 HOME = """
@@ -293,7 +293,7 @@ def test_refusals_name_the_reason_and_spoil_nothing(tmp_path: Path) -> None:
         "huge": b"x" * 100_000,
         "huge_array": np.zeros(1_000_000),
     }
-    dumped = dump(values, list(values), tmp_path, limit=50_000)
+    dumped = dump(values, list(values), tmp_path, terms=Terms(50_000))
     notes = {v.name: v.note for v in dumped.refused}
     assert notes == {
         "gen": "generator objects do not pickle",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jupyter_hybrid.errors import ResultError
-from jupyter_hybrid.values import dump, load, read_manifest, sign
+from jupyter_hybrid.values import Terms, dump, load, read_manifest, sign
 from jupyter_hybrid.values.files import buffer_digest
 from jupyter_hybrid.values.mappings import address, parse_smaps, written
 
@@ -68,7 +68,7 @@ def test_one_wrong_byte_anywhere_is_noticed(tmp_path: Path, place: int) -> None:
 
 
 def test_what_nobody_can_vouch_for_does_not_pass_for_vouched(tmp_path: Path) -> None:
-    dump({"big": BIG}, ["big"], tmp_path, digests=False)
+    dump({"big": BIG}, ["big"], tmp_path, terms=Terms(digests=False))
     sign(tmp_path, b"key")
     with pytest.raises(ResultError, match="not what the job wrote"):
         load(tmp_path, {}, key=b"key")
@@ -118,7 +118,7 @@ def test_a_write_into_a_mapped_array_is_seen_and_a_read_is_none(tmp_path: Path) 
 def test_a_job_gives_back_the_arrays_that_it_wrote_to(
     tmp_path: Path, cell: str, back: list[str]
 ) -> None:
-    dump({"a": BIG, "b": -BIG}, ["a", "b"], tmp_path / "inputs", digests=False)
+    dump({"a": BIG, "b": -BIG}, ["a", "b"], tmp_path / "inputs", terms=Terms(digests=False))
     (tmp_path / "spec.json").write_text("{}")
     done = subprocess.run(
         [sys.executable, "-c", IN_A_JOB.format(cell=cell)],

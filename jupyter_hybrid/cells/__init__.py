@@ -17,7 +17,7 @@ from typing import Any
 from ..analysis import Names, analyse, reachable
 from ..errors import UsageError
 from ..request import Request
-from ..values import Dumped, Variable, dump
+from ..values import Dumped, Terms, Variable, dump
 from .notebook import CELL, EXPORT, INPUTS, cell_notebook, changeable, inputs_cell
 from .options import CellOptions, Surroundings
 from .sources import sources_of, texts_of
@@ -51,7 +51,7 @@ def prepare(source: str, options: CellOptions, place: Surroundings, directory: P
     wanted = [*needed, *(() if options.replay else _perhaps(names, needed, visible))]
     sent = reachable(wanted, visible)
     # nobody has to vouch for what a job of ours is given
-    dumped = dump(place.namespace, sent, directory, follow=visible, digests=False)
+    dumped = dump(place.namespace, sent, directory, follow=visible, terms=Terms(digests=False))
     missing = [variable for variable in dumped.refused if variable.name in needed]
     if missing:
         shutil.rmtree(directory, ignore_errors=True)

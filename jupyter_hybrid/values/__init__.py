@@ -32,7 +32,27 @@ from .files import (
 )
 from .stream import Pass, Variable, write_stream
 
-__all__ = ["MANIFEST", "Dumped", "Loaded", "Variable", "dump", "load", "read_manifest", "sign"]
+__all__ = [
+    "MANIFEST",
+    "Dumped",
+    "Loaded",
+    "Terms",
+    "Variable",
+    "dump",
+    "load",
+    "read_manifest",
+    "sign",
+]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What ``dump`` writes of a variable."""
+
+    #: Bytes that each may have.
+    limit: Optional[int] = None
+    #: Without them nobody can vouch for the large buffers.
+    digests: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,18 +96,16 @@ def dump(
     names: Sequence[str],
     directory: Path,
     *,
-    limit: Optional[int] = None,
     follow: Optional[Iterable[str]] = None,
-    digests: bool = True,
     in_place: Iterable[str] = (),
+    terms: Terms = Terms(),
 ) -> Dumped:
     """Write the variables; what cannot be written is refused by name, with the reason.
 
     ``namespace`` is the globals of the functions among them, and the globals that travelling
-    functions read travel as well: those in ``follow``, or any. ``limit`` is in bytes for each
-    variable. A name that is not in the namespace tells the reader to delete it, one of ``in_place``
-    that its object is the one that came, changed. Without ``digests`` nobody can vouch for the
-    large buffers.
+    functions read travel as well: those in ``follow``, or any. A name that is not in the namespace
+    tells the reader to delete it, one of ``in_place`` that its object is the one that came,
+    changed.
     """
     directory.mkdir(parents=True, exist_ok=True)
     allowed = None if follow is None else frozenset(follow)
@@ -97,7 +115,7 @@ def dump(
     while True:
         # definitions first: what is read later may need them while it is being read
         wanted.sort(key=lambda name: not isinstance(namespace.get(name), _DEFINITIONS))
-        done = write_stream(namespace, wanted, directory / STREAM, limit)
+        done = write_stream(namespace, wanted, directory / STREAM, terms.limit)
         refused.update((variable.name, variable) for variable in done.refused)
         found = [n for n in done.found if n in namespace and n not in refused]
         if allowed is not None:
@@ -106,7 +124,7 @@ def dump(
         wanted = [n for n in wanted if n not in refused] + new
         if not new and not done.refused:
             break
-    buffers = write_buffers(directory, [b.raw() for b in done.buffers], digests=digests)
+    buffers = write_buffers(directory, [b.raw() for b in done.buffers], digests=terms.digests)
     marks = {"deleted": deleted, "in_place": [v.name for v in done.names if v.name in in_place]}
     _write_manifest(directory, done, refused.values(), marks, buffers)
     return Dumped(tuple(done.names), tuple(refused.values()), tuple(sorted(done.references)))

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from ..errors import ResultError
 from ..paths import JobPaths
-from . import Dumped, Loaded, dump, load
+from . import Dumped, Loaded, Terms, dump, load
 from .contents import content_digest
 from .mappings import address, written
 
@@ -125,10 +125,9 @@ class _Cell:
             self._namespace,
             names,
             self._outputs,
-            limit=self._limit,
             follow=names,
-            digests=not self._here,
             in_place=self._changed_in_place,
+            terms=Terms(self._limit, digests=not self._here),
         )
 
     def _names(self) -> List[str]:
