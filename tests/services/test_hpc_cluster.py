@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hpc import NEEDS, Cluster
+from hpc import NEEDS, USERS, Cluster
 
 pytestmark = [pytest.mark.needs(*NEEDS), pytest.mark.timeout(900)]
 
 #: Who, what, and what alice's shell prints there (a regular expression over all of it).
 CHECKS = {
-    "who": ("echo $(id -un) $(hostname)", r"^(alice|bob) hpc-login\n$"),
+    "who": ("echo $(id -un) $(hostname)", rf"^({'|'.join(USERS)}) hpc-login\n$"),
     "partitions": ("sinfo -h -o '%P %D %T'", r"v100\* 2 \w+\np100 1 \w+"),
     "one GPU of two": (
         "srun -w v100-01 --gres=gpu:v100:1 bash -c "
