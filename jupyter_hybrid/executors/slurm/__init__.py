@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -230,7 +231,8 @@ class SlurmExecutor(Executor):
             return
         if spec is not None:
             await self.transport.write({f"{directory}/{names.cancel.name}": b""}, patience=PATIENCE)
-        rows = await self.queue.rows([job], {job.id: member(marker)}, fresh=0.0)
+        now = time.monotonic()
+        rows = await self.queue.rows([job], {job.id: member(marker)}, since=now)
         if job.id not in rows:
             return
         number = rows[job.id].id

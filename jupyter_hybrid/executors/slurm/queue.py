@@ -105,16 +105,17 @@ class Queue:
         jobs: Sequence[Job],
         arrays: Mapping[str, str | None] | None = None,
         *,
-        fresh: float | None = None,
+        since: float | None = None,
     ) -> dict[str, Row]:
         """What Slurm says of these jobs, by their own ids; those it does not know are left out.
 
         ``arrays`` are the places of those that are in arrays (``ID_TASK``), by their ids. One
-        squeue for all, and one sacct for those that it does not have.
+        squeue for all, and one sacct for those that it does not have. ``since``: an answer from
+        before that monotonic time is none.
         """
         keys = {job.id: (arrays or {}).get(job.id) or job.id for job in jobs}
         async with self._turn():
-            await self._refresh(keys, FRESH if fresh is None else fresh)
+            await self._refresh(keys, since)
             rows = self._snapshot.rows
             found = {job: rows[key] for job, key in keys.items() if key in rows}
             gone = [job for job in jobs if job.id not in found]
@@ -135,13 +136,8 @@ class Queue:
             text = done.stdout.decode("utf-8", "replace")
         return listing.parse_array(text)
 
-    async def _refresh(self, keys: Mapping[str, str], fresh: float) -> None:
-        snapshot = self._snapshot
-        age = snapshot.age()
-        # a job may be newer than the answer
-        unknown = any(key not in snapshot.rows for key in keys.values())
-        bearable = max(fresh, SLOWER * snapshot.took)
-        if age < (min(bearable, 0.5 + snapshot.took) if unknown else bearable):
+    async def _refresh(self, keys: Mapping[str, str], since: float | None) -> None:
+        if self._is_good(keys, since):
             return
         began = time.monotonic()
         user = (await self._transport.channel()).hello["user"]
@@ -151,6 +147,16 @@ class Queue:
         )  # fmt: skip
         rows = {_key(row): row for row in listing.parse_queue(text)}
         self._snapshot = Snapshot(rows, began, time.monotonic() - began)
+
+    def _is_good(self, keys: Mapping[str, str], since: float | None) -> bool:
+        """Whether Slurm's last answer is one for these jobs."""
+        snapshot = self._snapshot
+        if since is not None and snapshot.at < since:
+            return False
+        # a job may be newer than the answer
+        unknown = any(key not in snapshot.rows for key in keys.values())
+        bearable = max(FRESH, SLOWER * snapshot.took)
+        return snapshot.age() < (min(bearable, 0.5 + snapshot.took) if unknown else bearable)
 
     async def _account(self, jobs: Sequence[Job], keys: Mapping[str, str]) -> dict[str, Row]:
         """What accounting has of jobs that have left the queue."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ...errors import PlaceError
 from ...job import Job, State
 from ...spec import Cause, ExitRecord
 from ...transport import Peek, Transport
@@ -20,6 +21,8 @@ from .words import ENDS, WAITING, end_words, state_of, waiting_words
 
 #: Seconds that an exit record may take to be seen after Slurm has seen the job's end.
 SHARED = 5.0
+#: Seconds that Slurm may take to see the end of a job that it may put back into its queue.
+SETTLED = 120.0
 #: Causes behind which may be that somebody or something ended the job from outside.
 _FROM_OUTSIDE = frozenset({Cause.PREEMPTED, Cause.KERNEL_DIED, Cause.RUNNER_DIED})
 #: Beside the record of a job's number: who has begun to submit it, or the array that it is in.
@@ -41,25 +44,47 @@ class Statuses:
     async def of(self, jobs: Sequence[Job]) -> dict[str, JobStatus]:
         """By id; a job of which there is no news is left out. Raises ``PlaceError``."""
         files = await self._files(jobs)
-        arrays = {job.id: member(files[job.id][MARKER]) for job in jobs}
         found: dict[str, JobStatus] = {}
-        open_jobs = []
+        outside: dict[str, ExitRecord] = {}
+        asked = []
         for job in jobs:
             record = _exit(files[job.id]["exit.json"])
+            if record is not None:
+                if record.cause not in _FROM_OUTSIDE or job.wanted is not None:
+                    found[job.id] = JobStatus(state=State(record.state), exit=record)
+                    continue
+                outside[job.id] = record
+            asked.append(job)
+        if not asked:
+            return found
+        try:
+            rows = await self._rows(asked, files, outside)
+        except PlaceError:
+            # what has ended is told, whatever Slurm does
+            if not found:
+                raise
+            return found
+        for job in asked:
+            row, record = rows.get(job.id), outside.get(job.id)
             if record is None:
-                open_jobs.append(job)
-                continue
-            if record.cause not in _FROM_OUTSIDE or job.wanted is not None:
-                found[job.id] = JobStatus(state=State(record.state), exit=record)
-            elif status := await self._why_terminated(job, record, arrays):
+                status = await self._open(job, row, files[job.id])
+            else:
+                status = self._from_outside(job, row, record)
+            if status is not None:
                 found[job.id] = status
-        if open_jobs:
-            rows = await self._queue.rows(open_jobs, arrays)
-            for job in open_jobs:
-                status = await self._open(job, rows.get(job.id), files[job.id])
-                if status is not None:
-                    found[job.id] = status
         return found
+
+    async def _rows(
+        self,
+        jobs: Sequence[Job],
+        files: Mapping[str, Mapping[str, Peek | None]],
+        outside: Mapping[str, ExitRecord],
+    ) -> dict[str, Row]:
+        """What Slurm says of them; of those with a record, after that was seen."""
+        arrays = {job.id: member(files[job.id][MARKER]) for job in jobs}
+        now = time.monotonic()
+        seen = [self._ended.setdefault(job_id, now) for job_id in outside]
+        return await self._queue.rows(jobs, arrays, since=max(seen, default=None))
 
     async def _files(self, jobs: Sequence[Job]) -> dict[str, dict[str, Peek | None]]:
         paths = [f"{relative_directory(job)}/{name}" for job in jobs for name in _NAMES]
@@ -83,6 +108,7 @@ class Statuses:
         if state is None:
             return None
         if not state.final:
+            self._ended.pop(job.id, None)
             begun = files["runner.json"] is not None
             reason = "" if begun else f"starting on {row.nodes}" if row.nodes else "starting"
             if row.state == "SUSPENDED":
@@ -121,28 +147,33 @@ class Statuses:
         offset = float(hello["time"]) - float(hello.get("here", now))
         return waiting_words(row, asked_words(job), ahead, offset, now)
 
-    async def _why_terminated(
-        self, job: Job, record: ExitRecord, arrays: Mapping[str, str | None]
-    ) -> JobStatus | None:
-        """A job that was ended from outside knows by what, not by whom: Slurm does.
-
-        None while Slurm has not seen its end.
-        """
-        row = (await self._queue.rows([job], arrays, fresh=0.0)).get(job.id)
-        first = self._ended.setdefault(job.id, time.monotonic())
-        if row is not None and _runs_again(row, record):
+    def _from_outside(self, job: Job, row: Row | None, record: ExitRecord) -> JobStatus | None:
+        status = ended_from_outside(row, record, time.monotonic() - self._ended[job.id])
+        if status is not None and not status.state.final:
             del self._ended[job.id]
-            return JobStatus(state=State.PENDING, reason=_AGAIN, handle=_handle(row))
-        if row is not None and row.state in ENDS:
-            record = _explained(row, record)
-        elif time.monotonic() - first <= SHARED:
-            return None
-        return JobStatus(state=State(record.state), exit=record)
+        return status
 
 
 def member(marker: Peek | None) -> str | None:
     """The place in an array of the job with this marker."""
     return parse_member(marker.content.decode("utf-8", "replace")) if marker else None
+
+
+def ended_from_outside(row: Row | None, record: ExitRecord, seconds: float) -> JobStatus | None:
+    """A job that was ended from outside knows by what, not by whom: Slurm does.
+
+    None while Slurm has not seen its end, or its last record is not to be seen yet; ``seconds`` is
+    for how long this one has been.
+    """
+    if row is not None and _runs_again(row, record):
+        return JobStatus(state=State.PENDING, reason=_AGAIN, handle=_handle(row))
+    if row is not None and row.state in ENDS:
+        if seconds <= SHARED and _began_after(row, record):
+            return None
+        record = _explained(row, record)
+    elif seconds <= (SETTLED if row is not None and record.cause == Cause.PREEMPTED else SHARED):
+        return None
+    return JobStatus(state=State(record.state), exit=record)
 
 
 def _handle(row: Row) -> dict[str, str]:
@@ -159,6 +190,11 @@ def _runs_again(row: Row, record: ExitRecord) -> bool:
     # COMPLETING is the attempt that ended
     if record.cause != Cause.PREEMPTED or row.state not in ("RUNNING", "CONFIGURING"):
         return False
+    return _began_after(row, record)
+
+
+def _began_after(row: Row, record: ExitRecord) -> bool:
+    """Whether Slurm speaks of a later attempt than the one that left the record."""
     return row.start is not None and row.start > (record.finished_at or row.start)
 
 
@@ -195,7 +231,7 @@ def _exit(peek: Peek | None) -> ExitRecord | None:
     try:
         record = ExitRecord.from_json(json.loads(peek.content))
         return record if State(record.state).final else None
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, RecursionError):
         # the job can write there as well; what is no record ends nothing
         return None
 

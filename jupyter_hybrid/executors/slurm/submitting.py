@@ -129,7 +129,8 @@ def _at_work(header: dict[str, object]) -> bool:
 
 async def _queued(executor: SlurmExecutor, job: Job, record: str) -> str | None:
     """Slurm's number for the job, where it has it; noted for the next one who asks."""
-    rows = await executor.queue.rows([job], fresh=0.0)
+    # not by an answer from before the sbatch that nobody knows the end of
+    rows = await executor.queue.rows([job], since=time.monotonic())
     if job.id not in rows:
         return None
     number = rows[job.id].id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hpc import NEEDS, Cluster
@@ -108,6 +109,38 @@ async def test_a_requeued_job_begins_again_and_says_so(cluster: Cluster, tmp_pat
         # what the first attempt printed was shown; the record is the second's
         assert text.count("tick 1\n") == 2
         assert str(await user.manager.notebook(job.id)).count("tick 1") == 1
+    finally:
+        await user.leave()
+
+
+async def test_the_record_of_the_first_attempt_is_not_taken_for_the_seconds(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the record and Slurm's answer, the second attempt runs to its end."""
+    user = User(cluster, tmp_path, requeue=True)
+    source = "import pathlib\nseen = pathlib.Path('~/faults/seen').expanduser()\n"
+    source += "again = seen.exists()\nseen.touch()\n" + TICKS.format("600 if not again else 1")
+    rows, number = user.executor.queue.rows, ""
+
+    async def late(*asked: Any, **more: Any) -> Any:
+        monkeypatch.setattr(user.executor.queue, "rows", rows)
+        await until(lambda: "PENDING" in "".join(cluster.jobs()), 60.0)
+        cluster.on("hpc-login", "scontrol", "update", f"jobid={number}", "starttime=now+2")
+        await until(lambda: not cluster.jobs(), 60.0)
+        return await rows(*asked, **more)
+
+    try:
+        job = await user.submit(source)
+        await user.says(job, "tick 2")
+        number = cluster.jobs()[0].split()[0]
+        cluster.on("hpc-login", "scontrol", "requeue", number)
+        record = f"jobs/{job.id}/exit.json"
+        await until(lambda: user.executor.transport.read(record), 60.0)
+        monkeypatch.setattr(user.executor.queue, "rows", late)
+        assert (await user.executor.poll([job])).get(job.id) is None
+        ended, text = await user.follow(job)
+        assert ended.state is State.COMPLETED, ended.reason
+        assert "has started this job again (attempt 2)" in text
     finally:
         await user.leave()
 

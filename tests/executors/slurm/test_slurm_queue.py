@@ -1,0 +1,151 @@
+"""What is asked of Slurm's commands, how often, and what becomes of old answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.executors.base import JobStatus
+from jupyter_hybrid.executors.slurm.listing import Row
+from jupyter_hybrid.executors.slurm.queue import Queue
+from jupyter_hybrid.executors.slurm.script import job_name
+from jupyter_hybrid.executors.slurm.status import SETTLED, SHARED, Statuses, ended_from_outside
+from jupyter_hybrid.job import Job, State, new_job_id
+from jupyter_hybrid.spec import Cause, ExitRecord, JobSpec
+from jupyter_hybrid.transport import LocalTransport
+
+
+class Site:
+    """A site whose programs say what a test wants, and note that they were asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "bin").mkdir()
+        self.transport = LocalTransport(str(folder / "root"))
+        self.queue = Queue(self.transport)
+
+    def program(self, name: str, text: str) -> None:
+        path = self.folder / "bin" / name
+        path.write_text(f"#!/bin/sh\n# test fixture\necho {name} >>{self.folder}/asked\n{text}\n")
+        path.chmod(0o755)
+
+    def asked(self) -> list[str]:
+        path = self.folder / "asked"
+        return path.read_text().split() if path.exists() else []
+
+    def job(self, *, record: ExitRecord | None = None) -> Job:
+        """A job, which left that record."""
+        spec = JobSpec("x", "dgx", "notebook")
+        job = Job(
+            id=new_job_id(), spec=spec, directory="", created_at=time.time(), state=State.RUNNING
+        )
+        job = job.evolve(handle={"name": job_name(job)})
+        directory = self.folder / "root" / "jobs" / job.id
+        directory.mkdir(parents=True)
+        (directory / "slurm.id").write_text("7\n")
+        if record is not None:
+            (directory / "exit.json").write_text(json.dumps(record.to_json()))
+        return job
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    site = Site(tmp_path)
+    site.program("squeue", "")
+    site.program("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
+    yield site
+    site.transport.close()
+
+
+KILLED = ExitRecord("FAILED", Cause.PREEMPTED, "told to end", finished_at=1000.0, seconds=60.0)
+
+
+async def test_an_answer_from_before_is_none(site: Site) -> None:
+    job = site.job()
+    site.program("squeue", f"echo '7|RUNNING|p|900|10:00|1|n1|None|{job_name(job)}'")
+    assert (await site.queue.rows([job]))[job.id].state == "RUNNING"
+    await site.queue.rows([job])
+    assert site.asked() == ["squeue"]
+    site.program("squeue", f"echo '7|COMPLETED|p|900|10:00|1|n1|None|{job_name(job)}'")
+    since = time.monotonic()
+    rows = await site.queue.rows([job], since=since)
+    assert rows[job.id].state == "COMPLETED" and site.asked() == ["squeue"] * 2
+    # what was new once grows old
+    site.queue._snapshot.at -= 60
+    await site.queue.rows([job], since=since - 60)
+    assert site.asked() == ["squeue"] * 3
+
+
+async def test_where_nothing_is_accounted_for_nobody_asks_again(site: Site) -> None:
+    job = site.job()
+    for _ in range(3):
+        assert await site.queue.rows([job], since=time.monotonic()) == {}
+    assert site.asked().count("sacct") == 1
+
+
+async def test_many_that_were_ended_are_explained_by_one_answer(site: Site) -> None:
+    site.program("sacct", "")
+    jobs = [site.job(record=KILLED) for _ in range(50)]
+    statuses = Statuses(site.transport, site.queue)
+    assert await statuses.of(jobs) == {}
+    assert site.asked() == ["squeue", "sacct"]
+
+
+async def test_what_has_ended_is_told_while_slurm_does_not_answer(site: Site) -> None:
+    site.program("squeue", "echo 'slurm_load_jobs error: Unable to contact' >&2; exit 1")
+    ended, runs = site.job(record=ExitRecord("COMPLETED")), site.job()
+    statuses = Statuses(site.transport, site.queue)
+    found = await statuses.of([runs, ended])
+    assert {job_id: status.state for job_id, status in found.items()} == {ended.id: State.COMPLETED}
+    with pytest.raises(PlaceError, match="Unable to contact"):
+        await statuses.of([runs])
+
+
+async def test_a_record_that_nobody_can_read_ends_nothing(site: Site) -> None:
+    job = site.job()
+    site.program("squeue", f"echo '7|RUNNING|p|900|10:00|1|n1|None|{job_name(job)}'")
+    for text in ("[" * 50_000, '{"state": []}', "null"):
+        (site.folder / "root" / "jobs" / job.id / "exit.json").write_text(text)
+        status = (await Statuses(site.transport, site.queue).of([job]))[job.id]
+        assert status.state is State.RUNNING
+
+
+
+
+def told(row: Row | None, seconds: float, cause: str = Cause.PREEMPTED) -> JobStatus | None:
+    record = ExitRecord("FAILED", cause, "told to end", finished_at=1000.0, seconds=60.0)
+    return ended_from_outside(row, record, seconds)
+
+
+def row(state: str, start: float = 900.0) -> Row:
+    return Row("7", state, "x.01abc", start=start, limit=3600.0)
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "COMPLETING"])
+def test_an_end_that_slurm_has_not_seen_is_waited_for(state: str) -> None:
+    assert told(row(state), SHARED + 1) is None
+    late = told(row(state), SETTLED + 1)
+    assert late is not None and late.exit is not None and late.exit.cause == Cause.PREEMPTED
+    # nobody puts back what ended by itself
+    died = told(row(state), SHARED + 1, Cause.KERNEL_DIED)
+    assert died is not None and died.exit is not None
+    assert told(None, SHARED - 1) is None and told(None, SHARED + 1) is not None
+
+
+def test_the_record_of_an_earlier_attempt_ends_nothing() -> None:
+    # the one that ended last began after that
+    assert told(row("COMPLETED", 1120.0), 0.0) is None
+    assert told(row("COMPLETED", 1120.0), SHARED + 1) is not None
+    again = told(row("RUNNING", 1120.0), 0.0)
+    assert again is not None and again.state is State.PENDING
+    waits = told(row("PENDING", 1120.0), 0.0)
+    assert waits is not None and waits.state is State.PENDING
+    same = told(row("CANCELLED"), 0.0)
+    assert same is not None and same.state is State.CANCELLED
