@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 #: With this variable the commands print times as seconds since the epoch.
-ENVIRONMENT = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C.UTF-8", "SLURM_CONF_SERVER": ""}
+ENVIRONMENT = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C.UTF-8"}
 #: squeue's format, the job's name last: it may hold anything.
 QUEUE_FORMAT = "%i|%T|%P|%S|%l|%Q|%N|%r|%j"
 #: Format of all waiting jobs, to count those that are ahead.

@@ -57,6 +57,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_CONF_SERVER", "controller")
     site = Site(tmp_path)
     site.program("squeue", "")
     site.program("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
@@ -116,6 +117,10 @@ async def test_a_record_that_nobody_can_read_ends_nothing(site: Site) -> None:
         status = (await Statuses(site.transport, site.queue).of([job]))[job.id]
         assert status.state is State.RUNNING
 
+
+async def test_the_sites_own_variables_reach_its_programs(site: Site) -> None:
+    done = await site.queue.command("printenv", "SLURM_CONF_SERVER", "SLURM_TIME_FORMAT")
+    assert done.stdout == b"controller\n%s\n"
 
 
 
