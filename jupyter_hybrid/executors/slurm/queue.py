@@ -221,7 +221,7 @@ class Queue:
             )  # fmt: skip
         except PlaceError:
             return None
-        return len(text.split())
+        return sum(line[:1].isdigit() for line in text.splitlines())
 
     # -- nodes ----------------------------------------------------------------------------------
 

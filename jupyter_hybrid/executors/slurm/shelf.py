@@ -41,7 +41,10 @@ async def prune(transport: Transport, queue: Queue, days: float) -> Freed:
     if done.code != 0:
         raise PlaceError(f"squeue on {transport.host}: {done.stderr.strip()}", transient=True)
     header, _ = await transport.ask("prune", before=0.0, patience=PATIENCE)
-    waiting = [float(line) for line in done.stdout.decode("ascii", "replace").split()]
+    lines = done.stdout.decode("ascii", "replace").splitlines()
+    # (some sites' programs print warnings as well; of a time that cannot be read, all is needed)
+    times = [line.strip() for line in lines if line[:1].isdigit()]
+    waiting = [float(time) if time.isdigit() else 0.0 for time in times]
     # all times are those of the machine there
     limits = [header["time"] - days * DAY, *(moment - BEFORE for moment in waiting)]
     header, _ = await transport.ask("prune", before=min(limits), patience=PATIENCE)

@@ -15,6 +15,7 @@ from jupyter_hybrid.executors.base import JobStatus
 from jupyter_hybrid.executors.slurm.listing import Row
 from jupyter_hybrid.executors.slurm.queue import Queue
 from jupyter_hybrid.executors.slurm.script import job_name
+from jupyter_hybrid.executors.slurm.shelf import prune
 from jupyter_hybrid.executors.slurm.status import SETTLED, SHARED, Statuses, ended_from_outside
 from jupyter_hybrid.job import Job, State, new_job_id
 from jupyter_hybrid.spec import Cause, ExitRecord, JobSpec
@@ -122,6 +123,22 @@ async def test_the_sites_own_variables_reach_its_programs(site: Site) -> None:
     done = await site.queue.command("printenv", "SLURM_CONF_SERVER", "SLURM_TIME_FORMAT")
     assert done.stdout == b"controller\n%s\n"
 
+
+async def test_warnings_among_the_waiting_are_no_jobs(site: Site) -> None:
+    site.program("squeue", "echo 'a warning: loved'; echo 4711")
+    assert await site.queue.waiting("p") == 1
+    image = site.folder / "root" / "images" / "x.sif"
+    image.parent.mkdir(parents=True)
+    image.touch()
+    os.utime(image, (0.0, 0.0))
+    # what waits since long ago may need it, and so may what nobody can read the time of
+    for said in ("0", "1970-01-01T00:00:00"):
+        site.program("squeue", f"echo 'a warning: loved'; echo {said}")
+        await prune(site.transport, site.queue, 1.0)
+        assert image.exists()
+    site.program("squeue", "echo 'a warning: loved'")
+    await prune(site.transport, site.queue, 1.0)
+    assert not image.exists()
 
 
 def told(row: Row | None, seconds: float, cause: str = Cause.PREEMPTED) -> JobStatus | None:
