@@ -55,7 +55,9 @@ class SSHTransport(Transport):
             raise ConfigError(f"{host!r} is no name of a host for ssh; write host or user@host")
         self._host, self._program = host, tuple(program)
         self._python, self._persist = remote_python, persist
+        #: Options for the shared connection, and those of the next attempt in their place.
         self._shared: tuple[str, ...] | None = None
+        self._instead: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
@@ -66,9 +68,10 @@ class SSHTransport(Transport):
         """ssh, with a connection that is shared where one is there."""
         if self._shared is None:
             self._shared = self._sharing()
+        shared, self._instead = self._instead or self._shared, ()
         options = [f"-o{name}={value}" for name, value in _OPTIONS.items()]
         command = remote_command(code, self._python)
-        return [*self._program, "-T", *options, *self._shared, "--", self._host, command]
+        return [*self._program, "-T", *options, *shared, "--", self._host, command]
 
     def explain(self, complaint: str) -> PlaceError:
         """ssh's complaint in a sentence."""
@@ -76,11 +79,18 @@ class SSHTransport(Transport):
         return PlaceError(words, transient=transient)
 
     def recover(self) -> None:
-        """Give up a shared connection that does not answer."""
-        if self._shared and (path := self._control_path()) is not None:
-            self._control("exit")
-            with contextlib.suppress(OSError):
-                path.unlink()
+        """Give up a shared connection of ours that does not answer.
+
+        The user's own is left alone and passed by: their terminals are on it, and it may have taken
+        a password to open.
+        """
+        path = self._control_path()
+        if path is None or f"-oControlPath={path}" not in (self._shared or ()):
+            self._instead = self._own_sharing(self._configuration())
+            return
+        self._control("exit")
+        with contextlib.suppress(OSError):
+            path.unlink()
 
     def _control(self, word: str) -> None:
         command = [*self._program, *(self._shared or ()), "-O", word, "--", self._host]
@@ -95,6 +105,9 @@ class SSHTransport(Transport):
         theirs = parse_control_path(configuration)
         if theirs is not None and theirs.exists():
             return (f"-oControlPath={theirs}",)
+        return self._own_sharing(configuration)
+
+    def _own_sharing(self, configuration: str) -> tuple[str, ...]:
         path = self._control_path()
         if path is None:
             return ("-oControlMaster=no", "-oControlPath=none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from hpc import NEEDS, Cluster, hang_up
+from jobs import until
 
+from jupyter_hybrid import transport as transport_module
 from jupyter_hybrid.errors import ConfigError, PlaceError
 from jupyter_hybrid.transport import ssh as ssh_module
 from jupyter_hybrid.transport.blobs import Blob, send_blobs
@@ -260,6 +263,27 @@ async def test_a_connection_that_the_user_shares_is_used(to: Hosts, tmp_path: Pa
     text = [line for line in config.read_text().splitlines() if "id_ed25519" not in line]
     config.write_text("\n".join(text) + "\n  IdentityFile /dev/null\n")
     assert (await to(config=config).run(["echo", "in"])).stdout == b"in\n"
+    await asyncio.to_thread(quietly, ["ssh", "-F", str(config), "-O", "exit", "hpc"])
+
+
+async def test_a_connection_of_the_users_that_hangs_is_passed_by_and_stays(
+    to: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "CONNECT", 6.0)
+    socket = tmp_path / "cm"
+    config = changed(to.cluster, tmp_path, ControlPath=str(socket))
+    command = ["ssh", "-F", str(config), "-M", "-N", "hpc"]
+    master = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL)
+    try:
+        await until(socket.exists)
+        master.send_signal(signal.SIGSTOP)
+        assert (await to(config=config).run(["echo", "in"])).stdout == b"in\n"
+        master.send_signal(signal.SIGCONT)
+        await asyncio.to_thread(quietly, ["ssh", "-F", str(config), "-O", "check", "hpc"])
+        assert master.returncode is None
+    finally:
+        master.kill()
+        await master.wait()
 
 
 async def test_without_python_a_sentence_says_so(to: Hosts) -> None:
