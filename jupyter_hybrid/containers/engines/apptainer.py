@@ -13,13 +13,15 @@ _MAKE = """\
 set -eu
 mkdir -p "$(dirname "$1")"
 exec 9>"$1.lock"
-flock 9
+part=$1.part
+# (some mount Lustre without locks: there everybody makes their own, and the last one's stays)
+flock 9 || part=$1.part.$(uname -n).$$
 # (whoever comes to another lock of this name finds the file as well)
 if [ -e "$1" ]; then rm -f "$1.lock"; exit 0; fi
-trap 'rm -f "$1.part"' EXIT
-rm -f "$1.part"
-"$2" --quiet build --disable-cache "$1.part" "$3" 9>&-
-mv "$1.part" "$1"
+trap 'rm -f "$part"' EXIT
+rm -f "$part"
+"$2" --quiet build --disable-cache "$part" "$3" 9>&-
+mv "$part" "$1"
 rm -f "$1.lock"
 """
 

@@ -1,7 +1,9 @@
-"""Options of targets that run images, and what a container is told. Pure."""
+"""Options of targets that run images, and what an engine is told."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -125,3 +127,24 @@ def test_a_sif_is_made_by_fixed_text() -> None:
     command = Apptainer().make("oci:/a; b", Path("/sifs/x y.sif"))
     assert command.argv[:2] == ("/bin/sh", "-c")
     assert command.argv[3:] == ("make", "/sifs/x y.sif", "apptainer", "oci:/a; b")
+
+
+def test_where_nothing_can_be_locked_everybody_makes_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = {
+        "flock": "echo 'flock: 9: Function not implemented' >&2; exit 65",
+        "apptainer": 'set -C; echo half >"$4"; sleep 0.5; echo "$5" >|"$4"',
+    }
+    (tmp_path / "bin").mkdir()
+    for name, text in programs.items():
+        program = tmp_path / "bin" / name
+        program.write_text(f"#!/bin/sh\n# test fixture\n{text}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    sif = tmp_path / "sifs" / "x.sif"
+    command = Apptainer().make("oci:/image", sif)
+    making = [subprocess.Popen(command.argv) for _ in range(3)]
+    assert [process.wait() for process in making] == [0, 0, 0]
+    assert sif.read_text() == "oci:/image\n"
+    assert [path.name for path in sif.parent.iterdir()] == ["x.sif"]
