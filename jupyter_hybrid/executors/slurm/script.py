@@ -132,7 +132,7 @@ def on_all(job: Job, runs: list[str]) -> list[str]:
         "trap ': > terminated' TERM",
         f"{shlex.join([*words, '/bin/sh', '-c', script])} &",
         # a signal interrupts the first wait
-        "while kill -0 $! 2>/dev/null; do wait $!; status=$?; done",
+        "until wait $!; status=$?; ! kill -0 $! 2>/dev/null; do :; done",
         "exit $status",
     ]
 

@@ -228,3 +228,8 @@ def test_several_processes_are_started_by_srun(tmp_path: Path) -> None:
     said = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
     done = subprocess.run(["sh", "-c", text], env=said, cwd=tmp_path, check=False)
     assert done.returncode == 3 and (tmp_path / "terminated").exists()
+    # also of one that has ended before the script looks, which bash has taken note of by then
+    srun.write_text("#!/bin/sh\nexit 3\n")
+    slowly = 'kill() { sleep 0.3; command kill "$@"; }\n'
+    done = subprocess.run(["bash", "-c", slowly + text], env=said, cwd=tmp_path, check=False)
+    assert done.returncode == 3
