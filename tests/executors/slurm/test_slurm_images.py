@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import bases
 import hpc
 import pytest
+from commands import Home, notebook
 from hpc import Cluster, hang_up
 from jobs import until
 from registries import Daemon, Options, start
@@ -24,6 +26,8 @@ from uv import find_uv_bin
 
 from jupyter_hybrid.comparing import compare
 from jupyter_hybrid.containers.indexes import uv_environment
+from jupyter_hybrid.containers.references import parse_reference
+from jupyter_hybrid.containers.registry import RegistryClient
 from jupyter_hybrid.environment.facts import ImageFacts
 from jupyter_hybrid.environment.needs import Environment, Need
 from jupyter_hybrid.errors import ImageError, UsageError
@@ -232,6 +236,47 @@ async def test_the_login_node_fetches_what_it_can_reach(
         finally:
             for user in users:
                 await user.leave()
+
+
+async def layers(image: str) -> list[str]:
+    async with RegistryClient() as client:
+        found = await client.image(parse_reference(image))
+        return [layer.digest for layer in found.manifest.layers]
+
+
+def test_processes_that_fetch_one_image_at_once_wait_for_one_another(
+    registry: Daemon, base_image: Callable[[str], str], cluster: Cluster, tmp_path: Path
+) -> None:
+    """Two for one cluster, and one for another; each cluster gets the file once."""
+    image = push(registry, base_image("no-python"), "lab/small:1")
+    before = len(registry.log.read_text())
+    options = cluster.options(engine="apptainer", images="here")
+    roots = {"dgx": "~/faults", "other": "~/other"}
+    targets = {name: {"executor": "slurm", "root": root, **options} for name, root in roots.items()}
+    home = Home(tmp_path)
+    home.write("n.ipynb", notebook("1"))
+    (tmp_path / "config").mkdir()
+    settings = json.dumps({"Hybrid": {"targets": targets}})
+    (tmp_path / "config/jupyter_hybrid_config.json").write_text(settings)
+    try:
+        with ExitStack() as started:
+            words = ("run", "n.ipynb", "--image", image, "--target")
+            running = [
+                started.enter_context(home.started(*words, name))
+                for name in ("dgx", "other", "dgx")
+            ]
+            said = [process.communicate(timeout=120.0)[1] for process in running]
+        # that it has no Python is found by looking into what was fetched
+        assert ["no Python" in words for words in said] == [True] * 3, said
+        for root in roots.values():
+            (made,) = cluster.ssh(f"ls {root}/images").split()
+            assert made.endswith(".sif") and cluster.ssh(f"ls {root}/pulls") == ""
+        assert not list(home.data.rglob("images/pulls/*"))
+        log = registry.log.read_text()[before:]
+        for layer in asyncio.run(layers(image)):
+            assert log.count(f'"GET /v2/lab/small/blobs/{layer} ') == 2
+    finally:
+        cluster.ssh("rm -rf ~/faults ~/other")
 
 
 async def test_what_cannot_be_had_is_said(image: str, cluster: Cluster, tmp_path: Path) -> None:
