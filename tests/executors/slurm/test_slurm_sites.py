@@ -86,6 +86,18 @@ async def test_a_directory_without_programs_is_refused_for_images(user: User) ->
         cluster.on("hpc-login", "umount", place)
 
 
+async def test_the_sites_lines_come_before_the_job(cluster: Cluster, tmp_path: Path) -> None:
+    # what a module does: variables, and a function of bash that the login shell brings
+    setup = "module() { export LOADED_$1=yes; }\nmodule python\nset -u"
+    user = User(cluster, tmp_path, setup=setup, engine="none")
+    try:
+        source = "import os\nprint(os.environ['LOADED_python'], os.environ['HOME'])"
+        ended, text = await user.follow(await user.submit(source))
+        assert (ended.state, text) == (State.COMPLETED, f"yes /home/{cluster.user}\n"), ended.reason
+    finally:
+        await user.leave()
+
+
 def process_of(cluster: Cluster, machine: str) -> str:
     """The machine's process 1, as this one sees it."""
     pid = (cluster.directory / "run" / f"{machine}.pid").read_text().split()[0]
