@@ -17,6 +17,8 @@ from ..paths import JobPaths, blob_directory, blob_path, job_directory
 from ..transport import Transport
 from ..transport.blobs import Blob, send_blobs
 
+#: Bytes of a job that are sent with it at once, whether or not they are there by their content.
+SMALL = 16 << 10
 #: What a runner is made of: these modules and packages of ours, and nothing else.
 TRAVELS = ("__init__.py", "_version.py", "errors.py", "events.py", "paths.py", "spec.py")
 PACKAGES = ("runner", "values")
@@ -77,32 +79,61 @@ async def ship(
     local = JobPaths(job_directory(home, job.id))
     await asyncio.to_thread(write_job_directory, local.directory, job.spec, bundle)
     root = await transport.root(patience)
-    digest, archive = runner_archive()
-    runner = Blob(digest, len(archive), archive)
-    laid_out, small = await asyncio.to_thread(_laid_out, local)
     blobs = blob_directory(home)
     files = [Blob(f.digest, f.size, blob_path(blobs, f.digest)) for f in bundle.files]
-    known = laid_out["files.json"].digest
-    # the manifest comes last: where it is, somebody has brought its files
-    await send_blobs(transport, files, known=known, patience=patience)
-    await send_blobs(transport, [runner, *laid_out.values()], patience=patience)
-    directory = f"{root}/{relative_directory(job)}"
-    target = runner_directory(root, digest)
-    placed = [[f"{directory}/{name}", blob.digest, 0o444] for name, blob in laid_out.items()]
-    await transport.ask("unpack", digest=digest, into=target, patience=patience)
-    await transport.ask("place", files=placed, patience=patience)
-    # spec.json is the last: it marks the directory as finished
-    await transport.write({f"{directory}/{k}": v for k, v in small.items()}, patience=patience)
-    return Shipped(root, directory, target)
+    large, small = await asyncio.to_thread(_laid_out, local, bool(files))
+    if files:
+        known = large[local.files.name].digest
+        # the manifest comes last: where it is, somebody has brought its files
+        await send_blobs(transport, files, known=known, patience=patience)
+    relative = relative_directory(job)
+    directory = f"{root}/{relative}"
+    if large:
+        await send_blobs(transport, list(large.values()), patience=patience)
+        placed = [[f"{directory}/{name}", blob.digest, 0o444] for name, blob in large.items()]
+        await transport.ask("place", files=placed, patience=patience)
+    runner = runner_directory(root, runner_archive()[0])
+    if not await _lay(transport, relative, small, runner, patience):
+        await _send_runner(transport, runner, patience)
+        await _lay(transport, relative, small, runner, patience)
+    return Shipped(root, directory, runner)
 
 
-def _laid_out(local: JobPaths) -> tuple[dict[str, Blob], dict[str, bytes]]:
-    """Files of the job's directory that travel by content, and those that are the job's own."""
+async def _lay(
+    transport: Transport, directory: str, small: dict[str, bytes], runner: str, patience: float
+) -> bool:
+    """Write these files, in this order, where the runner is there; whether it is."""
+    header, _ = await transport.ask(
+        "lay", b"".join(small.values()), patience=patience, wanted=[runner],
+        files=[[f"{directory}/{name}", len(data), 0o600] for name, data in small.items()],
+        # a network file system takes a minute to see a file where it has seen none
+        begun=[f"{directory}/{JobPaths(Path()).events}"],
+    )  # fmt: skip
+    return bool(header["there"])
+
+
+async def _send_runner(transport: Transport, directory: str, patience: float) -> None:
+    digest, archive = runner_archive()
+    await send_blobs(transport, [Blob(digest, len(archive), archive)], patience=patience)
+    await transport.ask("unpack", digest=digest, into=directory, patience=patience)
+
+
+def _laid_out(local: JobPaths, manifest: bool) -> tuple[dict[str, Blob], dict[str, bytes]]:
+    """What travels by its content, and what is small or the job's own, ``spec.json`` last.
+
+    ``manifest``: that of its files is named by its content, so that they are known by it.
+    """
     named = [local.files, local.notebook]
     if local.inputs.is_dir():
         named += sorted(path for path in local.inputs.rglob("*") if path.is_file())
-    found = {}
+    large, small, left = dict[str, Blob](), dict[str, bytes](), SMALL
     for path in named:
-        name = path.relative_to(local.directory).as_posix()
-        found[name] = Blob(file_digest(path), path.stat().st_size, path)
-    return found, {path.name: path.read_bytes() for path in (local.key, local.spec)}
+        name, size = path.relative_to(local.directory).as_posix(), path.stat().st_size
+        if size <= left and not (manifest and path == local.files):
+            small[name] = path.read_bytes()
+            left -= size
+        else:
+            large[name] = Blob(file_digest(path), size, path)
+    # it marks the directory as finished
+    small |= {path.name: path.read_bytes() for path in (local.key, local.spec)}
+    return large, small

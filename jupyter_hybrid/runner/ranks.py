@@ -33,6 +33,9 @@ LOCAL = "JUPYTER_HYBRID_LOCAL_RANK"
 COMPLETED = "COMPLETED"
 #: Seconds between two looks at what others wrote.
 PAUSE = 0.1
+#: Seconds between two looks for what other nodes have made, and when they were, by directory.
+SEEN = 1.0
+_looked: Dict[Path, float] = {}
 #: Seconds that a rank which failed gives the others to save and end.
 GRACE = 30.0
 
@@ -71,6 +74,7 @@ class Ranks:
 
     def stops(self) -> bool:
         """Whether this rank is to end because of another one, or of the place."""
+        _look(self.job.directory)
         if self.rank:
             return self.job.exit.exists()
         return self.failed.exists() or self.terminated.exists()
@@ -80,6 +84,7 @@ class Ranks:
         if self.rank == 0 or not self.job.files.exists():
             return
         while going() and not self.job.exit.exists():
+            _look(self.job.directory)
             try:
                 if b'"kind":"cell"' in self.job.events.read_bytes():
                     return
@@ -93,6 +98,8 @@ class Ranks:
             return
         others = [self.paths_of(rank).exit for rank in range(1, self.size)]
         while going():
+            for path in others:
+                _look(path.parent)
             # one that did not complete says so, and then the supervisor ends this one
             others = [path for path in others if _state(path) != COMPLETED]
             if not others:
@@ -110,6 +117,7 @@ class Ranks:
             self._tell(record)
         until = None
         while self.rank and not self.job.exit.exists():
+            _look(self.job.directory)
             if until is None and (self.failed.exists() or self.terminated.exists()):
                 until = time.monotonic() + GRACE
             if until is not None and time.monotonic() > until:
@@ -128,6 +136,22 @@ class Ranks:
             pass
         finally:
             scratch.unlink()
+
+
+def _look(folder: Path) -> None:
+    """See what other nodes have made in the directory, at most a second ago.
+
+    NFS believes for up to a minute that a file is not there, unless its directory is opened.
+    """
+    now = time.monotonic()
+    if now - _looked.get(folder, now - SEEN) < SEEN:
+        return
+    _looked[folder] = now
+    try:
+        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+    except OSError:
+        # it is made by its rank
+        pass
 
 
 def failed_rank(directory: Path) -> Optional[Dict[str, Any]]:

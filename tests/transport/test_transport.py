@@ -80,6 +80,19 @@ async def test_files_are_written_whole_and_read_behind_an_offset(transport: Tran
         await transport.remove("../elsewhere")
 
 
+async def test_small_files_are_laid_where_what_they_need_is(transport: Transport) -> None:
+    root = await transport.root()
+    asked = {"files": [["j/a", 1, 0o600], ["j/b", 2, 0o600]], "begun": ["j/log"]}
+    header, _ = await transport.ask("lay", b"abb", wanted=[f"{root}/runner"], **asked)
+    assert header == {"there": False, "id": header["id"]}
+    assert await transport.peek(["j/a", "j/log"]) == [None, None]
+    await transport.write({"runner": b"", "j/log": b"said"})
+    header, _ = await transport.ask("lay", b"abb", wanted=[f"{root}/runner"], **asked)
+    assert header["there"] and await transport.read("j/b") == b"bb"
+    # laid once more, what a job has said stays
+    assert await transport.read("j/log") == b"said"
+
+
 async def test_contents_travel_once(transport: Transport, tmp_path: Path) -> None:
     large = os.urandom(3_000_000)
     (tmp_path / "large").write_bytes(large)

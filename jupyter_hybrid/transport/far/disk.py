@@ -89,6 +89,17 @@ def mark(path: str) -> bool:
         return os.path.exists(path)
 
 
+def look(folder: str) -> None:
+    """See what other machines have just made in the directory, or removed.
+
+    NFS believes for up to a minute that a file is not there, unless its directory is opened.
+    """
+    try:
+        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+    except OSError:
+        pass
+
+
 def words(path: str, error: OSError) -> str:
     """What keeps us from the file, in a sentence."""
     where, host = error.filename or path, socket.gethostname()

@@ -8,7 +8,7 @@ import subprocess
 import time
 from typing import Any, List
 
-from .disk import born, content, hashed, write
+from .disk import born, content, hashed, look, mark, write
 from .wire import CHUNK, Answer, Header, Refused
 
 #: Bytes of a command's complaints that are kept.
@@ -121,8 +121,23 @@ class Files:
             start += size
         return {}, b""
 
+    def lay(self, header: Header, payload: bytes) -> Answer:
+        """As ``write``, where all paths in ``wanted`` are there; tells whether they are.
+
+        Those in ``begun`` are made where they are not there, and left as they are else.
+        """
+        if not all(mark(self.path(name)) for name in header["wanted"]):
+            return {"there": False}, b""
+        for name in header["begun"]:
+            path = self.path(name)
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        self.write(header, payload)
+        return {"there": True}, b""
+
     def read(self, header: Header, payload: bytes) -> Answer:
         """What is behind ``offset`` in a file; nothing where there is none."""
+        look(os.path.dirname(self.path(header["path"])))
         try:
             with open(self.path(header["path"]), "rb", buffering=0) as file:
                 file.seek(header["offset"])
@@ -138,6 +153,8 @@ class Files:
         now = self._now()
         found: List[Any] = []
         contents: List[bytes] = []
+        for folder in sorted({os.path.dirname(self.path(name)) for name in header["paths"]}):
+            look(folder)
         for name in header["paths"]:
             try:
                 status = os.stat(self.path(name))
