@@ -310,6 +310,8 @@ class ClusterImages:
             argv = list(command.argv)
         if self._options.images == JOB:
             argv = [*srun_words(self._options, seconds), *argv]
+            # it may wait in the queue for longer than it takes
+            seconds = max(seconds, MAKE)
         done = await self._transport.run(
             argv, timeout=seconds, env=dict(command.env), patience=PATIENCE
         )

@@ -31,6 +31,7 @@ from jupyter_hybrid.containers.registry import RegistryClient
 from jupyter_hybrid.environment.facts import ImageFacts
 from jupyter_hybrid.environment.needs import Environment, Need
 from jupyter_hybrid.errors import ImageError, UsageError
+from jupyter_hybrid.executors.slurm import images
 from jupyter_hybrid.executors.slurm.images import _hides
 from jupyter_hybrid.executors.slurm.options import SlurmOptions
 from jupyter_hybrid.job import State
@@ -155,7 +156,7 @@ async def missing(user: User, image: str) -> Mapping[str, str] | None:
 
 
 async def test_jobs_run_in_a_sif_that_is_made_once(
-    image: str, cluster: Cluster, tmp_path: Path
+    image: str, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = f"/home/{cluster.user}"
     cluster.ssh("mkdir -p ~/shared; printf shared > ~/shared/shared.txt")
@@ -184,6 +185,7 @@ async def test_jobs_run_in_a_sif_that_is_made_once(
         # processes of torch find one another by the variables of torchrun
         (sif,) = cluster.ssh("ls ~/faults/images/*.sif").split()
         options = {"engine_options": ["--contain"], "mounts": [f"{torch(cluster)}:/torch"]}
+        monkeypatch.setattr(images, "LOOK", 0.1)  # it waits in the queue for longer
         other = a_user(cluster, tmp_path, images="job", image=sif, **options)
         ended, text = await other.follow(await other.submit(GLOO, nodes=2, gpus=1))
         assert ended.state is State.COMPLETED, f"{ended.reason} {text}"
