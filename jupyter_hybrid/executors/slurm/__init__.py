@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ...bundle import Bundle
-from ...errors import PlaceError, ResultError
+from ...errors import PlaceError, ResultError, UsageError
 from ...job import Job
 from ...paths import JobPaths, job_directory
 from ...spec import JobSpec, Resources
@@ -27,7 +27,7 @@ from .arrays import Submits, forget
 from .limits import Rule, limited, parse_associations, rules, those_for, within
 from .options import SlurmOptions, read_options
 from .qos import with_use
-from .queue import Queue
+from .queue import NODES_FRESH, QOS_FRESH, Queue
 from .script import Place, job_name, render
 from .status import MARKER, Statuses, member
 
@@ -91,13 +91,22 @@ class SlurmExecutor(Executor):
         return [limited(told, choice, limits, resources)]
 
     async def check(self, resources: Resources) -> None:
-        """As ``offers``, without looking at who waits."""
-        await self._choice(resources)
+        """As ``offers``, without looking at who waits, and what is in use."""
+        await self._place(resources)
 
-    async def _choice(self, resources: Resources) -> tuple[hardware.Choice, list[Rule]]:
+    async def _place(self, resources: Resources) -> hardware.Choice:
+        """Where the job goes, by an answer that may be old; one that refuses is asked for anew."""
+        try:
+            return (await self._choice(resources, QOS_FRESH))[0]
+        except UsageError:
+            return (await self._choice(resources))[0]
+
+    async def _choice(
+        self, resources: Resources, fresh: float = NODES_FRESH
+    ) -> tuple[hardware.Choice, list[Rule]]:
         """Where the job goes, and what the user may have there."""
         nodes, in_use, qos = await asyncio.gather(
-            self.queue.nodes(), self.queue.in_use(), self.queue.qos()
+            self.queue.nodes(fresh), self.queue.in_use(fresh), self.queue.qos()
         )
         choice = hardware.choose(nodes, self.options, resources, self.target.name)
         partition = choice.nodes[0].partition
@@ -153,7 +162,7 @@ class SlurmExecutor(Executor):
         return (await self._images().ready(image, spec, environment)).prepared
 
     async def _script(self, job: Job, shipped: Shipped, interior: Interior | None) -> str:
-        choice, _ = await self._choice(job.spec.resources)
+        choice = await self._place(job.spec.resources)
         place = Place(
             directory=PurePosixPath(shipped.directory),
             blobs=PurePosixPath(shipped.root, "blobs"),

@@ -225,10 +225,13 @@ class Queue:
 
     # -- nodes ----------------------------------------------------------------------------------
 
-    async def nodes(self) -> list[Node]:
-        """All nodes that the user sees, once in each of their partitions."""
+    async def nodes(self, fresh: float = NODES_FRESH) -> list[Node]:
+        """All nodes that the user sees, once in each of their partitions.
+
+        The answer is at most ``fresh`` seconds old.
+        """
         at, nodes = self._nodes
-        if time.monotonic() - at > NODES_FRESH:
+        if time.monotonic() - at > fresh:
             text = await self._asked(
                 "sinfo", "--noheader", "--Node", f"--Format={listing.NODE_FORMAT}",
                 patience=RECONNECT,
@@ -237,10 +240,10 @@ class Queue:
             self._nodes = (time.monotonic(), nodes)
         return nodes
 
-    async def in_use(self) -> str:
+    async def in_use(self, fresh: float = NODES_FRESH) -> str:
         """What is in use of what accounts and QOS allow; "" where Slurm tells nobody."""
         at, text = self._in_use
-        if time.monotonic() - at > NODES_FRESH:
+        if time.monotonic() - at > fresh:
             user = (await self._transport.channel(RECONNECT)).hello["user"]
             done = await self.command(
                 "scontrol", "--oneliner", "show", "assoc_mgr", f"users={user}", "flags=assoc,qos",

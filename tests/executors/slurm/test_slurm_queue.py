@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_hybrid.errors import PlaceError
-from jupyter_hybrid.executors.base import JobStatus
-from jupyter_hybrid.executors.slurm.listing import Row
+from jupyter_hybrid.errors import PlaceError, UsageError
+from jupyter_hybrid.executors.base import JobStatus, TargetConfig
+from jupyter_hybrid.executors.slurm import SlurmExecutor
+from jupyter_hybrid.executors.slurm.listing import NODE_COLUMNS, Row
 from jupyter_hybrid.executors.slurm.queue import Queue
 from jupyter_hybrid.executors.slurm.script import job_name
 from jupyter_hybrid.executors.slurm.shelf import prune
 from jupyter_hybrid.executors.slurm.status import SETTLED, SHARED, Statuses, ended_from_outside
 from jupyter_hybrid.job import Job, State, new_job_id
-from jupyter_hybrid.spec import Cause, ExitRecord, JobSpec
+from jupyter_hybrid.spec import Cause, ExitRecord, JobSpec, Resources
 from jupyter_hybrid.transport import LocalTransport
 
 
@@ -122,6 +123,28 @@ async def test_a_record_that_nobody_can_read_ends_nothing(site: Site) -> None:
 async def test_the_sites_own_variables_reach_its_programs(site: Site) -> None:
     done = await site.queue.command("printenv", "SLURM_CONF_SERVER", "SLURM_TIME_FORMAT")
     assert done.stdout == b"controller\n%s\n"
+
+
+async def test_a_submit_asks_for_nodes_where_it_would_be_refused(site: Site) -> None:
+    target = TargetConfig(name="dgx", executor="slurm", root=site.folder / "root")
+    executor = SlurmExecutor(target)
+    values = ("p*", "n1", "idle", "0/4/0/4", "4000", "0", "1-00:00:00", "10:00", "", "", "")
+    widths = NODE_COLUMNS.values()
+    line = "".join(f"{value:<{width}}" for value, width in zip(values, widths, strict=True))
+    site.program("sinfo", f"echo '{line}'")
+    for name in ("scontrol", "sacctmgr"):
+        site.program(name, "exit 1")
+    try:
+        await executor.check(Resources(cpus=4))
+        (at, nodes), (since, text) = executor.queue._nodes, executor.queue._in_use
+        executor.queue._nodes, executor.queue._in_use = (at - 60, nodes), (since - 60, text)
+        await executor.check(Resources(cpus=4))
+        assert site.asked().count("sinfo") == 1
+        with pytest.raises(UsageError, match="at most 4 cores"):
+            await executor.check(Resources(cpus=8))
+        assert site.asked().count("sinfo") == 2
+    finally:
+        executor.transport.close()
 
 
 async def test_warnings_among_the_waiting_are_no_jobs(site: Site) -> None:
