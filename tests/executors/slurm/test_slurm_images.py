@@ -47,7 +47,7 @@ import os, pathlib, sys, tqdm
 print("kernel:", type(sys.modules["ipykernel.kernelapp"].__loader__).__name__)
 print(tqdm.__file__, sys.version_info[:2], os.environ["APPTAINER_CONTAINER"])
 print(os.environ["CUDA_VISIBLE_DEVICES"], os.environ["SLURM_JOB_ID"].isdigit())
-pathlib.Path("~/written").expanduser().touch(); pathlib.Path("/dev/shm/x").touch()
+pathlib.Path("~/written").expanduser().touch(); pathlib.Path(f"/dev/shm/{os.getuid()}").touch()
 print(pathlib.Path("/data/shared.txt").read_text())
 """
 
