@@ -115,6 +115,24 @@ def keep_streams_usable() -> None:
     shell.events.register("post_execute", look)
 
 
+def end_by_exit() -> None:
+    """``exit()`` ends the notebook as ``sys.exit()`` does.
+
+    ipykernel would end the kernel a tenth of a second later, whichever cell that is at by then.
+    """
+    shell: Optional[Any] = sys.modules["IPython"].get_ipython()
+    if shell is None:
+        return
+    usual = shell.ask_exit
+
+    def ask_exit() -> None:
+        if not getattr(shell, "keepkernel_on_exit", None):
+            sys.exit(0)
+        usual()
+
+    shell.ask_exit = ask_exit
+
+
 def let_import() -> None:
     """From now on imports are Python's own: nothing is kept out, or kept (``kernel.QUICK``)."""
     for place, finder in enumerate(sys.meta_path):
@@ -167,6 +185,7 @@ def install(settings: Mapping[str, Any]) -> None:
         keep_last_words(*settings["journal"])
     keep_all_messages()
     keep_streams_usable()
+    end_by_exit()
     let_import()
     close_port()
     importlib.invalidate_caches()

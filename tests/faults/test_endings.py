@@ -25,6 +25,7 @@ ENDINGS: dict[str, tuple[str, list[str], int, str | None, str]] = {
     ),
     "abort": ("import os; os.abort()", [], 1, "kernel-died", "SIGABRT"),
     "sys.exit(0)": ("import sys; sys.exit(0)", [], 0, None, "completed"),
+    "exit()": ("exit()", [], 0, None, "completed"),
     "sys.exit(1)": ("import sys; sys.exit(1)", [], 1, "cell-error", "SystemExit"),
     "interrupt": ("raise KeyboardInterrupt", [], 1, "cell-error", "KeyboardInterrupt"),
     "memory": (
@@ -158,5 +159,6 @@ def test_cells_that_end_badly(start_kernel: Callable[..., Live], workspace: Path
         assert (workspace / "kept").read_text() == "kept", name
         (workspace / "kept").unlink()
         assert "FAILED" in kernel.run("%remote status").text, name
-    assert kernel.run("%%remote\nimport sys\nx = 2\nsys.exit(0)").status == "ok"
-    assert kernel.value("x") == 2
+    for value, end in ((2, "import sys; sys.exit(0)"), (3, "quit()")):
+        assert kernel.run(f"%%remote\nx = {value}\n{end}\nx = 0").status == "ok"
+        assert kernel.value("x") == value
