@@ -18,8 +18,14 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The user's; jupyter-hybrid is configured by the file's ``CONFIG``, where it has one."""
+    home = tmp_path_factory.mktemp("home")
+    config = getattr(request.module, "CONFIG", None)
+    if config is not None:
+        (home / "config").mkdir()
+        (home / "config" / "jupyter_hybrid_config.py").write_text(config)
+    return home
 
 
 @pytest.fixture(scope="module")

@@ -41,14 +41,6 @@ c.Hybrid.default_target = "local"
 """
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    (home / "config").mkdir()
-    (home / "config" / "jupyter_hybrid_config.py").write_text(CONFIG)
-    return home
-
-
 @pytest.fixture
 def path(work: Path, request: pytest.FixtureRequest) -> str:
     """A notebook in a folder of its own, with a file that it reads."""
@@ -347,6 +339,28 @@ def test_a_slow_target_delays_nothing_and_a_refusal_stands_in_its_row(
     dialog.locator("tr", has_text="here too").locator("td", has_text="1.25").wait_for()
     job = submitted(window, running, path)
     assert job["target"] == "here too"
+
+
+def test_offers_say_when_a_job_would_begin(window: Window, path: str) -> None:
+    """(What clusters say of that is seen in their own tests.)"""
+    nothing = {"target": "far", "cpus": None, "mem": None, "price": None, "note": "", "gpus": 1}
+    offers = [
+        {**nothing, "hardware": f"1 {kind}", "gpu_type": kind, "free_now": free, "wait": wait}
+        for kind, free, wait in (("a100", False, 300), ("v100", True, None), ("t4", False, None))
+    ]
+    window.page.route(
+        re.compile("/offers.*target=far"),
+        lambda route: route.fulfill(json={"offers": offers, "problems": []}),
+    )
+    dialog = open_dialog(window, path)
+    rows = dialog.locator("tr", has_text="far")
+    rows.nth(2).wait_for()
+    starts = [rows.nth(at).locator("td").nth(1).inner_text() for at in range(3)]
+    assert starts == ["in 5 min 00 s", "now", "when it is free"]
+    rows.nth(1).click()
+    assert dialog.locator("tr.jp-mod-selected").inner_text().split()[1:3] == ["1", "v100"]
+    window.picture("submit-offers")
+    assert window.findings(DIALOG) == []
 
 
 def test_other_ways_to_the_dialog(window: Window, path: str) -> None:

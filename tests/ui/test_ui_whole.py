@@ -24,14 +24,6 @@ c.Hybrid.default_target = "priced"
 """
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    (home / "config").mkdir()
-    (home / "config" / "jupyter_hybrid_config.py").write_text(CONFIG)
-    return home
-
-
 @pytest.fixture
 def path(work: Path, request: pytest.FixtureRequest) -> str:
     folder = work / request.node.name
@@ -58,6 +50,7 @@ def copied(window: Window, row: Any) -> None:
     """Copy a job in other words, by its menu."""
     page = window.page
     for words, said in (
+        ("Copy as Magic", "%remote run"),
         ("Copy as Command Line", "jupyter hybrid run"),
         ("Copy as Python", "submit("),
     ):
@@ -65,6 +58,26 @@ def copied(window: Window, row: Any) -> None:
         page.locator(".lm-Menu-item >> text=Copy As").hover()
         page.click(f".lm-Menu-item >> text={words}")
         until(lambda s=said: s in page.evaluate("navigator.clipboard.readText()"), words)
+
+
+def chosen(window: Window, row: Any) -> None:
+    """Choose what the list shows by state and by target."""
+    shown = window.page.locator(PANEL)
+    for label, other, own in (("State", "failed", "done"), ("Target", "local", "priced")):
+        choice = shown.get_by_label(label, exact=True)
+        choice.select_option(other)
+        shown.locator("text=No job matches").wait_for()
+        choice.select_option(own)
+        row.wait_for()
+    shown.get_by_label("State", exact=True).select_option("all")
+
+
+def downloaded(window: Window) -> str:
+    """What the browser gets for the job's file, from the job's page."""
+    window.page.click("role=tab[name=Files]")
+    with window.page.expect_download() as got:
+        window.page.click(".jp-hybrid-Page a >> text=made.csv")
+    return Path(got.value.path()).read_text()
 
 
 def fetched(window: Window, row: Any) -> None:
@@ -112,7 +125,9 @@ def test_from_the_palette_to_the_notebook_that_came_back(
     page.locator(".jp-hybrid-Outputs >> text=n is 5").wait_for()
     page.click("role=tab[name=Details]")
     page.locator(".jp-hybrid-Page table >> text=/^5$/ >> visible=true").first.wait_for()
+    assert downloaded(window) == "1,2"
 
+    chosen(window, row)
     copied(window, row)
     compile(running.job(job)["commands"]["python"], "copied", "exec")
 
