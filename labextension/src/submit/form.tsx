@@ -116,64 +116,41 @@ function Notices({ model }: { model: SubmitModel }): React.JSX.Element {
   );
 }
 
+/** Choices of hardware and time that are typed. */
+type Wish = 'gpus' | 'gpuType' | 'cpus' | 'mem' | 'nodes' | 'tasks' | 'time';
+
 function Wishes({ model }: { model: SubmitModel }): React.JSX.Element {
   const { trans, draft } = model;
   const refused = model.problemsOf('resources').length > 0;
-  // one of those that ask for something
-  const invalid = (text: string): boolean => refused && text.trim() !== '';
   const any = trans.__('any');
+  const fields: [wish: Wish, label: string, usual: string, hint?: string][] = [
+    ['gpus', trans.__('GPUs'), '0'],
+    ['gpuType', trans.__('Kind of GPU'), any],
+    ['cpus', trans.__('Cores'), any],
+    ['mem', trans.__('Memory'), '8G'],
+    ['nodes', trans.__('Nodes'), '1'],
+    [
+      'tasks',
+      trans.__('Processes per node'),
+      '1',
+      trans.__('Each of them runs the whole notebook')
+    ],
+    ['time', trans.__('Time limit'), '2h']
+  ];
   return (
     <div className="jp-hybrid-fields">
-      <TextField
-        label={trans.__('GPUs')}
-        value={draft.gpus}
-        placeholder="0"
-        invalid={invalid(draft.gpus)}
-        onChange={gpus => model.set({ gpus })}
-      />
-      <TextField
-        label={trans.__('Kind of GPU')}
-        value={draft.gpuType}
-        placeholder={any}
-        invalid={invalid(draft.gpuType)}
-        onChange={gpuType => model.set({ gpuType })}
-      />
-      <TextField
-        label={trans.__('Cores')}
-        value={draft.cpus}
-        placeholder={any}
-        invalid={invalid(draft.cpus)}
-        onChange={cpus => model.set({ cpus })}
-      />
-      <TextField
-        label={trans.__('Memory')}
-        value={draft.mem}
-        placeholder="8G"
-        invalid={invalid(draft.mem)}
-        onChange={mem => model.set({ mem })}
-      />
-      <TextField
-        label={trans.__('Nodes')}
-        value={draft.nodes}
-        placeholder="1"
-        invalid={invalid(draft.nodes)}
-        onChange={nodes => model.set({ nodes })}
-      />
-      <TextField
-        label={trans.__('Processes per node')}
-        value={draft.tasks}
-        placeholder="1"
-        hint={trans.__('Each of them runs the whole notebook')}
-        invalid={invalid(draft.tasks)}
-        onChange={tasks => model.set({ tasks })}
-      />
-      <TextField
-        label={trans.__('Time limit')}
-        value={draft.time}
-        placeholder="2h"
-        invalid={invalid(draft.time)}
-        onChange={time => model.set({ time })}
-      />
+      {fields.map(([wish, label, usual, hint]) => (
+        <TextField
+          key={wish}
+          label={label}
+          value={draft[wish]}
+          placeholder={usual}
+          hint={hint}
+          // one of those that ask for something
+          invalid={refused && draft[wish].trim() !== ''}
+          onChange={text => model.set({ [wish]: text })}
+        />
+      ))}
     </div>
   );
 }
