@@ -205,7 +205,9 @@ export class SubmitModel implements IDisposable {
     const job = await send(manager, trans, {
       request: () => subject.submit(draft, this._parameters ?? [], key),
       isMine: one =>
-        one.path === pathOf(subject) && one.target === draft.target,
+        one.kind === (subject.job?.kind ?? 'notebook') &&
+        one.path === pathOf(subject) &&
+        one.target === draft.target,
       tell
     });
     void this._keepPreferences();

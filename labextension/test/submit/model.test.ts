@@ -337,6 +337,10 @@ describe('what comes of a submit', () => {
     const started = dialog.submit();
     server.put(job('b', { path: 'other.ipynb' }));
     server.announce('b', 'new');
+    // a `%%remote` cell of the same notebook
+    server.put(job('bb', { kind: 'cell' }));
+    server.announce('bb', 'new');
+    await settle();
     server.put(job('c', { state: 'CREATED' }));
     server.announce('c', 'new');
     await settle();
