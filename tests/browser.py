@@ -66,10 +66,7 @@ def lab(
     environment behind those that it has.
     """
     built_extension()
-    for name, values in {**SETTINGS, **(settings or {})}.items():
-        file = home / "config" / "lab" / "user-settings" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values))
+    settle(home, settings or {})
     exposed = "JupyterNotebookApp" if module == "notebook" else "LabApp"
     words = (f"--{exposed}.expose_app_in_browser=True", *options)
     environment = environment_of(PREFIX)
@@ -77,6 +74,22 @@ def lab(
         environment[name] = os.pathsep.join(filter(None, (environment.get(name), path)))
     with server(work, home, module, *words, **environment) as started:
         yield started
+
+
+@contextmanager
+def bare_lab(work: Path, home: Path) -> Iterator[Server]:
+    """JupyterLab with the server of this checkout, and nothing of its front end."""
+    settle(home, {})
+    with server(work, home, "jupyterlab", "--LabApp.expose_app_in_browser=True") as started:
+        yield started
+
+
+def settle(home: Path, settings: Mapping[str, Any]) -> None:
+    """Write settings of JupyterLab, and answers to what a first start would ask."""
+    for name, values in {**SETTINGS, **settings}.items():
+        file = home / "config" / "lab" / "user-settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from browser import Window, chromium, lab
+from browser import Window, bare_lab, chromium, lab
 from commands import notebook, until
 from extension import built_extension
 from harness import Bench
@@ -42,6 +42,8 @@ RESTORED = """async () => {
 BUTTON = "[data-command='jupyter-hybrid:submit']"
 CHOSEN = ".jp-hybrid-submit tr.jp-mod-selected"
 SEND = ".jp-hybrid-submit button.jp-mod-accept"
+#: Starts of each kind: they differ by more than the bar from one to the next.
+STARTS = 15
 #: A target that takes its time, as those at the other end of a line do.
 CONFIG = """\
 c.Hybrid.targets = {
@@ -49,7 +51,6 @@ c.Hybrid.targets = {
 }
 c.Hybrid.default_target = "local"
 """
-OFF = {"disabledExtensions": {"jupyter-hybrid": True}}
 
 
 def rows(bench: Bench) -> None:
@@ -57,20 +58,20 @@ def rows(bench: Bench) -> None:
     sizes = [len(gzip.compress(f.read_bytes())) for f in built_extension().glob("static/*.js")]
     bench.figures("all JavaScript, gzipped", [sum(sizes) / 1000], bar=150, unit="kB")
     with tempfile.TemporaryDirectory() as directory, chromium() as browser:
-        work, home, bare = (Path(directory) / name for name in ("work", "home", "bare"))
-        for folder in (work, home / "config", bare / "config" / "labconfig"):
+        work, home, new, bare = (Path(directory, name) for name in ("work", "home", "new", "bare"))
+        for folder in (work, home / "config", new, bare):
             folder.mkdir(parents=True)
         content = notebook("1", parameters="n = 3", name="python3", display_name="Python 3")
         (work / "study.ipynb").write_text(json.dumps(content))
         (home / "config" / "jupyter_hybrid_config.py").write_text(CONFIG)
-        (bare / "config" / "labconfig" / "page_config.json").write_text(json.dumps(OFF))
         with lab(work, home) as running:
             window = Window(browser.new_context(), running)
             window.open("study.ipynb")
             window.kernel()
             _dialog(bench, window)
-            with lab(work, bare) as other:
-                _start(bench, window, Window(browser.new_context(), other))
+        with lab(work, new) as ours, bare_lab(work, bare) as other:
+            places = (ours, other, other)
+            _start(bench, [Window(browser.new_context(), place) for place in places])
 
 
 def _dialog(bench: Bench, window: Window) -> None:
@@ -98,21 +99,27 @@ def unfinished(window: Window) -> list[Any]:
     return found
 
 
-def _start(bench: Bench, ours: Window, theirs: Window) -> None:
-    clocks = {window: _clock(window) for window in (ours, theirs)}
+def _start(bench: Bench, windows: list[Window]) -> None:
+    """One with us and two without: what two of the same differ by is the measurement's own."""
+    clocks = [_clock(window) for window in windows]
 
-    def start(window: Window) -> tuple[float, float]:
-        before = clocks[window]()
-        window.open()
-        seconds: Any = window.page.evaluate(RESTORED)
-        return float(seconds), clocks[window]() - before
+    def start(which: int) -> tuple[float, float]:
+        before = clocks[which]()
+        windows[which].open()
+        seconds: Any = windows[which].page.evaluate(RESTORED)
+        return float(seconds), clocks[which]() - before
 
-    pairs = [(start(ours), start(theirs)) for _ in range(bench.n + 1)][1:]
-    wall, processor = ([mine[i] - other[i] for mine, other in pairs] for i in range(2))
+    rounds = []
+    for number in range(STARTS + 1):
+        order = [(number + turn) % 3 for turn in range(3)]
+        found = {which: start(which) for which in order}
+        rounds.append([found[which] for which in range(3)])
     name = "JupyterLab's start, beyond one without us"
-    bench.figures(name, wall, bar=0.05)
-    # other work on the machine lengthens a start by more than the bar, and this by little
-    bench.figures(f"{name}, page's processor", processor, bar=0.05)
+    # other work on the machine lengthens a start by more than the bar, and the processor's little
+    for what, words in enumerate(("", ", page's processor")):
+        beyond, same = ([one[mine][what] - one[1][what] for one in rounds[1:]] for mine in (0, 2))
+        bench.figures(name + words, beyond, bar=0.05)
+        bench.figures(f"the same of two without us{words}", same)
 
 
 def _clock(window: Window) -> Callable[[], float]:
