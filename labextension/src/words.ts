@@ -43,11 +43,15 @@ export function amount(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.995) {
     return value.toPrecision(2);
   }
-  return value.toLocaleString(undefined, {
+  digits ??= new Intl.NumberFormat(undefined, {
     minimumFractionDigits: 2,
     maximumFractionDigits: 2
   });
+  return digits.format(value);
 }
+
+/** Made once: each row of a list has an amount. */
+let digits: Intl.NumberFormat | undefined;
 
 /** The end of a job's id, which tells a user's jobs apart. */
 export function shortId(id: string): string {

@@ -17,6 +17,11 @@ describe('windowing', () => {
     });
   });
 
+  it('draws no more than is seen while one jump follows another', () => {
+    const far = { ...view, top: 300_030, far: true };
+    expect(drawn(far, 10_000)).toEqual({ first: 5000, last: 5006 });
+  });
+
   it('never draws more rows than it has elements for', () => {
     for (let top = 0; top < 700; top += 7) {
       const { first, last } = drawn({ ...view, top }, 10_000);

@@ -7,7 +7,7 @@ import type { KeyboardEvent, ReactElement } from 'react';
 import type { IJob } from '../records';
 import type { IJobsManager } from '../tokens';
 import { useNow, useSignal } from './hooks';
-import { stateIcon } from './icons';
+import { statePicture } from './icons';
 import { Bar } from './row';
 import { useJob } from './usejob';
 import {
@@ -117,7 +117,6 @@ interface IFactsProps {
 
 function Facts({ job, trans }: IFactsProps): ReactElement {
   const now = useNow(!job.final);
-  const Icon = stateIcon(job.state);
   const at = progress(job);
   const line = job.state === 'RUNNING' ? job.cells.current : reason(job);
   const facts = [
@@ -134,7 +133,7 @@ function Facts({ job, trans }: IFactsProps): ReactElement {
         <bdi>{shown(job.name)}</bdi>
       </h1>
       <div className="jp-hybrid-Head-line">
-        <Icon.react tag="span" className="jp-hybrid-Job-icon" />
+        {statePicture(job.state)}
         <span className="jp-hybrid-State">{stateWord(job, trans)}</span>
         <bdi>{shown(job.target)}</bdi>
         {facts.map(fact => (

@@ -1,11 +1,10 @@
 /** A job in the list: three lines of the same height for all of them. */
 import type { ReactElement } from 'react';
-import { ellipsesIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { memo } from 'react';
 
 import type { IJob } from '../records';
-import { stateIcon } from './icons';
+import { MORE, statePicture, STOP } from './icons';
 import {
   clock,
   costText,
@@ -72,7 +71,7 @@ export const Row = memo(function Row(props: IRowProps): ReactElement {
             aria-label={trans.__('Cancel %1', shown(job.name))}
             onClick={() => actions.cancel(job)}
           >
-            <stopIcon.react tag="span" />
+            {STOP}
           </button>
         )}
         <button
@@ -87,7 +86,7 @@ export const Row = memo(function Row(props: IRowProps): ReactElement {
             actions.menu(job, box.left, box.bottom);
           }}
         >
-          <ellipsesIcon.react tag="span" />
+          {MORE}
         </button>
       </div>
     </div>
@@ -101,11 +100,10 @@ interface IPartProps {
 
 function Name({ job, trans }: IPartProps): ReactElement {
   const at = progress(job);
-  const Icon = stateIcon(job.state);
   const name = shown(job.name);
   return (
     <div className="jp-hybrid-Job-title">
-      <Icon.react tag="span" className="jp-hybrid-Job-icon" />
+      {statePicture(job.state)}
       <span className="jp-hybrid-Job-name" title={name}>
         <bdi>{name === '' ? trans.__('(no name)') : name}</bdi>
       </span>

@@ -6,15 +6,14 @@ import {
   type MouseEvent,
   useCallback,
   useEffect,
-  useLayoutEffect,
-  useRef,
-  useState
+  useRef
 } from 'react';
 
 import type { IJob } from '../records';
 import type { IJobList } from '../tokens';
 import { useNow } from './hooks';
 import { type IRowActions, Row, rowId } from './row';
+import { useViewport } from './viewport';
 import {
   drawn,
   type IRange,
@@ -43,26 +42,22 @@ interface IRowsProps {
 export function Rows(props: IRowsProps): ReactElement {
   const { list, jobs, total, trans, actions, active, setActive } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const [view, setView] = useViewport(scroller);
+  const view = useViewport(scroller, ROW);
   const range = drawn(view, total);
   const rows = jobs.slice(range.first, range.last);
   const elements = pool(view);
   const now = useNow(rows.some(job => !job.final));
   useReading(list, visible(view, total).last);
 
-  const reveal = useCallback(
-    (index: number): void => {
-      const node = scroller.current;
-      if (node !== null) {
-        node.scrollTop = revealed(
-          { top: node.scrollTop, height: node.clientHeight, row: ROW },
-          index
-        );
-        setView();
-      }
-    },
-    [setView]
-  );
+  const reveal = useCallback((index: number): void => {
+    const node = scroller.current;
+    if (node !== null) {
+      node.scrollTop = revealed(
+        { top: node.scrollTop, height: node.clientHeight, row: ROW },
+        index
+      );
+    }
+  }, []);
   const keys = useKeys({ ...props, view, reveal });
   useEffect(() => {
     const index = jobs.findIndex(job => job.id === active);
@@ -84,7 +79,6 @@ export function Rows(props: IRowsProps): ReactElement {
       aria-label={trans.__('Jobs')}
       aria-rowcount={total}
       aria-activedescendant={chosen && rowId(chosen)}
-      onScroll={setView}
       onClick={event => {
         const job = clicked(event, jobs);
         if (job !== null) {
@@ -122,7 +116,7 @@ export function Rows(props: IRowsProps): ReactElement {
         ))}
         {unread(range, jobs.length).map(index => (
           <div
-            key={`unread-${index}`}
+            key={`unread-${index % elements}`}
             aria-hidden
             className="jp-hybrid-Job jp-mod-unread"
             style={{ top: index * ROW }}
@@ -147,35 +141,6 @@ function clicked(event: MouseEvent, jobs: readonly IJob[]): IJob | null {
 function unread({ first, last }: IRange, loaded: number): number[] {
   const from = Math.max(first, loaded);
   return Array.from({ length: Math.max(0, last - from) }, (_, at) => from + at);
-}
-
-/** Where the scroller is and how high it is, kept up to date. */
-function useViewport(
-  scroller: React.RefObject<HTMLDivElement>
-): [IViewport, () => void] {
-  const [view, set] = useState<IViewport>({ top: 0, height: 600, row: ROW });
-  const measure = useCallback((): void => {
-    const node = scroller.current;
-    if (node !== null) {
-      const { scrollTop: top, clientHeight: height } = node;
-      set(old =>
-        old.top === top && old.height === height
-          ? old
-          : { top, height, row: ROW }
-      );
-    }
-  }, [scroller]);
-  useLayoutEffect(() => {
-    measure();
-    const node = scroller.current;
-    if (node === null || typeof ResizeObserver === 'undefined') {
-      return;
-    }
-    const observer = new ResizeObserver(measure);
-    observer.observe(node);
-    return () => observer.disconnect();
-  }, [scroller, measure]);
-  return [view, measure];
 }
 
 /** Read pages until there is what somebody looks at. */

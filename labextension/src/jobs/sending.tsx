@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReactElement } from 'react';
 
 import type { ISendings } from '../tokens';
-import { stateIcon } from './icons';
+import { statePicture } from './icons';
 import { shown, stateName } from './wording';
 
 export function Sending(props: {
@@ -11,14 +11,13 @@ export function Sending(props: {
   trans: TranslationBundle;
 }): ReactElement {
   const { sendings, trans } = props;
-  const Icon = stateIcon('CREATED');
   return (
     <ul className="jp-hybrid-Jobs-sending" aria-live="polite">
       {sendings.items.map(({ name, target, trouble }, index) => (
         <li key={index} className="jp-hybrid-Job" data-state="CREATED">
           <div className="jp-hybrid-Job-main">
             <div className="jp-hybrid-Job-title">
-              <Icon.react tag="span" className="jp-hybrid-Job-icon" />
+              {statePicture('CREATED')}
               <span className="jp-hybrid-Job-name">
                 <bdi>{shown(name)}</bdi>
               </span>

@@ -14,17 +14,20 @@ export interface IViewport {
   height: number;
   /** Pixels of a row. */
   row: number;
+  /** Nothing of what was seen before is seen now, and it goes on like this. */
+  far?: boolean;
 }
 
 /** Rows drawn above and below those that are seen, so that a scroll does not begin blank. */
 const OVERSCAN = 6;
 
-/** The rows to draw. */
+/** The rows to draw: where a jump follows a jump, nobody will come to those around. */
 export function drawn(view: IViewport, count: number): IRange {
   const seen = visible(view, count);
+  const around = view.far ? 0 : OVERSCAN;
   return {
-    first: Math.max(0, seen.first - OVERSCAN),
-    last: Math.min(count, seen.last + OVERSCAN)
+    first: Math.max(0, seen.first - around),
+    last: Math.min(count, seen.last + around)
   };
 }
 

@@ -106,16 +106,31 @@ export function shown(text: string): string {
 export function clock(seconds: number, now: number): string {
   const when = new Date(seconds * 1000);
   const today = new Date(now * 1000);
+  formats ??= makeFormats();
   if (when.toDateString() === today.toDateString()) {
-    return when.toLocaleTimeString(undefined, {
-      hour: '2-digit',
-      minute: '2-digit'
-    });
+    return formats.time.format(when);
   }
   const sameYear = when.getFullYear() === today.getFullYear();
-  return when.toLocaleDateString(undefined, {
-    month: 'short',
-    day: 'numeric',
-    ...(sameYear ? {} : { year: 'numeric' })
-  });
+  return (sameYear ? formats.day : formats.year).format(when);
+}
+
+interface IFormats {
+  time: Intl.DateTimeFormat;
+  day: Intl.DateTimeFormat;
+  year: Intl.DateTimeFormat;
+}
+
+/** To make one takes longer than to draw a row, and each row of a list has a date. */
+let formats: IFormats | undefined;
+
+function makeFormats(): IFormats {
+  const day = { month: 'short', day: 'numeric' } as const;
+  return {
+    time: new Intl.DateTimeFormat(undefined, {
+      hour: '2-digit',
+      minute: '2-digit'
+    }),
+    day: new Intl.DateTimeFormat(undefined, day),
+    year: new Intl.DateTimeFormat(undefined, { ...day, year: 'numeric' })
+  };
 }

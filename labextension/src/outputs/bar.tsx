@@ -4,7 +4,7 @@ import { Button, closeIcon, ReactWidget } from '@jupyterlab/ui-components';
 import type { ReactElement } from 'react';
 
 import { useNow, useSignal } from '../jobs/hooks';
-import { stateIcon } from '../jobs/icons';
+import { statePicture } from '../jobs/icons';
 import { Bar } from '../jobs/row';
 import { useJob } from '../jobs/usejob';
 import {
@@ -55,7 +55,6 @@ function Line(props: IBarOptions & { id: string }): ReactElement | null {
   if (job === null || gone) {
     return null;
   }
-  const Icon = stateIcon(job.state);
   const at = progress(job);
   const facts = [
     stateWord(job, trans),
@@ -65,9 +64,7 @@ function Line(props: IBarOptions & { id: string }): ReactElement | null {
   ].filter(fact => fact !== '');
   return (
     <div className="jp-hybrid-NotebookBar-line" data-state={job.state}>
-      <span>
-        <Icon.react tag="span" className="jp-hybrid-Job-icon" />
-      </span>
+      <span>{statePicture(job.state)}</span>
       <span className="jp-hybrid-NotebookBar-text" title={shown(job.name)}>
         <bdi>
           <b>{shown(job.name)}</b>

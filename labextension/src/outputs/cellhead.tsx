@@ -1,12 +1,12 @@
 /** The line between a `%%remote` cell and its output: where the job is and how it does. */
 import type { Cell } from '@jupyterlab/cells';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { launchIcon, ReactWidget, stopIcon } from '@jupyterlab/ui-components';
+import { launchIcon, ReactWidget } from '@jupyterlab/ui-components';
 import type { PanelLayout, Widget } from '@lumino/widgets';
 import type { ReactElement } from 'react';
 
 import { useNow } from '../jobs/hooks';
-import { stateIcon } from '../jobs/icons';
+import { statePicture, STOP } from '../jobs/icons';
 import { useJob } from '../jobs/usejob';
 import {
   costText,
@@ -57,7 +57,6 @@ function Line(props: ICellHeadOptions & { id: string }): ReactElement | null {
   if (job === null || gone) {
     return null;
   }
-  const Icon = stateIcon(job.state);
   const waits = job.state === 'PENDING' || job.state === 'CREATED';
   return (
     <div
@@ -66,9 +65,7 @@ function Line(props: ICellHeadOptions & { id: string }): ReactElement | null {
       role="group"
       aria-label={trans.__('Job of this cell')}
     >
-      <span>
-        <Icon.react tag="span" className="jp-hybrid-Job-icon" />
-      </span>
+      <span>{statePicture(job.state)}</span>
       <span className="jp-hybrid-CellHead-text">
         <bdi>{shown(job.target)}</bdi>
         {' · '}
@@ -91,7 +88,7 @@ function Line(props: ICellHeadOptions & { id: string }): ReactElement | null {
           disabled={job.wanted === 'CANCELLED'}
           onClick={() => cancel(id)}
         >
-          <stopIcon.react tag="span" />
+          {STOP}
         </button>
       )}
       <button

@@ -3,10 +3,12 @@ import {
   checkIcon,
   circleEmptyIcon,
   circleIcon,
+  ellipsesIcon,
   errorIcon,
   LabIcon,
   stopIcon
 } from '@jupyterlab/ui-components';
+import type { ReactElement } from 'react';
 
 import type { State } from '../records';
 
@@ -37,16 +39,32 @@ const lostIcon = new LabIcon({
 </svg>`
 });
 
-/** The picture for a state; its word stands beside it. */
-export function stateIcon(state: State): LabIcon {
-  const icons: Record<State, LabIcon> = {
-    CREATED: circleEmptyIcon,
-    PENDING: waitingIcon,
-    RUNNING: circleIcon,
-    COMPLETED: checkIcon,
-    FAILED: errorIcon,
-    CANCELLED: stopIcon,
-    LOST: lostIcon
-  };
-  return icons[state];
+const STATES: Readonly<Record<State, LabIcon>> = {
+  CREATED: circleEmptyIcon,
+  PENDING: waitingIcon,
+  RUNNING: circleIcon,
+  COMPLETED: checkIcon,
+  FAILED: errorIcon,
+  CANCELLED: stopIcon,
+  LOST: lostIcon
+};
+
+const drawn = new Map<State, ReactElement>();
+
+/**
+ * The picture for a state; its word stands beside it. One and the same element each time: React
+ * leaves it as it is, while JupyterLab makes a style and two connections for each that it draws.
+ */
+export function statePicture(state: State): ReactElement {
+  let picture = drawn.get(state);
+  if (picture === undefined) {
+    const Icon = STATES[state];
+    picture = <Icon.react tag="span" className="jp-hybrid-Job-icon" />;
+    drawn.set(state, picture);
+  }
+  return picture;
 }
+
+/** The pictures on buttons of a row, for the same reason. */
+export const STOP = <stopIcon.react tag="span" />;
+export const MORE = <ellipsesIcon.react tag="span" />;
