@@ -113,6 +113,8 @@ async function run(
   const { manager, trans, base } = options;
   const { Submitting } = await import('../submit');
   const submitting = new Submitting({ manager, trans, base, subject });
+  // what will show it among the jobs is there by then
+  void import('../jobs/panelview').catch(() => undefined);
   try {
     while (await submitting.open()) {
       try {

@@ -15,6 +15,9 @@ import { LogView } from './log';
 import { copyMenu } from './menu';
 import { shown } from './wording';
 
+import '../../style/jobs.css';
+import '../../style/submit.css';
+
 export interface IPageOptions {
   manager: IJobsManager;
   commands: CommandRegistry;

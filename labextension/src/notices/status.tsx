@@ -6,6 +6,9 @@ import type { ReactElement } from 'react';
 import { jobsIcon } from '../jobs/icons';
 import { useSignal } from '../jobs/hooks';
 import type { IJobList } from '../tokens';
+import { counts } from './unfinished';
+
+import '../../style/jobs.css';
 
 export class RunningStatus extends ReactWidget {
   constructor(
@@ -48,10 +51,4 @@ function Counts({ list, trans, show }: ICountsProps): ReactElement {
       <span className="jp-StatusBar-TextItem">{texts.join(', ')}</span>
     </button>
   );
-}
-
-/** How many jobs run, and how many wait. */
-export function counts(list: IJobList): { running: number; waiting: number } {
-  const { RUNNING = 0, PENDING = 0, CREATED = 0 } = list.counts;
-  return { running: RUNNING, waiting: PENDING + CREATED };
 }

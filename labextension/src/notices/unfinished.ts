@@ -15,3 +15,9 @@ export function unfinished(manager: IJobsManager): IJobList {
   }
   return list;
 }
+
+/** How many jobs run, and how many wait. */
+export function counts(list: IJobList): { running: number; waiting: number } {
+  const { RUNNING = 0, PENDING = 0, CREATED = 0 } = list.counts;
+  return { running: RUNNING, waiting: PENDING + CREATED };
+}

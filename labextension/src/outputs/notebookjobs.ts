@@ -16,6 +16,9 @@ import { CellHead, insertBelowInput } from './cellhead';
 import { OutputsHere } from './here';
 import { isRemote, newestOfCells } from './matching';
 
+import '../../style/jobs.css';
+import '../../style/outputs.css';
+
 /** Jobs of a notebook that are looked at for those of its cells. */
 const NEWEST = 200;
 const EDITED = 'jp-hybrid-mod-edited';

@@ -8,7 +8,7 @@ import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
-import { NotebookJobs } from '../outputs/notebookjobs';
+import type { NotebookJobs } from '../outputs/notebookjobs';
 import { IJobsManager } from '../tokens';
 
 export const outputsPlugin: JupyterFrontEndPlugin<void> = {
@@ -28,17 +28,24 @@ export const outputsPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { commands } = app;
     const { contents } = app.serviceManager;
-    const notebooks = new Map<NotebookPanel, NotebookJobs>();
+    const notebooks = new Map<NotebookPanel, Promise<NotebookJobs | null>>();
+    const make = async (panel: NotebookPanel): Promise<NotebookJobs | null> => {
+      // JupyterLab shows itself first, with the notebooks of last time
+      await app.restored;
+      const { NotebookJobs } = await import('../outputs/notebookjobs');
+      return panel.isDisposed
+        ? null
+        : new NotebookJobs(panel, {
+            manager,
+            trans,
+            state,
+            path: () => contents.localPath(panel.context.path),
+            open: id => void commands.execute(CommandIDs.openJob, { id }),
+            cancel: id => void commands.execute(CommandIDs.cancel, { id })
+          });
+    };
     const add = (panel: NotebookPanel): void => {
-      const jobs = new NotebookJobs(panel, {
-        manager,
-        trans,
-        state,
-        path: () => contents.localPath(panel.context.path),
-        open: id => void commands.execute(CommandIDs.openJob, { id }),
-        cancel: id => void commands.execute(CommandIDs.cancel, { id })
-      });
-      notebooks.set(panel, jobs);
+      notebooks.set(panel, make(panel));
       panel.disposed.connect(() => notebooks.delete(panel));
     };
     tracker.widgetAdded.connect((_, panel) => add(panel));
@@ -53,7 +60,7 @@ export const outputsPlugin: JupyterFrontEndPlugin<void> = {
       for (const [panel, jobs] of notebooks) {
         if (contents.localPath(panel.context.path) === path) {
           await panel.context.ready;
-          await jobs.show(id);
+          await (await jobs)?.show(id);
         }
       }
     };

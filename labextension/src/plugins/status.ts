@@ -4,13 +4,17 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import {
+  ITranslator,
+  type TranslationBundle,
+  nullTranslator
+} from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
 
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
-import { counts, RunningStatus } from '../notices/status';
-import { unfinished } from '../notices/unfinished';
-import { IJobsManager } from '../tokens';
+import { counts, unfinished } from '../notices/unfinished';
+import { type IJobList, IJobsManager } from '../tokens';
 
 export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: PluginIDs.status,
@@ -28,25 +32,41 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
       return;
     }
     const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const open = (): void => void app.commands.execute(CommandIDs.showJobs);
     void app.restored.then(() => {
       const list = unfinished(manager);
-      const item = new RunningStatus(
-        list,
-        trans,
-        () => void app.commands.execute(CommandIDs.showJobs)
-      );
-      const changed = new Signal<RunningStatus, void>(item);
-      list.changed.connect(() => changed.emit());
-      bar.registerStatusItem(PluginIDs.status, {
-        item,
-        align: 'left',
-        rank: 20,
-        isActive: () => {
-          const { running, waiting } = counts(list);
-          return running + waiting > 0;
-        },
-        activeStateChanged: changed
-      });
+      const look = (): void => {
+        // who has no jobs has no item
+        if (isActive(list)) {
+          list.changed.disconnect(look);
+          void add(bar, list, trans, open);
+        }
+      };
+      list.changed.connect(look);
     });
   }
 };
+
+function isActive(list: IJobList): boolean {
+  const { running, waiting } = counts(list);
+  return running + waiting > 0;
+}
+
+async function add(
+  bar: IStatusBar,
+  list: IJobList,
+  trans: TranslationBundle,
+  open: () => void
+): Promise<void> {
+  const { RunningStatus } = await import('../notices/status');
+  const item = new RunningStatus(list, trans, open);
+  const activeStateChanged = new Signal<Widget, void>(item);
+  list.changed.connect(() => activeStateChanged.emit());
+  bar.registerStatusItem(PluginIDs.status, {
+    item,
+    align: 'left',
+    rank: 20,
+    isActive: () => isActive(list),
+    activeStateChanged
+  });
+}

@@ -10,6 +10,8 @@ import { SubmitForm } from './form';
 import { type ISubmitOptions, SubmitModel } from './model';
 import type { Tell } from './sending';
 
+import '../../style/submit.css';
+
 export interface ISubmitDialogOptions extends Omit<ISubmitOptions, 'draft'> {
   /** Where the server is: choices are kept for each by itself. */
   base: string;

@@ -1,102 +1,26 @@
-/** The panel in the left sidebar: all jobs of this user, live. */
+/** What the panel shows: all jobs of this user, live. Loaded when somebody looks at it first. */
 import type { ReactElement } from 'react';
-import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
-import { type ISignal, Signal } from '@lumino/signaling';
+import type { ISignal } from '@lumino/signaling';
 import { useEffect, useState } from 'react';
 
-import { WidgetIDs } from '../ids';
 import type { IJobFilter } from '../records';
 import type { IJobList, IJobsManager } from '../tokens';
 import { Away, Failed, Loading, Missing, NoJobs, NoMatch } from './blank';
 import { Filters } from './filters';
 import { useSignal } from './hooks';
-import { jobsIcon } from './icons';
-import type { IRowActions } from './row';
+import type { IPanelOptions } from './panel';
 import { Rows } from './rows';
 import { Sending } from './sending';
 
-/** Jobs that are read before anybody scrolls. */
-const PAGE = 100;
+import '../../style/jobs.css';
 
-export interface IPanelOptions {
-  manager: IJobsManager;
-  trans: TranslationBundle;
-  actions: IRowActions;
-  /** Opens the dialog for the current notebook; null where there is no dialog. */
-  submit: (() => void) | null;
-}
-
-export class JobsPanel extends ReactWidget {
-  constructor(private readonly _options: IPanelOptions) {
-    super();
-    const { trans } = _options;
-    this.id = WidgetIDs.jobs;
-    this.addClass('jp-hybrid-Jobs');
-    this.title.icon = jobsIcon;
-    this.title.caption = trans.__('Jobs');
-    this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', trans.__('Jobs'));
-  }
-
-  /** Somebody chose a job elsewhere. */
-  get chosen(): ISignal<this, string> {
-    return this._chosen;
-  }
-
-  /** Choose a job, and show all where it would not be seen. */
-  choose(id: string): void {
-    if (this._list?.jobs.every(job => job.id !== id)) {
-      this._list.setFilter({});
-    }
-    this._choice = id;
-    this._chosen.emit(id);
-  }
-
-  override dispose(): void {
-    this._list?.dispose();
-    super.dispose();
-  }
-
-  protected override onActivateRequest(): void {
-    const grid = this.node.querySelector<HTMLElement>('[role="grid"], input');
-    grid?.focus();
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected override render(): ReactElement | null {
-    // not before somebody looks: JupyterLab's start is not slowed down by it
-    if (this._list === null && !this.isVisible) {
-      return null;
-    }
-    this._list ??= this._options.manager.list({}, PAGE);
-    return (
-      <Panel
-        {...this._options}
-        list={this._list}
-        chosen={this._chosen}
-        choice={this._choice}
-      />
-    );
-  }
-
-  private readonly _chosen = new Signal<this, string>(this);
-  private _choice: string | null = null;
-  private _list: IJobList | null = null;
-}
-
-interface IPanelProps extends IPanelOptions {
+export interface IPanelProps extends IPanelOptions {
   list: IJobList;
   chosen: ISignal<unknown, string>;
   choice: string | null;
 }
 
-function Panel(props: IPanelProps): ReactElement {
+export function PanelView(props: IPanelProps): ReactElement {
   const { manager, list, trans } = props;
   useSignal(manager.connectionChanged);
   useSignal(manager.sending.changed);
