@@ -32,7 +32,9 @@ class NGCSpawner(Options, Watched):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._overrides = Overrides()
+        #: What the user's choice has set, and what the site's group_overrides have set before it.
+        self._overrides, self._groups = Overrides(), Overrides()
+        self._choosing = False
         self._auth_state: Any = None
         self._identity = Identity()
         super().__init__(*args, **kwargs)
@@ -105,19 +107,27 @@ class NGCSpawner(Options, Watched):
             wishes.check_image(other, self.allowed_images)
 
     def _apply_overrides(self, spawner_override: dict[str, Any]) -> None:
-        self._overrides.about_to(self, spawner_override)
+        # (the hub applies group_overrides by it as well, before the start: they stay)
+        overrides = self._overrides if self._choosing else self._groups
+        overrides.about_to(self, spawner_override)
         super()._apply_overrides(spawner_override)
-        self._overrides.done(self)
+        overrides.done(self)
 
     def clear_state(self) -> None:
-        """Forget the stopped server, and what its user had chosen."""
+        """Forget the stopped server, what its user had chosen, and who the user was."""
         self._overrides.undo(self)
+        self._groups.undo(self)
+        self._auth_state = None
         super().clear_state()
 
     async def load_user_options(self) -> None:
         """Apply what the user chose to this spawner, and nothing of what was chosen before."""
         self._overrides.undo(self)
-        await super().load_user_options()
+        self._choosing = True
+        try:
+            await super().load_user_options()
+        finally:
+            self._choosing = False
 
     # -- the pod
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from spawners import Make, manifest
@@ -39,3 +40,30 @@ async def test_what_a_hook_has_set_since_stays(make: Make) -> None:
     await spawner.load_user_options()
     assert spawner.node_selector == {"set": "by a hook"}
     assert spawner.extra_resource_limits == {} and spawner.mem_limit is None
+
+
+async def test_what_the_site_gives_to_groups_is_there_whatever_is_chosen(make: Make) -> None:
+    large = {"mem_limit": "64G", "node_selector": {"pool": "large"}, "environment": {"A": "b"}}
+    groups = {"large": {"groups": ["large"], "spawner_override": large}}
+    spawner = make(profile_list=PROFILES, group_overrides=groups)
+    spawner.user.groups = [SimpleNamespace(name="large")]
+    for chosen, memory, labels in (
+        ("cpu", 64 << 30, {"pool": "large"}),
+        ("gpu", 8 << 30, {"pool": "large", "gpu": "v100"}),
+        ("cpu", 64 << 30, {"pool": "large"}),
+    ):
+        # in the order in which the hub does it
+        spawner.user_options = {"profile": chosen}
+        spawner.clear_state()
+        await spawner.apply_group_overrides()
+        await spawner.load_user_options()
+        pod = await manifest(spawner)
+        assert pod["spec"]["nodeSelector"] == labels
+        assert pod["spec"]["containers"][0]["resources"]["limits"]["memory"] == memory
+    # who has left the group has nothing of it any more
+    spawner.user.groups = []
+    spawner.clear_state()
+    await spawner.apply_group_overrides()
+    await spawner.load_user_options()
+    assert spawner.mem_limit is None and spawner.environment == {}
+    assert large["node_selector"] == {"pool": "large"}
