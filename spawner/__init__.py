@@ -12,6 +12,7 @@
     parts, pods  kubespawner's pod, with what NVIDIA's images and a shared storage want
     overrides   what a choice has set is gone with the next start
     starting    what happens while a pod starts, in plain words
+    failures    starts that fail, as JupyterHub wants to be told of them
     watched     a KubeSpawner that says so, and does not wait for what cannot come
     spawner     all of it together
 """

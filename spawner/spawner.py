@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 from traitlets import default
 
 from . import form, images, parts, pods, profiles, wishes
+from .failures import NotOffered
 from .hardware import Cluster, View
 from .identity import Identity, identify
 from .options import Options
@@ -95,6 +96,12 @@ class NGCSpawner(Options, Watched):
         return {**found, **wishes.from_fields(formdata)}
 
     def _validate_user_options(self, profile_list: list[dict[str, Any]]) -> None:
+        try:
+            self._check_user_options(profile_list)
+        except ValueError as error:
+            raise NotOffered(str(error)) from error
+
+    def _check_user_options(self, profile_list: list[dict[str, Any]]) -> None:
         ours, wish = _ours(profile_list), self.user_options or {}
         named = wish.get("profile") or (profiles.SLUG if set(wish) & set(wishes.SHORT) else "")
         if not ours or named != profiles.SLUG:

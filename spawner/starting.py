@@ -16,26 +16,12 @@ from jupyter_hybrid.containers.waiting import (
     short,
     waiting,
 )
-from jupyter_hybrid.errors import PlaceError
 
 Object = Mapping[str, Any]
 
 LOGIN = "ask the administrator for a pull secret (c.KubeSpawner.image_pull_secrets)"
 #: After so many ends a container that is started again and again has failed.
 ENDS = 2
-
-
-class StartFailed(PlaceError):
-    """The server cannot start; JupyterHub shows the message to its user."""
-
-    @property
-    def jupyterhub_message(self) -> str:
-        """What JupyterHub shows on its page and serves by its API."""
-        return str(self)
-
-
-class StartTimeout(StartFailed, TimeoutError):
-    """The server did not start in its time."""
 
 
 def outlook(pod: Object | None, events: Iterable[Object]) -> Waiting:

@@ -10,11 +10,17 @@ from typing import Any
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 
-from . import starting
-from .starting import StartFailed, StartTimeout
+from jupyter_hybrid.containers.waiting import Waiting
+from jupyter_hybrid.errors import HybridError
 
-#: Seconds between two looks at what is known of the pod.
-LOOK = 0.1
+from . import starting
+from .failures import StartFailed, StartTimeout
+
+#: Seconds between two looks at what is known of the pod, and at what is told of it. (Kubespawner
+#: sorts the events of all pods for each pod: too much work for every look of a hundred starts.)
+LOOK, LISTEN = 0.1, 1.0
+#: Seconds for which a pod that was there may be missing: a list may be older than what was told.
+MISSING = 3.0
 #: Seconds after which it is said again how long an image is being pulled.
 AGAIN = 5.0
 
@@ -25,7 +31,12 @@ class Watched(KubeSpawner):
     start_timeout: int
     #: Whether this start's pod is made: before, the reflector may know the last one's.
     _made = False
+    #: What was last found out of it, and since when its image is being pulled.
+    _found = Waiting("")
+    _looked: tuple[Any, float] = (None, 0.0)
     _pulling_since: float | None = None
+    #: Kubespawner's own start.
+    _theirs: asyncio.Future[Any] | None = None
     #: Whether kubespawner has done all else and waits for the pod to run.
     _all_but_pod = False
     _patience = 60
@@ -47,8 +58,9 @@ class Watched(KubeSpawner):
 
     async def _start(self) -> Any:
         self._made, self._pulling_since, self._all_but_pod = False, None, False
+        self._found, self._looked = starting.outlook(None, ()), (None, 0.0)
         self._starting, self.start_timeout = True, self._patience
-        theirs = asyncio.ensure_future(super()._start())
+        self._theirs = theirs = asyncio.ensure_future(super()._start())
         watcher = asyncio.ensure_future(self._watch())
         try:
             await asyncio.wait({theirs, watcher}, return_when=asyncio.FIRST_COMPLETED)
@@ -57,10 +69,14 @@ class Watched(KubeSpawner):
                 await asyncio.wait({theirs})
                 return watcher.result()
             return await theirs
+        except HybridError as error:
+            # what is wrong with this user, or with the site's configuration: nothing of the hub's
+            raise StartFailed(f"The server cannot start: {error}.") from error
         finally:
             watcher.cancel()
             theirs.cancel()
             await asyncio.gather(theirs, watcher, return_exceptions=True)
+            self._theirs = None
             self._starting, self.start_timeout = False, self._patience
 
     async def stop(self, now: bool = False) -> Any:
@@ -85,8 +101,9 @@ class Watched(KubeSpawner):
         return self._made
 
     def is_pod_running(self, pod: Any) -> bool:
-        """As kubespawner says; it asks when nothing else is left to be done."""
-        self._all_but_pod = True
+        """As kubespawner says; its start asks when nothing else is left to be done."""
+        if self._theirs is not None and self._theirs is asyncio.current_task():
+            self._all_but_pod = True
         return bool(super().is_pod_running(pod))
 
     async def _watch(self) -> Any:
@@ -94,31 +111,46 @@ class Watched(KubeSpawner):
 
         Raises ``StartFailed`` as soon as it is known that it will not.
         """
-        waited, last = 0.0, time.monotonic()
+        waited, last, seen = 0.0, time.monotonic(), float("inf")
         while True:
             await asyncio.sleep(LOOK)
             now = time.monotonic()
             pod = self._pod()
-            if starting.pulling(pod, self.events):
-                self._pulling_since = self._pulling_since or now
-            else:
-                self._pulling_since = None
-                waited += now - last
+            self._look(pod, now)
+            waited += 0 if self._pulling_since else now - last
             last = now
             if self._all_but_pod and pod and super().is_pod_running(pod):
                 self.pod_id = pod["metadata"]["uid"]
                 return self._get_pod_url(pod)
-            found = starting.outlook(pod, self.events)
-            if found.hopeless:
-                raise StartFailed(f"The server cannot start: {found.words}.")
+            if self._found.hopeless:
+                raise StartFailed(f"The server cannot start: {self._found.words}.")
+            if pod is not None:
+                seen = now
+            elif now - seen > MISSING:
+                raise StartFailed("The server cannot start: its pod was deleted from outside.")
             if waited > self._patience:
-                if self._made and pod is None:
-                    # (as kubespawner does: who tells of pods may have fallen silent)
-                    await self._start_watching_pods(replace=True)
-                raise StartTimeout(
-                    f"The server did not start within {self._patience:g} seconds: {found.words}. "
-                    "Choose what is free now, or try again later."
-                )
+                await self._too_late(pod)
+
+    def _look(self, pod: Any, now: float) -> None:
+        """Find out what becomes of the pod, where there may be something new."""
+        if pod is self._looked[0] and now - self._looked[1] < LISTEN:
+            return
+        self._looked = (pod, now)
+        events = self.events
+        self._found = starting.outlook(pod, events)
+        pulling = starting.pulling(pod, events)
+        self._pulling_since = (self._pulling_since or now) if pulling else None
+
+    async def _too_late(self, pod: Any) -> None:
+        words = (
+            f"The server did not start within {self._patience:g} seconds: {self._found.words}. "
+            "Choose what is free now, or try again later."
+        )
+        if self._made and pod is None:
+            # (as kubespawner does: who tells of pods may have fallen silent, which counts)
+            await self._start_watching_pods(replace=True)
+            raise TimeoutError(words)
+        raise StartTimeout(words)
 
     def _pod(self) -> Any:
         if not self._made or self.pod_reflector is None:
@@ -156,7 +188,7 @@ class Watched(KubeSpawner):
             await theirs.aclose()
 
     def _words(self) -> str:
-        words = starting.outlook(self._pod(), self.events).words
+        words = self._found.words
         if self._pulling_since is None:
             return words
         seconds = time.monotonic() - self._pulling_since

@@ -12,11 +12,15 @@ import hubs
 import kube
 import pytest
 from hubs import Hub
+from jobs import until
 
 # (the first time, the image with the server is made)
 pytestmark = [pytest.mark.needs(*hubs.NEEDS), pytest.mark.timeout(600)]
 
+#: Failures in a row after which a hub ends itself; zero-to-jupyterhub's have 5.
+LIMIT = 3
 SITE: dict[str, Any] = {
+    "consecutive_failure_limit": LIMIT,
     "images": [kube.IMAGE],
     "image_python": kube.PYTHON,
     "allowed_images": ["*/none"],
@@ -147,6 +151,30 @@ async def test_whoever_waits_is_told_why_and_the_form_told_before(
     await hub.drop("eve")
 
 
+async def test_a_start_that_is_asked_for_twice_and_then_cancelled(
+    hub: Hub, kubernetes: kube.Kubernetes
+) -> None:
+    async with hub.client() as client:
+        await client.post("/hub/api/users/zoe")
+        path = "/hub/api/users/zoe/server"
+        both = await asyncio.gather(*(client.post(path, json={"gpu": "v100:1"}) for _ in range(2)))
+        assert [answer.status_code for answer in both] == [202, 202]
+        (pod,) = hub.wait_for_pods()
+        assert pod["metadata"]["annotations"]["hub.jupyter.org/username"] == "zoe"
+        # in the middle of it
+        await client.delete(path)
+        events = await hub.progress("zoe")
+        assert not any(event.get("ready") for event in events)
+        await until(lambda: hub.pods() == [], 60.0)
+        await hub.stop("zoe")
+        # what it had asked for is not asked for by the next, which has its own time
+        answer = await client.post(path, json={"gpu": "none"})
+        assert answer.status_code == 202, answer.text
+    (pod,) = hub.wait_for_pods()
+    assert "nvidia.com/gpu" not in pod["spec"]["containers"][0]["resources"]["limits"]
+    await hub.drop("zoe")
+
+
 async def test_a_quota_is_said_in_words(hub: Hub, kubernetes: kube.Kubernetes) -> None:
     quota = {"hard": {"requests.nvidia.com/gpu": "0"}}
     name = {"name": "gpus"}
@@ -163,9 +191,18 @@ async def test_a_quota_is_said_in_words(hub: Hub, kubernetes: kube.Kubernetes) -
 async def test_what_is_not_offered_is_refused_by_rest(
     hub: Hub, kubernetes: kube.Kubernetes
 ) -> None:
-    events = await hub.start("lea", image="docker.io/evil:1")
-    assert events[-1].get("failed") and hub.pods() == []
-    await hub.stop("lea")
+    # (the hub ends itself after so many failures in a row, if they are its own)
+    for _ in range(LIMIT + 1):
+        async with hub.client() as client:
+            await client.post("/hub/api/users/lea")
+            # (the hub may have heard of the failure before it answers, and says no more of it then)
+            wish = {"image": "docker.io/evil:1"}
+            answer = await client.post("/hub/api/users/lea/server", json=wish)
+            assert answer.status_code in (201, 202, 400), answer.text
+        events = await hub.progress("lea")
+        assert events[-1].get("failed") and hub.pods() == []
+        assert "evil is not on this site's list of images" in events[-1]["message"]
+        await hub.stop("lea")
 
 
 async def _until_form_says(hub: Hub, words: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from jupyter_hybrid_spawner import images
+from jupyter_hybrid_spawner.failures import NotOffered
 from jupyter_hybrid_spawner.hardware import Cluster, Hardware, View, seen, slug
 from spawners import Make, manifest
 

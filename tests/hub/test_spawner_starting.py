@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from jupyter_hybrid_spawner import starting
-from jupyter_hybrid_spawner.starting import StartFailed, StartTimeout
+from jupyter_hybrid_spawner import starting, watched
+from jupyter_hybrid_spawner.failures import NotOffered, StartFailed, StartTimeout
 from jupyter_hybrid_spawner.watched import Watched
 from spawners import Make
 
@@ -234,6 +234,72 @@ async def test_whoever_tells_of_pods_and_has_fallen_silent_is_replaced(
     await asyncio.sleep(0)
     # the pod is made, and nothing is heard of it
     spawner._made = True
-    with pytest.raises(StartTimeout):
+    with pytest.raises(TimeoutError, match="did not start within") as raised:
         await asyncio.wait_for(start, 30)
     assert asked == [True]
+    # (this one the hub is to count among its own failures)
+    assert not isinstance(raised.value, StartFailed)
+
+
+@pytest.mark.parametrize("kind", [StartFailed, StartTimeout, NotOffered])
+def test_the_hub_does_not_count_what_is_not_its_own_failure(kind: type[StartFailed]) -> None:
+    spawner = pytest.importorskip("jupyterhub.spawner")
+    if not hasattr(spawner, "SpawnException"):
+        pytest.skip("JupyterHub before 6 counts all")
+    error = kind("no image 100% like that")
+    assert isinstance(error, spawner.SpawnException)
+    # what it logs, serves and shows
+    said = {str(error), error.message, error.jupyterhub_message, error.get_message()}
+    assert said == {"no image 100% like that"}
+    assert 400 <= error.status_code < 600 and error.reason == kind.kind
+
+
+async def test_a_pod_that_goes_away_while_it_starts_is_not_waited_for(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawner = await started(make, monkeypatch, traits={"start_timeout": 300})
+    pods = [pod(phase="Pending")]
+    monkeypatch.setattr(watched, "MISSING", 0.3)
+    monkeypatch.setattr(Watched, "_pod", lambda self: pods[0] if pods else None)
+    start = spawner.start()
+    await asyncio.sleep(0.5)
+    pods.clear()
+    with pytest.raises(StartFailed, match="its pod was deleted from outside"):
+        await asyncio.wait_for(start, 30)
+
+
+async def test_who_asks_whether_the_pod_runs_does_not_end_its_start(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubespawner makes services, secrets and what a hook makes after the pod, and asks then."""
+    ready = container(state={"running": {}}, ready=True)
+    runs = pod(phase="Running", podIP="10.0.0.1", containerStatuses=[ready])
+    runs["spec"]["containers"] = [{"ports": [{"name": "notebook-port", "containerPort": 8888}]}]
+    spawner = await started(make, monkeypatch, pod=runs, traits={"start_timeout": 300})
+    asks = asyncio.Event()
+
+    async def theirs(self: Any) -> None:
+        await asks.wait()
+        self.is_pod_running(runs)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("kubespawner.KubeSpawner._start", theirs)
+    start = spawner.start()
+    await asyncio.sleep(0.1)
+    # as the hub's poll does
+    assert spawner.is_pod_running(runs)
+    await asyncio.wait({start}, timeout=0.5)
+    assert not start.done()
+    asks.set()
+    assert await asyncio.wait_for(start, 30) == "http://10.0.0.1:8888"
+
+
+async def test_events_of_all_pods_are_not_read_at_every_look(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[None] = []
+    spawner = await started(make, monkeypatch, pod=waits("ContainerCreating"))
+    monkeypatch.setattr(Watched, "events", property(lambda self: read.append(None) or []))
+    with pytest.raises(StartTimeout):
+        await asyncio.wait_for(spawner.start(), 30)
+    assert 1 <= len(read) <= 3
