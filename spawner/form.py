@@ -25,11 +25,14 @@ def template() -> Template:
 
 def render(profiles: Sequence[Mapping[str, Any]], wish: Mapping[str, Any]) -> str:
     """HTML of the form's fields, with what was chosen last ticked."""
+    if wish.get("profile") not in (None, "", *(profile["slug"] for profile in profiles)):
+        # one that is not there any more: with nothing ticked, what is chosen below would be lost
+        wish = {}
     return template().render(profiles=[_shown(profile, wish) for profile in profiles])
 
 
 def _shown(profile: Mapping[str, Any], wish: Mapping[str, Any]) -> dict[str, Any]:
-    last = wish if wish.get("profile", SLUG) == profile["slug"] else {}
+    last = wish if (wish.get("profile") or SLUG) == profile["slug"] else {}
     options = profile.get("profile_options") or {}
     chosen = {name: _chosen(option, last.get(name)) for name, option in options.items()}
     shown: dict[str, Any] = {

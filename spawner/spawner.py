@@ -83,7 +83,11 @@ class NGCSpawner(Options, Watched):
         profile_list = self._get_initialized_profile_list(profile_list)
         wish = self.user_options or {}
         if wish.get("profile", profiles.SLUG) == profiles.SLUG:
-            wish = wishes.whole(wish, _ours(profile_list))
+            try:
+                wish = wishes.whole(wish, _ours(profile_list))
+            except ValueError:
+                # the hub keeps by REST whatever was sent, also what was refused
+                wish = {}
         return form.render(profile_list, wish)
 
     def _options_from_form(self, formdata: dict[str, list[str]]) -> dict[str, Any]:

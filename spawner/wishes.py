@@ -37,13 +37,21 @@ def from_fields(fields: Mapping[str, list[str]]) -> dict[str, Any]:
 
 
 def whole(wish: Mapping[str, Any], profile: Mapping[str, Any]) -> dict[str, Any]:
-    """The wish in the words of the profile's options; what is not understood stays as it is."""
+    """The wish in the words of the profile's options; what is not understood stays as it is.
+
+    Raises ``ValueError`` where it cannot be taken for a wish at all.
+    """
     wish = dict(wish)
     options = profile["profile_options"]
     if isinstance(wish.get("image"), str):
         wish |= _image(wish.pop("image"), options["image"])
+    other = wish.get(f"image{UNLISTED}")
+    if isinstance(other, str) and options["image"].get("unlisted_choice", {}).get("enabled"):
+        # one of the list may stand there as well, and spaces are no image
+        del wish[f"image{UNLISTED}"]
+        wish |= _image(other, options["image"]) if other.strip() else {}
     gpu, count = wish.get("gpu"), wish.pop("gpus", None)
-    if gpu or count:
+    if gpu or count is not None:
         wish["gpu"] = _gpu(str(gpu or ANY), count, options["gpu"]["choices"])
     for name in ("place", "size"):
         if isinstance(wish.get(name), str):
@@ -61,6 +69,8 @@ def whole(wish: Mapping[str, Any], profile: Mapping[str, Any]) -> dict[str, Any]
 
 def _image(text: str, option: Mapping[str, Any]) -> dict[str, str]:
     choices = option["choices"]
+    # (what is read out of it is what is checked: nodes get no more than that)
+    text = text.strip().removeprefix("docker://")
     if text in choices:
         return {"image": text}
     for key, choice in choices.items():
@@ -73,7 +83,7 @@ def _image(text: str, option: Mapping[str, Any]) -> dict[str, str]:
 
 def _gpu(text: str, count: Any, choices: Mapping[str, Any]) -> str:
     model, _, number = text.partition(":")
-    number = str(count or number or 1)
+    number = str((number or 1) if count in (None, "") else count)
     if model == NO_GPU or number == "0":
         return NO_GPU
     word = slug(model)
@@ -82,11 +92,16 @@ def _gpu(text: str, count: Any, choices: Mapping[str, Any]) -> str:
     matching = [name for name in known if word == name or (word in name and word)]
     if word == ANY and ANY not in known:
         matching = known[:1]
-    exact = [name for name in matching if name == word]
-    return f"{(exact or matching or [model])[0]}:{number}"
+    matching = [name for name in matching if name == word] or matching
+    # of several models with that in their names: one that has so many free, or else at all
+    keys = [key for key in (f"{name}:{number}" for name in matching) if key in choices]
+    free = [key for key in keys if choices[key]["free"]]
+    return (free or keys or [f"{(matching or [model])[0]}:{number}"])[0]
 
 
 def _words(value: Any) -> list[Any]:
+    if not isinstance(value, (str, list, tuple)):
+        raise ValueError(f"folders: {value!r} is no list of names")
     return value.split(",") if isinstance(value, str) else list(value)
 
 
@@ -105,8 +120,10 @@ def check(wish: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
             raise ValueError(f"{what}: {value!r} is none of {', '.join(choices)}")
 
 
-def check_image(text: str, allowed: list[str]) -> None:
+def check_image(text: Any, allowed: list[str]) -> None:
     """Raise ``ValueError`` where the text is no image, or none that the site allows."""
+    if not isinstance(text, str):
+        raise ValueError(f"image: {text!r} is not the name of an image")
     try:
         check_allowed(parse_reference(text), allowed, "c.NGCSpawner.allowed_images")
     except ImageError as error:

@@ -159,6 +159,10 @@ async def test_the_last_choice_is_ticked_and_what_is_gone_is_not(make: Make, clu
         ({"size": ["large"]}, "size: .* is none of small, medium, large"),
         ({"folders": ["etc"], "size": "small"}, "there is no shared folder 'etc'"),
         ({"profile": "ngc", "image--unlisted-choice": "evil:1"}, "without being enabled"),
+        ({"gpu": {"a": 1}}, "gpus: .* is none of"),
+        ({"folders": 5}, "folders: 5 is no list of names"),
+        ({"folders": [{"a": 1}]}, "there is no shared folder"),
+        ({"profile": ["ngc"]}, "No such profile"),
     ],
 )
 async def test_what_is_not_on_offer_is_refused(
@@ -166,8 +170,12 @@ async def test_what_is_not_on_offer_is_refused(
 ) -> None:
     spawner = make(**SITE)
     spawner.user_options = wish
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(NotOffered, match=said):
         await spawner.load_user_options()
+    # the hub keeps what it was sent: the page comes all the same
+    spawner.user_options = wish
+    page = Fields(await spawner.get_options_form())
+    assert page.sent["profile-option-ngc--image"] == ["pytorch-25.06-py3"]
 
 
 async def test_another_image_is_what_the_site_allows(make: Make, cluster: None) -> None:
@@ -175,10 +183,41 @@ async def test_another_image_is_what_the_site_allows(make: Make, cluster: None) 
     spawner.user_options = {"image": "nvcr.io/nvidia/jax:25.04-py3"}
     await spawner.load_user_options()
     assert spawner.image == "nvcr.io/nvidia/jax:25.04-py3"
-    for image, said in (("docker.io/evil:1", "allowed_images"), ("Not An Image", "not the name")):
-        spawner.user_options = {"image": image}
-        with pytest.raises(ValueError, match=said):
-            await spawner.load_user_options()
+    wish: Any
+    for image, said in (
+        ("docker.io/evil:1", "allowed_images"),
+        ("Not An Image", "not the name"),
+        (["nvcr.io/nvidia/jax:25.04-py3"], "none of|not the name"),
+    ):
+        for wish in ({"image": image}, {"profile": "ngc", "image--unlisted-choice": image}):
+            spawner.user_options = wish
+            with pytest.raises(NotOffered, match=said):
+                await spawner.load_user_options()
+    # nodes get the name that was checked, and one of the list may be written there as well
+    for text, image in (
+        (" docker://nvcr.io/nvidia/jax:25.04-py3\n", "nvcr.io/nvidia/jax:25.04-py3"),
+        ("site/lab:3", "site/lab:3"),
+        ("  ", IMAGE),
+    ):
+        spawner.user_options = {"profile": "ngc", "image--unlisted-choice": text}
+        await spawner.load_user_options()
+        assert spawner.image == image
+
+
+async def test_numbers_of_gpus_and_parts_of_their_names(make: Make, cluster: None) -> None:
+    spawner = make(**SITE, gpu_counts=[1, 4, 8])
+    for wish, asked, label in (
+        ({"gpu": "v100", "gpus": 0}, None, None),
+        ({"gpus": 0}, None, None),
+        ({"gpu": "none", "gpus": 4}, None, None),
+        # both models have an S in their names: the first has one free, the second has eight at all
+        ({"gpu": "sxm"}, "1", V100),
+        ({"gpu": "sxm", "gpus": 8}, "8", A100),
+    ):
+        spawner.user_options = wish
+        await spawner.load_user_options()
+        assert spawner.extra_resource_limits.get("nvidia.com/gpu") == asked, wish
+        assert spawner.node_selector.get("nvidia.com/gpu.product") == label, wish
 
 
 async def test_nothing_that_a_user_wrote_is_html(make: Make, cluster: None) -> None:
@@ -201,6 +240,9 @@ async def test_a_site_may_add_profiles_of_its_own(make: Make, cluster: None) -> 
     spawner.user_options = spawner.options_from_form({"profile": ["course"]})
     await spawner.load_user_options()
     assert spawner.image == "course:1"
+    # one of them is ticked also where the last one is not there any more
+    spawner.user_options = {"profile": "gone", "image": "lab-3"}
+    assert Fields(await spawner.get_options_form()).sent["profile"] == ["ngc"]
 
 
 async def test_a_cluster_that_does_not_answer_costs_the_form_nothing(make: Make) -> None:
