@@ -85,10 +85,13 @@ def check_allowed(
     """Raise ``ImageError`` unless the image is on the site's list; an empty list allows all.
 
     An entry is a name, or a pattern for names and tags: ``nvcr.io/nvidia/*``. ``option`` is where
-    the site has its list.
+    the site has its list. Beside a digest a tag says nothing: the digest is what runs.
     """
-    names = {reference.name, f"{reference.name}:{reference.tag}"}
-    if allowed and not any(fnmatchcase(name, entry) for name in names for entry in allowed):
+    version = f"@{reference.digest}" if reference.digest else f":{reference.tag}"
+    names = {reference.name, reference.name + version}
+    if not allowed or str(reference) in allowed:
+        return
+    if not any(fnmatchcase(name, entry) for name in names for entry in allowed):
         raise ImageError(
             f"{reference.name} is not on this site's list of images "
             f"({option}: {', '.join(allowed)}); ask its administrator for it"

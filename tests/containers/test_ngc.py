@@ -249,6 +249,14 @@ def test_images_outside_the_list_are_refused() -> None:
     for name in ("nvcr.io/nvidia.evil/x:1", "ubuntu:22.04", "registry.lab:5000/base:2.0"):
         with pytest.raises(ImageError, match=r"not on this site's list .*nvcr\.io/nvidia/\*"):
             check_allowed(parse_reference(name), allowed)
+    # a digest is what runs, whatever tag stands beside it
+    digest = f"sha256:{'a' * 64}"
+    known = f"registry.lab:5000/base:1.2@{digest}"
+    for allowed in ([known], ["registry.lab:5000/*"], [f"registry.lab:5000/base@{digest}"]):
+        check_allowed(parse_reference(known), allowed)
+    for allowed in (["registry.lab:5000/base:1.*"], ["registry.lab:5000/base:1.2"]):
+        with pytest.raises(ImageError):
+            check_allowed(parse_reference(known), allowed)
 
 
 def test_the_configuration_knows_registries() -> None:
