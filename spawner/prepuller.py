@@ -47,7 +47,7 @@ def daemon_set(
                 "metadata": {"labels": labels},
                 "spec": {
                     "nodeSelector": dict(nodes),
-                    "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}],
+                    "tolerations": [{"operator": "Exists"}],
                     "automountServiceAccountToken": False,
                     "terminationGracePeriodSeconds": 0,
                     "initContainers": pulls,
