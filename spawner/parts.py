@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_hybrid.containers.restricted import RESTRICTED
+from jupyter_hybrid.errors import ConfigError
+
 from .hardware import slug
 from .identity import Identity
 
@@ -59,10 +62,17 @@ def shared_memory(size: str) -> Parts:
 
 
 def home(settings: Mapping[str, Any], user: str, identity: Identity, image: str) -> Parts:
-    """HOME on the site's storage; where the site names none, an empty one for a known user."""
+    """HOME on the site's storage; where the site names none, an empty one for a known user.
+
+    Raises ``ConfigError`` where it would not be the user's own.
+    """
     if not settings and identity.uid is None:
         return Parts()
     path = str(settings.get("mount") or f"/home/{user}")
+    volume = {"name": "jh-home", **(settings.get("volume") or {"emptyDir": {}})}
+    if {".", ".."} & {*path.split("/"), *inside.split("/")}:
+        # a user of that name would have everybody's
+        raise ConfigError(f"the home of {user!r} would be {inside or path!r}, which is not theirs")
     volume = {"name": "jh-home", **(settings.get("volume") or {"emptyDir": {}})}
     inside = str(settings.get("sub_path") or "")
     mount = {"name": "jh-home", "mountPath": path, **({"subPath": inside} if inside else {})}

@@ -44,6 +44,9 @@ def belong(pod: Any, who: Identity) -> None:
     own = {"runAsUser": who.uid, "runAsGroup": who.gid}
     context = {k: number for k, number in own.items() if number is not None and k not in of_pod}
     if context:
+    if who.gid is None and "runAsUser" not in {**of_pod, **(notebook.security_context or {})}:
+        # (a process whose group nobody names is in root's)
+        own["runAsGroup"] = who.uid
         notebook.security_context = {**context, **(notebook.security_context or {})}
     if who.groups:
         groups = [*of_pod.get("supplementalGroups", ()), *who.groups]

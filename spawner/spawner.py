@@ -163,10 +163,7 @@ class NGCSpawner(Options, Watched):
 
     def _parts(self) -> parts.Parts:
         who, image = self._identity, self.image
-        home = {
-            key: self._expand_user_properties(value) if isinstance(value, str) else value
-            for key, value in self.home.items()
-        }
+        home = {key: self._expanded(value) for key, value in self.home.items()}
         found = parts.shared_memory(self.shm_size)
         found += parts.home(home, self.user.name, who, image)
         found += parts.authorities(self.ca_bundle)
@@ -178,6 +175,12 @@ class NGCSpawner(Options, Watched):
             if name in self.folders:
                 found += parts.folder(name, self.folders[name])
         return found
+
+    def _expanded(self, value: Any) -> Any:
+        if isinstance(value, str):
+            # (of what ends in a name, kubespawner takes "-" away: "ada-" would be "ada")
+            return self._expand_user_properties(f"{value}/")[:-1]
+        return self._expand_all(value)
 
     def _set_command(self, pod: Any) -> None:
         if {"command", "args"} & set(self.extra_container_config):

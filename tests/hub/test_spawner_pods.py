@@ -88,6 +88,31 @@ async def test_the_server_runs_as_the_user_with_home_on_the_storage(make: Make) 
     assert "initContainers" not in pod["spec"]
 
 
+async def test_whose_group_nobody_names_is_in_a_group_of_their_own(make: Make) -> None:
+    """Kubernetes would put the user's processes into root's group."""
+    spawner = make(image=IMAGE, home={"volume": NFS, "sub_path": "x", "create": True})
+    await spawner.run_auth_state_hook({"uid": 5001})
+    pod = await manifest(spawner)
+    assert notebook(pod)["securityContext"]["runAsGroup"] == 5001
+    assert pod["spec"]["initContainers"][0]["command"][-1] == "5001:5001"
+    spawner.gid = 77
+    assert notebook(await manifest(spawner))["securityContext"]["runAsGroup"] == 77
+
+
+async def test_nobody_has_the_home_of_another_by_their_name(make: Make) -> None:
+    claim = {"persistentVolumeClaim": {"claimName": "home-{username}"}}
+    spawner = make(image=IMAGE, home={"volume": claim, "sub_path": "{unescaped_username}"})
+    spawner.user.name = "ada-"
+    pod = await manifest(spawner)
+    assert mounts(pod)["/home/ada-"]["subPath"] == "ada-"
+    named = volumes(pod)["jh-home"]["persistentVolumeClaim"]["claimName"]
+    assert named.startswith("home-ada-") and named != "home-ada"
+    for name in (".", ".."):
+        spawner.user.name = name
+        with pytest.raises(ConfigError, match="which is not theirs"):
+            await manifest(spawner)
+
+
 async def test_a_home_that_is_not_there_is_made_by_one_who_may_do_just_that(make: Make) -> None:
     spawner = make(image=IMAGE, home={"volume": NFS, "sub_path": "mock", "create": True})
     await spawner.run_auth_state_hook({"uid": 5001, "gid": 500})
