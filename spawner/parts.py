@@ -69,12 +69,11 @@ def home(settings: Mapping[str, Any], user: str, identity: Identity, image: str)
     if not settings and identity.uid is None:
         return Parts()
     path = str(settings.get("mount") or f"/home/{user}")
-    volume = {"name": "jh-home", **(settings.get("volume") or {"emptyDir": {}})}
+    inside = str(settings.get("sub_path") or "")
     if {".", ".."} & {*path.split("/"), *inside.split("/")}:
         # a user of that name would have everybody's
         raise ConfigError(f"the home of {user!r} would be {inside or path!r}, which is not theirs")
     volume = {"name": "jh-home", **(settings.get("volume") or {"emptyDir": {}})}
-    inside = str(settings.get("sub_path") or "")
     mount = {"name": "jh-home", "mountPath": path, **({"subPath": inside} if inside else {})}
     first: tuple[Mapping[str, Any], ...] = ()
     if settings.get("create") and inside and identity.uid is not None:
@@ -139,15 +138,6 @@ def server(image: str, policy: str | None, identity: Identity) -> Parts:
         copier["imagePullPolicy"] = policy
     mount = {"name": "jh-server", "mountPath": SERVER, "readOnly": True}
     return Parts(({"name": "jh-server", "emptyDir": {}},), (mount,), (copier,))
-
-
-#: What the restricted Pod Security Standard wants of a container (Kubernetes, "Pod Security
-#: Standards"), beside a user who is not root.
-RESTRICTED: Mapping[str, Any] = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 
 def authorities(bundle: str) -> Parts:

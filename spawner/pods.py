@@ -13,8 +13,10 @@ from kubernetes_asyncio.client.models import (
 )
 from kubespawner.utils import get_k8s_model
 
+from jupyter_hybrid.containers.restricted import RESTRICTED
+
 from .identity import Identity
-from .parts import RESTRICTED, Parts
+from .parts import Parts
 
 
 def add(pod: Any, parts: Parts) -> None:
@@ -42,11 +44,11 @@ def belong(pod: Any, who: Identity) -> None:
     """Let the pod's processes be the user's; what the site has set itself is the last word."""
     notebook, of_pod = pod.spec.containers[0], dict(pod.spec.security_context or {})
     own = {"runAsUser": who.uid, "runAsGroup": who.gid}
-    context = {k: number for k, number in own.items() if number is not None and k not in of_pod}
-    if context:
     if who.gid is None and "runAsUser" not in {**of_pod, **(notebook.security_context or {})}:
         # (a process whose group nobody names is in root's)
         own["runAsGroup"] = who.uid
+    context = {k: number for k, number in own.items() if number is not None and k not in of_pod}
+    if context:
         notebook.security_context = {**context, **(notebook.security_context or {})}
     if who.groups:
         groups = [*of_pod.get("supplementalGroups", ()), *who.groups]

@@ -17,8 +17,9 @@ from typing import Any
 
 import yaml
 
+from jupyter_hybrid.containers.restricted import RESTRICTED
+
 from .images import Image, listed, nvidias
-from .parts import RESTRICTED
 
 #: What holds the pod when all images are there.
 PAUSE = "registry.k8s.io/pause:3.10"

@@ -4,6 +4,7 @@
 
     python tests/kube_admission.py CERTIFICATE KEY               prints its port
     python tests/kube_admission.py CERTIFICATE KEY restricted    refuses what violates Pod Security
+    python tests/kube_admission.py CERTIFICATE KEY baseline      … and only by that standard
 
 As Pod Security and companies' policies do, it refuses with a sentence of its own.
 """
@@ -20,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-from pod_security import violations
+from pod_security import dangers, violations
 
 WORDS = 'violates PodSecurity "restricted:latest": runAsNonRoot != true (container "job")'
 
@@ -28,7 +29,8 @@ WORDS = 'violates PodSecurity "restricted:latest": runAsNonRoot != true (contain
 class _Refusal(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        found = violations(asked["request"]["object"]) if "restricted" in sys.argv else [WORDS]
+        standard = {"restricted": violations, "baseline": dangers}.get(sys.argv[-1])
+        found = [WORDS] if standard is None else standard(asked["request"]["object"])
         answer = {
             "uid": asked["request"]["uid"],
             "allowed": not found,

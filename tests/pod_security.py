@@ -1,4 +1,4 @@
-"""Kubernetes' restricted Pod Security Standard, as far as pods of ours could violate it.
+"""Kubernetes' Pod Security Standards, restricted and baseline, as far as pods could violate them.
 
 The rules are those of "Pod Security Standards" in Kubernetes' documentation, which a cluster of
 1.25 or newer enforces by itself; older ones ask a server (``kube_admission``).
@@ -15,8 +15,31 @@ VOLUMES = {
 }
 
 
+#: Capabilities that the baseline lets containers add.
+HARMLESS = {
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD"),
+    *("NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+}
+
+
+def dangers(pod: Mapping[str, Any]) -> list[str]:
+    """What the baseline standard would say: all by which a pod could have its node."""
+    spec = pod["spec"]
+    found = [name for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
+    found += ["hostPath volumes" for v in spec.get("volumes") or () if "hostPath" in v]
+    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
+        own = container.get("securityContext") or {}
+        found += ["privileged"] if own.get("privileged") else []
+        added = set((own.get("capabilities") or {}).get("add") or ()) - HARMLESS
+        found += [f"capabilities {sorted(added)}"] if added else []
+        found += [
+            "hostPort" for port in container.get("ports") or () if port.get("hostPort")
+        ]
+    return found
+
+
 def violations(pod: Mapping[str, Any]) -> list[str]:
-    """What the standard would say of the pod; empty where it is content."""
+    """What the restricted standard would say of the pod; empty where it is content."""
     spec = pod["spec"]
     found = [name for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
     for volume in spec.get("volumes") or ():

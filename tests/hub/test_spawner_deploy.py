@@ -190,6 +190,12 @@ def test_the_role_for_hubs_lets_them_look_and_nothing_else(kubernetes: kube.Kube
         kubernetes.kubectl("delete", "clusterrole,clusterrolebinding", name)
 
 
+def test_who_may_make_pods_of_jobs_gets_no_node_by_that() -> None:
+    (namespace,) = (d for d in documents("jobs-role.yaml") if d["kind"] == "Namespace")
+    labels = namespace["metadata"]["labels"]
+    assert labels == {"pod-security.kubernetes.io/enforce": "baseline"}
+
+
 @pytest.mark.needs(*kube.NEEDS)
 def test_the_role_for_jobs_allows_them_and_nothing_else(kubernetes: kube.Kubernetes) -> None:
     hubs.allow_jobs(kubernetes)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...containers.restricted import RESTRICTED
 from ...job import Job
 from ...spec import Resources
 from . import ranks
@@ -137,8 +138,9 @@ def _pod(job: Job, settings: Settings, plan: Plan) -> dict[str, Any]:
         # what an image or node lacks is said by the runner; a lost log would hide it
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    if settings.image_pull_policy:
-        container["imagePullPolicy"] = settings.image_pull_policy
+    rights = {**RESTRICTED, "runAsNonRoot": True} if settings.restricted else None
+    own: dict[str, Any] = {"securityContext": rights, "imagePullPolicy": settings.image_pull_policy}
+    container.update({name: value for name, value in own.items() if value})
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": settings.service_account_token,
@@ -265,7 +267,8 @@ def _volumes(
     ]
     if plan.small:
         # optional: it goes once it was read, and the kubelet is not to complain of that
-        source = {"secretName": job_name(job.id), "defaultMode": 0o400, "optional": True}
+        # (the files are root's: whoever the image or the site lets run must be able to read them)
+        source = {"secretName": job_name(job.id), "defaultMode": 0o444, "optional": True}
         volumes.append({"name": "bundle", "secret": source})
         mounts.append({"name": "bundle", "mountPath": SMALL, "readOnly": True})
     named = [*settings.volumes, *([settings.root_volume] if settings.root_volume else [])]

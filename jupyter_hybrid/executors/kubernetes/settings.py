@@ -49,6 +49,8 @@ class Settings:
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Mapping[str, str] = field(default_factory=dict)
     security_context: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether pods keep to the restricted Pod Security Standard.
+    restricted: bool = False
     #: Limits of jobs that ask for nothing, as Kubernetes writes them.
     cpus: str | None = None
     memory: str | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pod_security import dangers, violations
 
 from jupyter_hybrid.containers.nodes import parse_quantity, rooms
 from jupyter_hybrid.errors import ConfigError, UsageError
@@ -149,6 +150,18 @@ def test_volumes_secrets_and_the_rest_of_the_configuration() -> None:
     (shm,) = [v for v in spec["volumes"] if v["name"] == "shm"]
     assert shm["emptyDir"] == {"medium": "Memory", "sizeLimit": "8Gi"}
     assert job["metadata"]["labels"]["team"] == "x"
+
+
+def test_pods_keep_to_the_restricted_standard_where_the_site_wants_that() -> None:
+    settings = Settings(restricted=True, security_context={"runAsUser": 5001})
+    assert violations({"spec": pod(made(settings, gpus=1))}) == []
+    assert violations({"spec": pod(made())}) and dangers({"spec": pod(made())}) == []
+    # whoever it runs as can read what its Secret brings
+    spec = JobSpec(name="n", target="cloud", kind="notebook", resources=Resources())
+    job = Job(id=ID, spec=spec, directory="/scratch/jobs", created_at=0.0)
+    plan = manifest.Plan(image="i:1", receiver="", inside=DELIVERED, small=True)
+    volumes = pod(manifest.make_job(job, settings, plan))["volumes"]
+    assert [v["secret"]["defaultMode"] for v in volumes if "secret" in v] == [0o444]
 
 
 def test_yaml_keeps_what_yaml_1_1_takes_for_truth() -> None:
