@@ -64,8 +64,13 @@ class Submitting:
         base, paths = f"/namespaces/{self._api.namespace}", JobPaths(Path(job.directory))
         if read_exit(paths) is not None or paths.cancel.exists():
             raise PlaceError(f"job {job.id} was ended meanwhile")
+        found: Mapping[str, Any] | None = None
         with contextlib.suppress(ApiError):
-            found: Mapping[str, Any] = await self._api.get(session.objects.job_path(job))
+            found = await self._api.get(session.objects.job_path(job))
+        if found is not None:
+            # (whoever made it may have been broken off before these were its own)
+            with contextlib.suppress(ApiError):
+                await self._own(job, found, ("secrets", "services"))
             return found
         inside = await self._laid_out(session, job, bundle)
         small = await self._small(inside, job, bundle)
@@ -91,9 +96,24 @@ class Submitting:
         created = await self._create_once(f"/apis/batch/v1{base}/jobs", made)
         if small is not None:
             write_record(paths.directory / DELIVERED, {"pod": ""})
-        for kind in owned:
-            await self._api.patch(f"/api/v1{base}/{kind}/{job_name(job.id)}", owned_by(created))
+        await self._own(job, created, owned)
         return created
+
+    async def _own(self, job: Job, created: Mapping[str, Any], kinds: Sequence[str]) -> None:
+        """Let what was made for the Job go with it; what is not there (any more) need not."""
+        for kind in kinds:
+            path = f"/api/v1/namespaces/{self._api.namespace}/{kind}/{job_name(job.id)}"
+            for attempt in range(ATTEMPTS):
+                try:
+                    await self._api.patch(path, owned_by(created))
+                except ApiError as error:
+                    if error.code == 404:
+                        break
+                    if not error.transient or attempt == ATTEMPTS - 1:
+                        raise
+                    await asyncio.sleep(PAUSE * 2**attempt)
+                else:
+                    break
 
     async def _create_once(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create the object, or find the one of that name."""
