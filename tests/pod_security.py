@@ -32,9 +32,7 @@ def dangers(pod: Mapping[str, Any]) -> list[str]:
         found += ["privileged"] if own.get("privileged") else []
         added = set((own.get("capabilities") or {}).get("add") or ()) - HARMLESS
         found += [f"capabilities {sorted(added)}"] if added else []
-        found += [
-            "hostPort" for port in container.get("ports") or () if port.get("hostPort")
-        ]
+        found += ["hostPort" for port in container.get("ports") or () if port.get("hostPort")]
     return found
 
 

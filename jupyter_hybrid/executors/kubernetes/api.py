@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 #: Seconds for a connection, for an answer that is no stream, and for the beginning of one that is.
 CONNECT, ANSWER, BEGIN = 10.0, 60.0, 20.0
+#: Seconds after which a stream that says nothing is broken.
+SILENCE = 300.0
+#: Bytes of one line of a watch.
+LONGEST = 1 << 21
 _PATCH = "application/strategic-merge-patch+json"
 
 
@@ -91,10 +95,16 @@ class Api:
                 raise
 
     @asynccontextmanager
-    async def stream(self, path: str, **query: Any) -> AsyncIterator[ClientResponse]:
-        """An answer that goes on: a watch or a log. Raises ``ApiError``."""
+    async def stream(
+        self, path: str, *, silence: float = SILENCE, **query: Any
+    ) -> AsyncIterator[ClientResponse]:
+        """An answer that goes on: a watch or a log. Raises ``ApiError``.
+
+        After ``silence`` seconds without a word it counts as broken: of a connection that a network
+        has forgotten, or from before this machine slept, nobody is told.
+        """
         async with self._translated(path):
-            response = await self._request("GET", path, query, None, stream=True)
+            response = await self._request("GET", path, query, silence=silence)
             try:
                 yield response
             finally:
@@ -110,17 +120,30 @@ class Api:
         query += [("stdin", "true")] if stdin else []
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/exec"
         async with self._translated(path):
+            opened = await self._websocket(path, query)
+            try:
+                yield opened
+            finally:
+                await opened.close()
+
+    async def _websocket(self, path: str, query: list[tuple[str, str]]) -> Any:
+        from aiohttp import WSServerHandshakeError
+
+        for attempt in (1, 2):
             connection = await self._connection()
             headers = await connection.headers()
             websocket = connection.session.ws_connect(
                 connection.url(path), params=query, headers=headers, max_msg_size=0,
                 protocols=("v4.channel.k8s.io",), **connection.extra,
             )  # fmt: skip
-            opened = await asyncio.wait_for(websocket, BEGIN)
             try:
-                yield opened
-            finally:
-                await opened.close()
+                return await asyncio.wait_for(websocket, BEGIN)
+            except WSServerHandshakeError as error:
+                if error.status != 401 or attempt == 2:
+                    raise
+                # as below: what gave the token may give another
+                await connection.log_in()
+        raise AssertionError
 
     async def _json(
         self, method: str, path: str, query: Mapping[str, Any], body: Any = None
@@ -131,13 +154,16 @@ class Api:
                 return await response.json(content_type=None)
 
     async def _request(
-        self, method: str, path: str, query: Mapping[str, Any], body: Any, *, stream: bool = False
-    ) -> ClientResponse:
+        self, method: str, path: str, query: Mapping[str, Any], body: Any = None,
+        *, silence: float | None = None,
+    ) -> ClientResponse:  # fmt: skip
+        """An answer; with ``silence`` one that goes on until it says nothing for so long."""
         from aiohttp import ClientTimeout
 
-        timeout = ClientTimeout(None if stream else ANSWER, connect=CONNECT)
+        total = None if silence else ANSWER
+        timeout = ClientTimeout(total, connect=CONNECT, sock_read=silence)
         # (a node that has just come back may take a request and never answer it)
-        begin = BEGIN if stream else None
+        begin = BEGIN if silence else None
         for attempt in (1, 2):
             connection = await self._connection()
             headers = await connection.headers()
@@ -146,7 +172,7 @@ class Api:
             asked = connection.session.request(
                 method, connection.url(path), params={k: str(v) for k, v in query.items()},
                 data=None if body is None else json.dumps(body),
-                headers=headers, timeout=timeout, **connection.extra,
+                headers=headers, timeout=timeout, read_bufsize=LONGEST, **connection.extra,
             )  # fmt: skip
             response = await asyncio.wait_for(asked, begin)
             if response.status == 401 and attempt == 1:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 TOKEN_AGE = 60.0
 #: Seconds between two questions to a provider that gives no token.
 ASK_AGAIN = 5.0
-#: Bytes of one line of a watch.
-LONGEST = 1 << 21
 
 
 class Connection:
@@ -110,7 +108,7 @@ class _Simple(_Login):
         self.base, self._access = access.server, access
         # a stream for each running job, besides what is asked meanwhile
         connector = TCPConnector(limit=0, ssl=access.tls if access.tls is not None else True)
-        self.session = ClientSession(connector=connector, trust_env=True, read_bufsize=LONGEST)
+        self.session = ClientSession(connector=connector, trust_env=True)
         if access.hostname:
             self.extra["server_hostname"] = access.hostname
         self._token, self._read = token, time.monotonic()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between attempts: the first, and at most.
 RETRY, RETRY_AT_MOST = 0.1, 5.0
+#: Seconds between attempts to read the job's own file: nodes refuse commands for moments.
+AGAIN = (0.2, 0.5, 1.0)
 
 #: Reads the job's events file in the pod, from an offset.
 Reader = Callable[[int], Awaitable[bytes]]
@@ -65,7 +68,7 @@ class Follower:
         pause = RETRY
         try:
             while not self.mirror.ended:
-                before = self.mirror.seq
+                before, begun = self.mirror.seq, time.monotonic()
                 try:
                     if not self.caught_up.is_set():
                         await self.drain()
@@ -81,7 +84,9 @@ class Follower:
                     log.debug("%s: %s", self._pod, error)
                 except PlaceError as error:
                     log.debug("%s: %s", self._pod, error)
-                pause = RETRY if self.mirror.seq > before else min(pause * 2, RETRY_AT_MOST)
+                lasted = time.monotonic() - begun > RETRY_AT_MOST
+                new = lasted or self.mirror.seq > before
+                pause = RETRY if new else min(pause * 2, RETRY_AT_MOST)
                 await asyncio.sleep(pause)
         finally:
             self.over = True
@@ -107,11 +112,19 @@ class Follower:
 
     async def _fill(self) -> None:
         """Read from the job's own file what the log does not have any more."""
-        try:
-            while chunk := await self._read(self.mirror.size):
-                before = self.mirror.size
-                self.mirror.take_all(chunk)
-                if self.mirror.size == before:
+        for pause in (*AGAIN, None):
+            try:
+                await self._read_on()
+                return
+            except PlaceError as error:
+                log.debug("%s: its file cannot be read: %s", self._pod, error)
+                if pause is None or not error.transient:
                     return
-        except PlaceError as error:
-            log.debug("%s: its file cannot be read: %s", self._pod, error)
+                await asyncio.sleep(pause)
+
+    async def _read_on(self) -> None:
+        while chunk := await self._read(self.mirror.size):
+            before = self.mirror.size
+            self.mirror.take_all(chunk)
+            if self.mirror.size == before:
+                return

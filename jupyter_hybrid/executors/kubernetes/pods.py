@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 SELECTOR = f"{JOB},!{RANK}"
 #: Seconds after which the server ends a watch that is begun again at once.
 WATCH = 290
+#: Seconds after which a watch that says nothing is broken: a living one has something about every
+#: minute (a bookmark).
+SILENCE = 150.0
 #: Seconds between attempts: the first, and at most.
 RETRY, RETRY_AT_MOST = 0.1, 5.0
 
@@ -35,6 +39,8 @@ class Pods:
         #: By job and by pod, each by its id.
         self._pods: dict[str, dict[str, Mapping[str, Any]]] = {}
         self._version = ""
+        #: How many changes were told.
+        self._taken = 0
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         #: True while the server tells of changes.
@@ -69,7 +75,11 @@ class Pods:
             pass
 
     async def _list(self) -> None:
+        before = self._taken
         found = await self._api.get(self._path, labelSelector=SELECTOR)
+        if self.live and self._taken != before:
+            # a watch has begun meanwhile, and has told what this list may not have yet
+            return
         self._version = found["metadata"]["resourceVersion"]
         self._pods = {}
         for pod in found["items"]:
@@ -83,10 +93,12 @@ class Pods:
     async def _watch(self) -> None:
         pause = RETRY
         while True:
+            begun = time.monotonic()
             try:
                 await self._listen()
                 pause = RETRY
             except ApiError as error:
+                pause = RETRY if time.monotonic() - begun > RETRY_AT_MOST else pause
                 self.live = False
                 if error.code == 410:
                     log.debug("pods are listed again: %s", error)
@@ -106,16 +118,22 @@ class Pods:
             await self._list()
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": WATCH}
         opened = self._api.stream(
-            self._path, labelSelector=SELECTOR, resourceVersion=self._version, **query
-        )
+            self._path, silence=SILENCE, labelSelector=SELECTOR, resourceVersion=self._version,
+            **query,
+        )  # fmt: skip
         async with opened as response:
             self.live = True
-            async for line in response.content:
-                self._take(json.loads(line))
+            try:
+                async for line in response.content:
+                    self._take(json.loads(line))
+            except ValueError as error:
+                # half a line, or one that is longer than can be
+                raise ApiError(f"the watch of pods broke: {error}", code=410) from error
         self.live = False
 
     def _take(self, event: Mapping[str, Any]) -> None:
         found = event["object"]
+        self._taken += 1
         if event["type"] == "ERROR":
             raise ApiError(str(found.get("message")), code=int(found.get("code") or 0))
         self._version = found["metadata"]["resourceVersion"]
@@ -134,7 +152,3 @@ class Pods:
     def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-def _created(pod: Mapping[str, Any]) -> str:
-    return str(pod["metadata"]["creationTimestamp"])
