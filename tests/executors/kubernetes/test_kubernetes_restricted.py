@@ -63,16 +63,3 @@ async def test_a_namespace_that_enforces_the_restricted_standard(
         job = await place.start("print('restricted')")
         assert (await place.ended(job)).state == "COMPLETED"
     assert place.printed(job) == "restricted\n"
-
-
-async def test_a_namespace_that_enforces_the_baseline(place: Place, tmp_path: Path) -> None:
-    """As the one of ``spawner/deploy/jobs-role.yaml`` does: jobs run, and no pod has its node."""
-    node = {"name": "node", "hostPath": {"path": "/"}}
-    with enforced(place, tmp_path, "baseline"):
-        container = {"name": "c", "image": "none"}
-        await until(lambda: refused(place, containers=[container], volumes=[node]))
-        privileged = {**container, "securityContext": {"privileged": True}}
-        assert refused(place, containers=[privileged])
-        assert refused(place, containers=[container], hostPID=True)
-        job = await place.start("print('as it is')", gpus=1)
-        assert (await place.ended(job)).state == "COMPLETED"
