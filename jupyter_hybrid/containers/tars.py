@@ -15,16 +15,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from io import FileIO
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from ..errors import ImageError
 from ..files import replacing
 from .layers import GZIP, TAR, ZSTD, Layer
+from .tar_headers import DIRECTORY, FILE, LINK, header
 
-#: 1980-01-01: the oldest time that zip archives, which people make of installed files, can say.
-TIME = 315532800
 #: Bytes that are handed to the compressor at once, and how many such buffers there are.
 _BLOCK, _BUFFERS = 1 << 20, 8
 
@@ -72,11 +70,11 @@ def write_layer(
 
 
 def tree_entries(root: Path, below: str) -> Iterator[Entry]:
-    """All files and links below a directory here, as entries below ``below``."""
+    """All files and links below a directory here, as entries below ``below`` (empty: the root)."""
     with os.scandir(root) as found:
         inside = sorted(found, key=lambda entry: entry.name)
     for entry in inside:
-        name = f"{below}/{entry.name}"
+        name = f"{below}/{entry.name}" if below else entry.name
         if entry.is_symlink():
             yield Entry(name, link=str(Path(entry.path).readlink()))
         elif entry.is_dir():
@@ -99,48 +97,33 @@ def _with_parents(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _add(pipe: _Pipe, entry: Entry) -> None:
-    info = tarfile.TarInfo(entry.name)
-    info.mtime = TIME
-    info.mode = 0o755 if entry.executable or entry.source is None else 0o644
+    mode = 0o755 if entry.executable or entry.source is None else 0o644
     if entry.link:
-        info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.link, 0o777
-        pipe.write(_header(info))
+        pipe.write(header(LINK, entry.name, 0o777, link=entry.link))
     elif entry.source is None:
-        info.type = tarfile.DIRTYPE
-        pipe.write(_header(info))
+        pipe.write(header(DIRECTORY, entry.name, mode))
     elif isinstance(entry.source, bytes):
-        info.size = len(entry.source)
-        pipe.write(_header(info) + entry.source)
+        pipe.write(header(FILE, entry.name, mode, size=len(entry.source)) + entry.source)
     else:
-        # a pipe would not let go of whoever opens it
-        with open(entry.source, "rb", buffering=0, opener=_without_waiting) as file:
-            status = os.fstat(file.fileno())
+        # (a pipe would not let go of whoever opens it)
+        descriptor = os.open(entry.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ImageError(f"{entry.source} is neither a file nor a link")
-            info.size = status.st_size
-            pipe.write(_header(info))
-            if pipe.fill(file, info.size) != info.size:
+            pipe.write(header(FILE, entry.name, mode, size=status.st_size))
+            if pipe.fill(descriptor, status.st_size) != status.st_size:
                 raise ImageError(f"{entry.source} became shorter while it was read; try again")
+        finally:
+            os.close(descriptor)
     pipe.write(bytes(-pipe.position % tarfile.BLOCKSIZE))
-
-
-def _header(info: tarfile.TarInfo) -> bytes:
-    # the same bytes, at a third of the time
-    short = len(info.name) < 100 and len(info.linkname) < 100 and info.size < 8**11
-    plain = short and info.name.isascii() and info.linkname.isascii()
-    if plain:
-        return info.tobuf(tarfile.USTAR_FORMAT)
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 class _Pipe:
     """What is written to it is hashed here, and compressed and hashed in another thread.
 
-    The same few buffers go round: new ones for half a gigabyte take longer than reading it.
+    The same few buffers go round: new ones for half a gigabyte take longer than reading it, and a
+    small layer wants one of them.
     """
 
     def __init__(self, file: BinaryIO, media_type: str) -> None:
@@ -150,9 +133,8 @@ class _Pipe:
         self._file, self._compressor = file, compressor(media_type)
         self._free: queue.Queue[memoryview] = queue.Queue()
         self._full: queue.Queue[memoryview | None] = queue.Queue()
-        for _ in range(_BUFFERS):
-            self._free.put(memoryview(bytearray(_BLOCK)))
-        self._buffer, self._used = self._free.get(), 0
+        self._buffers = 0
+        self._buffer, self._used = self._empty(), 0
         self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -166,11 +148,12 @@ class _Pipe:
             rest = rest[count:]
             self._took(count)
 
-    def fill(self, file: FileIO, size: int) -> int:
-        """Take so many bytes of the file; returns how many there were."""
+    def fill(self, descriptor: int, size: int) -> int:
+        """Take so many bytes of the open file; returns how many there were."""
         left = size
         while left:
-            count = file.readinto(self._buffer[self._used : min(_BLOCK, self._used + left)])
+            room = self._buffer[self._used : min(_BLOCK, self._used + left)]
+            count = os.readv(descriptor, [room])
             if not count:
                 break
             left -= count
@@ -187,7 +170,13 @@ class _Pipe:
         block = self._buffer[: self._used]
         self.inner.update(block)
         self._full.put(block)
-        self._buffer, self._used = self._free.get(), 0
+        self._buffer, self._used = self._empty(), 0
+
+    def _empty(self) -> memoryview:
+        if self._free.empty() and self._buffers < _BUFFERS:
+            self._buffers += 1
+            return memoryview(bytearray(_BLOCK))
+        return self._free.get()
 
     def close(self) -> None:
         """All has been written when this returns; raises ``OSError`` where it could not be."""

@@ -15,7 +15,8 @@ from jupyter_hybrid.containers.indexes import parse_pip_config, uv_environment, 
 from jupyter_hybrid.containers.layers import GZIP, TAR, ZSTD
 from jupyter_hybrid.containers.locks import Lock, Locked, parse_lock, uv_platform
 from jupyter_hybrid.containers.stubs import repack, write_stubs
-from jupyter_hybrid.containers.tars import TIME, Entry, opened, tree_entries, write_layer
+from jupyter_hybrid.containers.tar_headers import TIME
+from jupyter_hybrid.containers.tars import Entry, opened, tree_entries, write_layer
 from jupyter_hybrid.containers.uv import parse_complaint, source_only
 from jupyter_hybrid.environment.facts import ImageFacts, ImagePackage
 from jupyter_hybrid.environment.installed import installation
