@@ -18,7 +18,7 @@ from typing import Any
 from ..environment.diff import Difference
 from ..environment.facts import ImageFacts
 from ..environment.installed import installation
-from ..environment.probe import canonical
+from ..environment.probe import canonical, scan
 from ..errors import ImageError
 from ..telling import tell
 from .indexes import uv_environment
@@ -76,7 +76,8 @@ class PackageLayers:
             tell(f"fetching {len(lock.packages)} packages that the image lacks")
 
             def packed(tree: Path) -> Packed:
-                packages, notes = look_over(tree, lock, facts)
+                found = scan(str(tree))
+                packages, notes = look_over(found, lock, facts)
                 notes += differences(packages, difference)
                 directory = f"{ROOT}/environments/{lock.digest[:16]}"
                 entries = environment_entries(tree, directory, facts, lock)
@@ -86,7 +87,7 @@ class PackageLayers:
                     packages,
                     notes=tuple(notes),
                     pth=pth_file(facts, lock),
-                    licences=licences(tree),
+                    licences=licences(found),
                 )
 
             return await self._store.made(uv, lock, work, packed)

@@ -26,7 +26,11 @@ NAMES = {
 }
 _SOURCES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE")
 #: Settings of somebody's session that decide what would be resolved or where it would go.
-_NOT_OURS = ("UV_PYTHON", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_TARGET", "UV_SYSTEM_PYTHON")
+_NOT_OURS = (
+    *("UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PYTHON_PLATFORM", "UV_TORCH_BACKEND", "UV_RESOLUTION"),
+    *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_REQUIRE_HASHES", "UV_NO_BINARY", "UV_ONLY_BINARY"),
+    *("UV_TARGET", "UV_PREFIX", "UV_LINK_MODE", "UV_COMPILE_BYTECODE"),
+)
 
 
 def pip_files(environ: Mapping[str, str]) -> list[Path]:

@@ -14,7 +14,7 @@ from ..environment.probe import canonical
 from ..errors import ImageError
 
 #: Changes with what a layer of the same lock looks like.
-FORMAT = 1
+FORMAT = 2
 
 #: What uv knows as ``--python-platform``; it counts as the newest of these that glibc reaches.
 _MANYLINUX = (17, 28, *range(31, 41))

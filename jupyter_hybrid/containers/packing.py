@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
+import io
+import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..environment.diff import Difference
 from ..environment.facts import ImageFacts
-from ..environment.probe import canonical, scan
+from ..environment.probe import canonical
 from ..errors import ImageError
 from .locks import Lock, platform_words
 from .tars import Entry, tree_entries
@@ -21,15 +27,17 @@ _SHEBANG = re.compile(
 )
 
 
-def look_over(tree: Path, lock: Lock, facts: ImageFacts) -> tuple[dict[str, str], list[str]]:
-    """Versions of what was unpacked, and notes.
+def look_over(
+    found: Sequence[Mapping[str, Any]], lock: Lock, facts: ImageFacts
+) -> tuple[dict[str, str], list[str]]:
+    """Versions of what was unpacked (``scan``), and notes.
 
     Raises ``ImageError`` for what would not work in the image: a build for this machine, or a
     package whose modules the image's own hide.
     """
     packages, notes = {}, list[str]()
     urls = {package.name: package.url for package in lock.packages}
-    for data in scan(str(tree)):
+    for data in found:
         name = canonical(data["name"])
         packages[name] = data["version"]
         tags = Path(data["info"], "WHEEL").read_text(encoding="utf-8", errors="replace")
@@ -67,6 +75,15 @@ def environment_entries(
     tree: Path, directory: str, facts: ImageFacts, lock: Lock
 ) -> Iterator[Entry]:
     """The tree below ``directory`` in the image, and the file by which its Python finds it."""
+    yield from recorded(_packages(tree, directory, facts))
+    if name := pth_file(facts, lock):
+        # behind everything else that Python looks through; their own .pth files are heeded
+        yield Entry(
+            name.lstrip("/"), f"import site; site.addsitedir({'/' + directory!r})\n".encode()
+        )
+
+
+def _packages(tree: Path, directory: str, facts: ImageFacts) -> Iterator[Entry]:
     for entry in tree_entries(tree, directory):
         inside = entry.name.removeprefix(f"{directory}/")
         if inside in (".lock", "CACHEDIR.TAG") or inside.endswith((".pyc", "/REQUESTED")):
@@ -78,25 +95,54 @@ def environment_entries(
             continue
         else:
             yield entry
-    if name := pth_file(facts, lock):
-        # behind everything else that Python looks through; their own .pth files are heeded
-        yield Entry(
-            name.lstrip("/"), f"import site; site.addsitedir({'/' + directory!r})\n".encode()
-        )
 
 
-def licences(tree: Path) -> dict[str, str]:
-    """What each package in the tree says of its licence (core metadata), by its name."""
+def recorded(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same entries, whose packages record what is there and nothing else.
+
+    An installer records its programs as they were written for the interpreter here: without this,
+    two people's layers of one lock would be two.
+    """
+    found = {entry.name: entry for entry in entries}
+    for name, entry in found.items():
+        if name.endswith(".dist-info/RECORD") and isinstance(entry.source, Path):
+            site = posixpath.dirname(posixpath.dirname(name))
+            yield Entry(name, _record(entry.source, site, found))
+        else:
+            yield entry
+
+
+def _record(path: Path, site: str, there: Mapping[str, Entry]) -> bytes:
+    """A RECORD (binary distribution format): path, hash and size of each file."""
+    rows = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.reader(file):
+            entry = there.get(posixpath.normpath(f"{site}/{row[0]}")) if row else None
+            if entry is not None and isinstance(entry.source, bytes):
+                digest = base64.urlsafe_b64encode(hashlib.sha256(entry.source).digest())
+                name = f"sha256={digest.rstrip(b'=').decode()}"
+                rows.append([row[0], name, str(len(entry.source))])
+            elif entry is not None:
+                rows.append(row)
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(sorted(rows))
+    return out.getvalue().encode()
+
+
+def licences(found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What each package that was unpacked (``scan``) says of its licence (core metadata)."""
     # takes as long to import as the rest here, and most submits make no layer
     from email.parser import HeaderParser
 
-    found = {}
-    for data in scan(str(tree)):
+    said = {}
+    for data in found:
         info = Path(data["info"], "METADATA")
         try:
-            message = HeaderParser().parsestr(info.read_text(encoding="utf-8", errors="replace"))
+            text = info.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
+        # (behind the first empty line is the description: of some a hundred kilobytes)
+        message = HeaderParser().parsestr(text.partition("\n\n")[0])
         named = message.get("License-Expression") or message.get("License") or ""
         classified = [
             line.rpartition("::")[2].strip()
@@ -105,10 +151,10 @@ def licences(tree: Path) -> dict[str, str]:
         ]
         # some put the licence's whole text there
         short = str(named).strip().partition("\n")[0][:100]
-        found[canonical(data["name"])] = " / ".join(
+        said[canonical(data["name"])] = " / ".join(
             dict.fromkeys(filter(None, (short, *classified)))
         )
-    return found
+    return said
 
 
 def pth_file(facts: ImageFacts, lock: Lock) -> str:

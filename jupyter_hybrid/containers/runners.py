@@ -15,12 +15,13 @@ from pathlib import Path
 
 from ..environment.facts import ImageFacts
 from ..environment.installed import installation
+from ..environment.probe import scan
 from ..errors import ImageError
 from .indexes import uv_environment
 from .layer_store import ROOT, LayerStore, PackageLayer, Packed
 from .layers import GZIP
 from .locks import FORMAT, Lock, uv_platform
-from .packing import look_over
+from .packing import look_over, recorded
 from .tars import Entry, tree_entries
 from .uv import Uv, Wanted
 
@@ -94,9 +95,11 @@ class RunnerLayers:
 
             def packed(tree: Path) -> Packed:
                 # it comes first where it is seen at all: nothing of the image hides it
-                packages, notes = look_over(tree, lock, replace(facts, regular=frozenset()))
+                found = scan(str(tree))
+                packages, notes = look_over(found, lock, replace(facts, regular=frozenset()))
                 directory = f"{ROOT}/runners/{lock.digest[:16]}"
-                return Packed(directory, _entries(tree, directory), packages, tuple(notes))
+                entries = recorded(_entries(tree, directory))
+                return Packed(directory, entries, packages, tuple(notes))
 
             return await self._store.made(uv, lock, work, packed)
 

@@ -27,6 +27,7 @@ from .indexes import uv_environment
 from .layer_store import ROOT, LayerStore, PackageLayer, Packed
 from .layers import Layer
 from .locks import Lock
+from .packing import recorded
 from .tars import Entry, tree_entries, write_layer
 from .uv import Uv, Wanted
 
@@ -102,7 +103,7 @@ async def _made(store: LayerStore, uv: Uv, lock: Lock) -> PackageLayer:
     def packed(tree: Path) -> Packed:
         _compile(tree, lock.python)
         versions = {package.name: package.version for package in lock.packages}
-        return Packed(directory, _entries(tree, directory), versions)
+        return Packed(directory, recorded(_entries(tree, directory)), versions)
 
     with store.work() as work:
         return await store.made(uv, lock, work, packed)

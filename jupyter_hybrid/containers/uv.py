@@ -115,6 +115,8 @@ class Uv:
                 continue
             (work / name).write_text("".join(f"{package.line}\n" for package in packages))
             command = ["pip", "install", "--target", str(target), "--no-deps", "-r", name]
+            # whatever the user's uv.toml says: links into their cache would be no packages
+            command += ["--link-mode", "hardlink", "--no-compile-bytecode"]
             command += ["--python-version", lock.python, "--python-platform", lock.platform]
             command += ["--require-hashes"] if packages is hashed else []
             built = [*lock.built, *(_built(direct))]
