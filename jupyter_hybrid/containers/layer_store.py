@@ -117,7 +117,7 @@ class LayerStore:
             if found is None:
                 tree = work / "tree"
                 await uv.unpack(lock, tree, work)
-                found = await asyncio.to_thread(lambda: self._pack(lock, packed(tree)))
+                found = await _finished(lambda: self._pack(lock, packed(tree)))
             return found
 
     def _pack(self, lock: Lock, packed: Packed) -> PackageLayer:
@@ -162,6 +162,21 @@ class LayerStore:
             return (None,)
         made = self._made(str(data["lock"]))
         return None if made is None else (made,)
+
+
+async def _finished(make: Callable[[], PackageLayer]) -> PackageLayer:
+    """What is made in a thread, which has ended when this does: also where the caller gives up.
+
+    A layer that is packed while its files are being removed would lack some of them.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(make))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # nobody is there to be told
+        raise
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:

@@ -1,12 +1,16 @@
 """Layers of packages, made by uv for real Pythons of this machine."""
 
 import asyncio
+import base64
+import csv
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
 import tarfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +20,10 @@ from jobs import until
 from layered import run_on
 
 from jupyter_hybrid.containers.environments import PackageLayers
-from jupyter_hybrid.containers.layer_store import PackageLayer
+from jupyter_hybrid.containers.layer_store import LayerStore, PackageLayer, Packed
+from jupyter_hybrid.containers.locks import Lock
+from jupyter_hybrid.containers.tars import Entry
+from jupyter_hybrid.containers.uv import Uv
 from jupyter_hybrid.environment.diff import LAYER, Difference, Row, diff
 from jupyter_hybrid.environment.facts import (
     FactsCache,
@@ -178,6 +185,72 @@ def test_another_question_with_the_same_answer_is_the_same_layer(
     two = make(tmp_path, wanting("tqdm<4.67.2,>=4.67.1"), bare)
     assert one == two
     assert len([*tmp_path.glob("*.tar")]) == 1
+
+
+def test_another_interpreter_makes_the_same_layer(
+    tmp_path: Path, bare: ImageFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = make(tmp_path / "one", wanting("tqdm==4.67.1"), bare)
+    # somebody else's environment: programs that are installed from there begin with its path
+    venv = tmp_path / "another" / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    monkeypatch.setattr(sys, "executable", str(venv / "bin" / "python"))
+    two = make(tmp_path / "two", wanting("tqdm==4.67.1"), bare)
+    assert one is not None
+    assert two is not None
+    assert (one.lock, one.layer.digest) == (two.lock, two.layer.digest)
+    with tarfile.open(one.layer.path) as tar:
+        contents = {m.name: tar.extractfile(m) for m in tar if m.isfile()}
+        below = one.directory.lstrip("/")
+        record = contents[f"{below}/tqdm-4.67.1.dist-info/RECORD"]
+        assert record is not None
+        for path, digest, size in csv.reader(record.read().decode().splitlines()):
+            file = contents[f"{below}/{path}"]
+            assert file is not None
+            content = file.read()
+            hashed = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode()
+            if not path.endswith("RECORD"):
+                assert (digest, size) == (f"sha256={hashed.rstrip('=')}", str(len(content)))
+
+
+def test_what_uv_is_told_elsewhere_makes_no_other_layer(
+    tmp_path: Path, bare: ImageFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = make(tmp_path / "one", wanting("tqdm==4.67.1"), bare)
+    (tmp_path / "uv").mkdir()
+    settings = '[pip]\nlink-mode = "symlink"\ncompile-bytecode = true\n'
+    (tmp_path / "uv" / "uv.toml").write_text(settings)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name, value in {"UV_LINK_MODE": "symlink", "UV_PREFIX": "/nowhere"}.items():
+        monkeypatch.setenv(name, value)
+    two = make(tmp_path / "two", wanting("tqdm==4.67.1"), bare)
+    assert one is not None
+    assert two is not None
+    assert one.layer.digest == two.layer.digest
+
+
+def test_whoever_gives_up_while_it_is_packed_leaves_it_whole(tmp_path: Path) -> None:
+    store, lock = LayerStore(tmp_path), Lock("3.11", "x86_64-manylinux_2_28")
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def packed(tree: Path) -> Packed:
+        at_work.set()
+        assert go_on.wait(20)
+        return Packed("opt/x", [Entry("opt/x/a", b"1")], {"a": "1"})
+
+    async def give_up() -> None:
+        with store.work() as work:
+            making = asyncio.ensure_future(store.made(Uv({}), lock, work, packed))
+            assert await asyncio.to_thread(at_work.wait, 20)
+            making.cancel()
+            asyncio.get_running_loop().call_later(0.2, go_on.set)
+            with pytest.raises(asyncio.CancelledError):
+                await making
+            # nobody reads the files any more that are removed now
+            assert go_on.is_set()
+            assert [path.name for path in tmp_path.glob("*.tar")] == [f"{lock.digest}.tar"]
+
+    asyncio.run(give_up())
 
 
 def test_two_jobs_at_once_make_it_once(tmp_path: Path, bare: ImageFacts) -> None:
