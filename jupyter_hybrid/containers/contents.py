@@ -131,8 +131,10 @@ def _lay(root: _Root, tar: tarfile.TarFile) -> None:
         elif member.issym():
             upper.links[path] = member.linkname
         elif member.isdir():
-            # a directory where a lower layer has a link
-            root.links.pop(path, None)
+            # a directory where there was a link or a file: as an egg's was when it became one
+            for below in (root, upper):
+                below.links.pop(path, None)
+                below.files.pop(path, None)
         elif member.islnk():
             origin = posixpath.normpath(member.linkname.lstrip("/"))
             content = upper.files.get(origin, root.files.get(origin))

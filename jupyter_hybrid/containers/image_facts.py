@@ -16,25 +16,29 @@ from ..errors import RegistryError
 from .blobs import read_blob
 from .contents import read_contents
 from .manifests import Descriptor
+from .once import once
 from .registry import Image, RegistryClient
 
 
 async def learn_facts(client: RegistryClient, image: Image, cache: FactsCache) -> ImageFacts:
     """The image's facts: from the cache, else from its layers.
 
-    Reading takes as long as pulling the image does; where an engine has it, a probe in it is
-    quicker. Raises ``ImageError`` for layers that cannot be read, ``RegistryError`` for blobs that
-    do not come or are not what their digests say.
+    Reading takes as long as pulling the image does, so of several who ask at once one reads; where
+    an engine has it, a probe in it is quicker. Raises ``ImageError`` for layers that cannot be
+    read, ``RegistryError`` for blobs that do not come or are not what their digests say.
     """
     digest = image.manifest.digest
     known = cache.get(digest)
     if known is not None:
         return known
-    loop = asyncio.get_running_loop()
-    layers = [partial(_open, client, image, layer, loop) for layer in image.manifest.layers]
-    facts = await asyncio.to_thread(read_contents, layers, image.config)
-    cache.put(digest, facts)
-    return facts
+    async with once(cache.directory.parent / "locks", f"facts {digest}"):
+        known = cache.get(digest)
+        if known is None:
+            loop = asyncio.get_running_loop()
+            layers = [partial(_open, client, image, layer, loop) for layer in image.manifest.layers]
+            known = await asyncio.to_thread(read_contents, layers, image.config)
+            cache.put(digest, known)
+        return known
 
 
 def _open(

@@ -158,7 +158,8 @@ class FactsCache:
     """Facts by image digest, in a directory; what cannot be read is learned anew."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        #: Where they are.
+        self.directory = directory
 
     def get(self, digest: str) -> ImageFacts | None:
         """The facts of the image with this digest, if they are known; raises ``ValueError``."""
@@ -171,7 +172,7 @@ class FactsCache:
 
     def put(self, digest: str, facts: ImageFacts) -> None:
         """Keep them; raises ``OSError``."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         with replacing(self._path(digest)) as file:
             file.write(json.dumps(facts.to_json()).encode())
 
@@ -179,4 +180,4 @@ class FactsCache:
         name = digest.rpartition(":")[2]
         if not re.fullmatch(r"[0-9a-f]{64}", name):
             raise ValueError(f"{digest!r} is not a sha256 digest: 64 hexadecimal digits")
-        return self._directory / f"{name}.json"
+        return self.directory / f"{name}.json"

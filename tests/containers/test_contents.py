@@ -123,6 +123,15 @@ def test_what_takes_a_directorys_place_removes_it() -> None:
     assert [*read(base, moved).packages] == ["scipy"]
 
 
+def test_a_directory_takes_the_place_of_a_file() -> None:
+    # what Debian and distutils write as one file they wrote as a directory before, or do later
+    egg = f"{SITE}/olefile-0.46.egg-info"
+    base = layer(*PYTHON, (egg, b"Name: olefile\nVersion: 0.46\n"))
+    assert {n: p.version for n, p in read(base).packages.items()} == {"olefile": "0.46"}
+    upper = layer((egg, None), (f"{egg}/PKG-INFO", b"Name: olefile\nVersion: 0.46.1\n"))
+    assert {n: p.version for n, p in read(base, upper).packages.items()} == {"olefile": "0.46.1"}
+
+
 def test_a_virtual_environment_on_the_path() -> None:
     site = "opt/venv/lib/python3.11/site-packages"
     venv: list[Member] = [

@@ -1,5 +1,6 @@
 """From an image in a registry to one that has the packages which it lacked."""
 
+import asyncio
 import gzip
 import json
 from pathlib import Path
@@ -50,6 +51,22 @@ async def test_facts_are_read_from_the_layers_once(open_registry: Daemon, tmp_pa
         before = open_registry.log.read_text().count("/blobs/")
         assert await learn_facts(client, image, cache) == facts
         assert open_registry.log.read_text().count("/blobs/") == before
+
+
+async def test_of_several_who_ask_at_once_one_reads_the_layers(
+    open_registry: Daemon, tmp_path: Path
+) -> None:
+    put_image(open_registry.host, "lab/asked:1", FILES, docker=True)
+    cache = FactsCache(tmp_path / "facts")
+    async with RegistryClient() as client:
+        image = await client.image(parse_reference(f"{open_registry.host}/lab/asked:1"))
+        first, *others = await asyncio.gather(
+            *(learn_facts(client, image, cache) for _ in range(3))
+        )
+    assert all(facts == first for facts in others)
+    log = open_registry.log.read_text()
+    for layer in image.manifest.layers:
+        assert log.count(f'"GET /v2/lab/asked/blobs/{layer.digest} ') == 1
 
 
 async def test_a_layer_that_is_not_its_digest_is_refused(
