@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -103,25 +104,29 @@ async def build(config: Hybrid, path: Path, target: str) -> Built:
     Raises ``ImageError`` and ``BundleError`` before anything is made, for what may not be used or
     does not go together.
     """
-    recipe, folder = read_recipe(path, config), path.absolute().parent
+    recipe = read_recipe(path, config)
     check_allowed(parse_reference(recipe.base), config.allowed_images)
     async with client_of(config) as client:
-        plan = await _plan(config, client, recipe, folder)
+        plan = await _plan(config, client, recipe, path.absolute())
         if target.endswith(".sif"):
             image = await _build_sif(plan, client, Path(target).absolute(), config)
         elif recipe.apt:
-            image = await _build_by_engine(plan, target, config)
+            await _build_by_engine(plan, target, config)
+            reference = parse_reference(target)
+            image = str(reference.at(await client.digest(reference) or ""))
         else:
             image = await _append(plan, client, target, config)
     added = plan.packages
     packages = dict(added.packages) if added else {}
-    prepared = Prepared(image=image, digest=recipe.digest, packages=packages)
+    _, at, digest = image.partition("@")
+    prepared = Prepared(image=image, digest=digest if at else recipe.digest, packages=packages)
     if config.checks:
         await asyncio.to_thread(keep_findings, config, prepared, plan.findings)
     return Built(image, packages, plan.notes)
 
 
-async def _plan(config: Hybrid, client: RegistryClient, recipe: Recipe, folder: Path) -> _Plan:
+async def _plan(config: Hybrid, client: RegistryClient, recipe: Recipe, path: Path) -> _Plan:
+    folder = path.parent
     base = await client.image(parse_reference(recipe.base))
     layer: PackageLayer | None = None
     if recipe.packages:
@@ -135,7 +140,8 @@ async def _plan(config: Hybrid, client: RegistryClient, recipe: Recipe, folder: 
         **({LOCK_LABEL: f"sha256:{layer.lock}"} if layer else {}),
         **({COMMIT_LABEL: commit} if (commit := await asyncio.to_thread(_commit, folder)) else {}),
     }
-    files = [(f"{n}", p) for n, p in _files(recipe, folder) if p.is_file()]
+    # what the recipe says of variables and labels is in the image as well
+    files = [(n, p) for n, p in [(path.name, path), *_files(recipe, folder)] if p.is_file()]
     subject = Subject(
         image=recipe.base,
         files=files,
@@ -212,12 +218,12 @@ def _entries(folder: Path, source: str, inside: str) -> list[Entry]:
     path = folder / source
     below = inside.strip("/")
     if path.is_dir():
-        return list(tree_entries(path, below)) if below else []
-    name = f"{below}/{path.name}" if inside.endswith("/") else below
+        return list(tree_entries(path, below))
+    name = f"{below}/{path.name}".lstrip("/") if inside.endswith("/") else below
     return [Entry(name, path, bool(path.stat().st_mode & 0o100))]
 
 
-async def _build_by_engine(plan: _Plan, target: str, config: Hybrid) -> str:
+async def _build_by_engine(plan: _Plan, target: str, config: Hybrid) -> None:
     builders = builders_here()
     if not builders:
         raise UsageError(
@@ -226,14 +232,15 @@ async def _build_by_engine(plan: _Plan, target: str, config: Hybrid) -> str:
         )
     engine = await first_at_work(builders)
     parse_reference(target)
-    await Presence(engine, directory(config), config.registries).image(plan.recipe.base)
-    recipe = replace(plan.recipe, base=local_name(plan.recipe.base))
+    # by its digest: what the engine has under the name may be an older image
+    base = str(replace(plan.base.reference, tag=""))
+    await Presence(engine, directory(config), config.registries).image(base)
+    recipe = replace(plan.recipe, base=local_name(base))
     with _context(plan, config) as place:
         (place / "Dockerfile").write_text(to_dockerfile(recipe, _beside(plan)))
         await _done(engine.build(place, target), f"build {target}")
     plain = config.registries.push_to(parse_reference(target).registry).plain
     await _done(engine.push(target, plain=plain), f"push {target}")
-    return target
 
 
 async def _build_sif(plan: _Plan, client: RegistryClient, target: Path, config: Hybrid) -> str:
@@ -252,7 +259,20 @@ async def _build_sif(plan: _Plan, client: RegistryClient, target: Path, config: 
 
 
 def _beside(plan: _Plan) -> Context:
-    return Context((ARCHIVE,) if plan.packages else (), plan.labels)
+    return Context(
+        archives=(ARCHIVE,) if plan.packages else (),
+        labels=plan.labels,
+        user=_user(plan.base),
+        folders=frozenset(name for name in plan.recipe.files if (plan.folder / name).is_dir()),
+    )
+
+
+def _user(base: Image) -> str:
+    """Whom the base runs as; raises ``ImageError`` for what is nobody's name or number."""
+    user = str((base.config.get("config") or {}).get("User") or "")
+    if user and not re.fullmatch(r"[\w.-]+(:[\w.-]+)?", user):
+        raise ImageError(f"{base.reference} is to run as {user!r}, which is no user")
+    return user
 
 
 @contextlib.contextmanager

@@ -119,6 +119,10 @@ class Context:
     labels: Mapping[str, str] = field(default_factory=dict)
     #: The base as an OCI layout on this disk, for Apptainer; empty: it fetches it by itself.
     layout: str = ""
+    #: Whom the base runs as; empty: root.
+    user: str = ""
+    #: Those of the recipe's files that are folders.
+    folders: frozenset[str] = frozenset()
 
 
 def to_dockerfile(recipe: Recipe, context: Context | None = None) -> str:
@@ -126,8 +130,8 @@ def to_dockerfile(recipe: Recipe, context: Context | None = None) -> str:
     context = context or Context()
     lines = [f"FROM {recipe.base}"]
     if recipe.apt:
-        # whoever the base runs as
         lines += ["USER 0", f"RUN {_apt_get(recipe)}"]
+        lines += [f"USER {context.user}"] if context.user else []
     lines += [f"ADD {json.dumps([archive, '/'])}" for archive in context.archives]
     lines += [f"COPY {json.dumps([source, target])}" for source, target in recipe.files.items()]
     lines += [f"ENV {name}={_quoted(value)}" for name, value in recipe.env.items()]
@@ -147,7 +151,11 @@ def to_apptainer(recipe: Recipe, context: Context | None = None) -> str:
     if context.layout:
         lines = ["Bootstrap: oci", f"From: {context.layout}"]
     files = [f"    {_word(name)} /{_word(name)}" for name in context.archives]
-    files += [f"    {_word(source)} {_word(target)}" for source, target in recipe.files.items()]
+    for source, target in recipe.files.items():
+        # as with Docker, what is in a folder goes there, also where the image has one of that name
+        folder = source in context.folders
+        words = (f"{source}/.", f"{target.rstrip('/')}/") if folder else (source, target)
+        files.append(f"    {' '.join(map(_word, words))}")
     lines += _section("files", files)
     post = [f"    {_apt_get(recipe)}"] if recipe.apt else []
     for archive in context.archives:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import bases
@@ -15,6 +18,10 @@ import pytest
 from registries import Daemon
 
 from jupyter_hybrid.cli import main
+from jupyter_hybrid.containers.append import Append, append
+from jupyter_hybrid.containers.compose import Changes
+from jupyter_hybrid.containers.references import parse_reference
+from jupyter_hybrid.containers.registry import RegistryClient
 
 pytestmark = [pytest.mark.needs(*bases.NEEDS, "apt:docker-registry"), pytest.mark.timeout(300)]
 
@@ -23,6 +30,7 @@ base: {base}
 packages: [tqdm]
 files:
   code: /workspace
+  root: /
   apt-get: /usr/local/bin/apt-get
 env: {{LAB: physics}}
 labels: {{maintainer: ada}}
@@ -52,9 +60,17 @@ def base(base_image: Callable[[str], str], open_registry: Daemon, tmp_path: Path
     podman("push", "--quiet", "--tls-verify=false", base_image("base"), name)
     (tmp_path / "code").mkdir()
     (tmp_path / "code/train.py").write_text("EPOCHS = 3\n")
+    (tmp_path / "root/srv").mkdir(parents=True)
+    (tmp_path / "root/srv/data.txt").write_text("1 2 3\n")
     (tmp_path / "apt-get").write_text(APT_GET)
     (tmp_path / "apt-get").chmod(0o755)
     return name
+
+
+@pytest.fixture
+def another(base_image: Callable[[str], str]) -> str:
+    """An image with nothing in it that could build."""
+    return base_image("no-python")
 
 
 def _committed(folder: Path) -> str:
@@ -65,6 +81,16 @@ def _committed(folder: Path) -> str:
     subprocess.run([*git, *who, "commit", "--quiet", "--allow-empty", "-m", "x"], check=True)
     done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     return done.stdout.strip()
+
+
+async def _run_as(user: str, image: str) -> str:
+    """The same image for another user; returns its name with its digest."""
+    reference = parse_reference(image)
+    async with RegistryClient() as client:
+        target = replace(reference, tag="of-another", digest="")
+        wish = Append(await client.image(reference), [], target, Changes(user=user))
+        with tempfile.TemporaryDirectory() as notes:
+            return str((await append(client, wish, Path(notes))).reference)
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -84,6 +110,7 @@ def test_a_recipe_is_appended_without_an_engine(
     assert said["image"].startswith(f"{target}@sha256:") and list(said["packages"]) == ["tqdm"]
     podman("pull", "--quiet", "--tls-verify=false", target)
     assert podman("run", "--rm", target) == "tqdm physics\n"
+    assert podman("run", "--rm", "--entrypoint=", target, "cat", "/srv/data.txt") == "1 2 3\n"
     labels = json.loads(podman("image", "inspect", "--format={{json .Labels}}", target))
     assert labels["maintainer"] == "ada"
     assert labels["org.opencontainers.image.revision"] == commit
@@ -110,6 +137,7 @@ def builder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 def test_with_a_package_of_debian_s_an_engine_builds_it(
     base: str,
+    another: str,
     builder: str,
     open_registry: Daemon,
     tmp_path: Path,
@@ -118,19 +146,29 @@ def test_with_a_package_of_debian_s_an_engine_builds_it(
     prepared = written(tmp_path, f"base: {base}\nfiles: {{apt-get: /usr/local/bin/apt-get}}\n")
     target = f"{open_registry.host}/lab/prepared:1"
     assert main(["image", "build", prepared, target, "--json"]) == 0
-    exactly = json.loads(capsys.readouterr().out)["image"]
+    exactly = asyncio.run(_run_as("1234:1234", json.loads(capsys.readouterr().out)["image"]))
     built = f"{open_registry.host}/lab/built-by-{builder}:1"
-    text = f"base: {exactly}\napt: [graphviz]\nlabels: {{by: {builder}}}\n"
+    name = exactly.partition("@")[0]
+    # what the name meant here some time ago
+    podman("tag", another, name)
+    text = f"base: {name}\napt: [graphviz]\nlabels: {{by: {builder}}}\n"
     text += "files: {code/train.py: /train.py}\n"
-    assert main(["image", "build", written(tmp_path, text), built]) == 0, capsys.readouterr().err
+    status = main(["image", "build", written(tmp_path, text), built, "--json"])
+    said = capsys.readouterr()
+    podman("untag", another, name)
+    assert status == 0, said.err
+    digest = json.loads(said.out)["image"].rpartition("@")[2]
 
     # this machine's copies go; the registry's stay
     assert main(["image", "rm", built]) == 0
     assert main(["image", "rm", built]) == 2
     assert "no container engine of this machine has the image" in capsys.readouterr().err
+    podman("pull", "--quiet", "--tls-verify=false", f"{built.rpartition(':')[0]}@{digest}")
     podman("pull", "--quiet", "--tls-verify=false", built)
     cat = ["--entrypoint=", built, "cat", "/graphviz", "/train.py"]
     assert podman("run", "--rm", *cat) == "yes\nEPOCHS = 3\n"
+    # root was wanted for apt alone
+    assert podman("run", "--rm", "--entrypoint=", built, "id", "-u") == "1234\n"
     labels = json.loads(podman("image", "inspect", "--format={{json .Labels}}", built))
     assert labels["by"] == builder
     assert labels["org.opencontainers.image.base.digest"] == exactly.rpartition("@")[2]
@@ -154,6 +192,9 @@ def test_what_fails_leaves_no_image_of_that_name(
     text = f"base: {base}\nfiles: {{code: /x}}\n"
     assert main(["image", "build", written(tmp_path, text), target]) == 2
     assert "key.py" in capsys.readouterr().err
+    text = f"base: {base}\nenv: {{HF_TOKEN: hf_{'a1' * 17}}}\n"
+    assert main(["image", "build", written(tmp_path, text), target]) == 2
+    assert "recipe.yml, line 2, seems to hold a secret" in capsys.readouterr().err
     text = f"base: {base}\npackages: [no-such-package-of-anybody]\n"
     assert main(["image", "build", written(tmp_path, text), target]) == 2
     assert main(["image", "show", target]) == 2

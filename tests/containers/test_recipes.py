@@ -25,11 +25,17 @@ LAB = {
     "entrypoint": ["jupyter", "lab", "--ip=0.0.0.0 "],
     "workdir": "/workspace",
 }
-BESIDE = Context(("packages.tar.gz",), {"io.jupyter-hybrid.recipe": "sha256:1"})
+BESIDE = Context(
+    ("packages.tar.gz",),
+    {"io.jupyter-hybrid.recipe": "sha256:1"},
+    user="ada:1000",
+    folders=frozenset({"my notebooks"}),
+)
 
 DOCKERFILE = r"""FROM nvcr.io/nvidia/pytorch:24.01-py3
 USER 0
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends graphviz git=1:2.39.2-1.1 && rm -rf /var/lib/apt/lists/*
+USER ada:1000
 ADD ["packages.tar.gz", "/"]
 COPY ["my notebooks", "/workspace/my notebooks"]
 ENV LAB="a \"b\" \$HOME \\"
@@ -43,7 +49,7 @@ From: nvcr.io/nvidia/pytorch:24.01-py3
 
 %files
     packages.tar.gz /packages.tar.gz
-    "my notebooks" "/workspace/my notebooks"
+    "my notebooks/." "/workspace/my notebooks/"
 
 %post
     set -e

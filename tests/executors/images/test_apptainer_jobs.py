@@ -192,16 +192,20 @@ def test_images_and_recipes_become_files(
 
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text("EPOCHS = 3\n")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "README").write_text("NVIDIA's\n")
+    base = f"{registry}/lab/tiny:2"
+    assert main(["image", "push", name, base, str(tmp_path / "theirs"), "workspace"]) == 0
     recipe = tmp_path / "recipe.yml"
     recipe.write_text(
-        f"base: {name}\nfiles: {{code: /workspace}}\nenv: {{LAB: physics}}\n"
-        'entrypoint: [/bin/sh, -c, "cat /workspace/train.py; echo $LAB"]\n'
+        f"base: {base}\nfiles: {{code: /workspace}}\nenv: {{LAB: physics}}\n"
+        'entrypoint: [/bin/sh, -c, "cat /workspace/README /workspace/train.py; echo $LAB"]\n'
     )
     built = tmp_path / "built.sif"
     assert main(["image", "build", str(recipe), str(built)]) == 0
     command = ["apptainer", "--quiet", "run", *apptainers.OPTIONS, "--cleanenv", str(built)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "EPOCHS = 3\nphysics\n", done.stderr
+    assert done.stdout == "NVIDIA's\nEPOCHS = 3\nphysics\n", done.stderr
     assert not [*tmp_path.glob("*.part"), *tmp_path.glob("*.lock")]
 
     (tmp_path / "code" / "train.py").unlink()
