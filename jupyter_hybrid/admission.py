@@ -94,7 +94,11 @@ def environment_of(request: Request) -> Environment:
 
     beside = request.notebook_path.parent if request.notebook_path else None
     return job_environment(
-        request.code, request.directory, language=request.language, declared=beside
+        request.code,
+        request.directory,
+        language=request.language,
+        loaded=request.loaded,
+        declared=beside,
     )
 
 

@@ -46,5 +46,7 @@ class Request:
     env: Mapping[str, str] = field(default_factory=dict)
     #: Sources in which imports and file names are looked for.
     code: tuple[str, ...] = ()
+    #: Modules that the kernel has loaded.
+    loaded: tuple[str, ...] = ()
     #: What the user should read before the job starts.
     notes: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_hybrid.admission import environment_of
 from jupyter_hybrid.cells import CellOptions, Prepared, Surroundings, prepare
 from jupyter_hybrid.cells.sources import cells_above, replayable
 from jupyter_hybrid.errors import UsageError
@@ -53,6 +54,19 @@ def test_what_the_cell_reads_travels(tmp_path: Path) -> None:
 def test_the_job_knows_which_cell_it_is(tmp_path: Path) -> None:
     prepared, _ = made(tmp_path, "x = 1", {}, place={"cell_id": "4f1c"})
     assert prepared.request.source_cell == "4f1c"
+
+
+def test_what_only_shows_when_it_runs_may_be_anything_that_the_kernel_has_loaded(
+    tmp_path: Path,
+) -> None:
+    def whys(source: str) -> set[str]:
+        request = made(tmp_path, source, {})[0].request
+        return {need.why for need in environment_of(request).needs}
+
+    # (this process has loaded pytest and more, which no session loads for itself)
+    asked = "import importlib\nmodule = importlib.import_module('py' + 'test')"
+    assert whys(asked) == {"loaded in the kernel"}
+    assert whys("import json") == set()
 
 
 def test_nothing_to_send_leaves_nothing(tmp_path: Path) -> None:

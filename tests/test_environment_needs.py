@@ -38,10 +38,14 @@ def test_what_a_session_has_loaded_for_its_own_sake_is_no_need(site: Path, tmp_p
     distribution(site, "colours", "2.0")
     loaded = ["sys", "ipykernel.kernelapp", "tornado.web", "plots.axes", "colours", "__main__"]
     with corpus.installed_here(site):
-        found = job_environment(["x = 1"], tmp_path, loaded=loaded)
+        code = ["import importlib", "for name in sys.argv:\n    importlib.import_module(name)"]
+        found = job_environment(code, tmp_path, loaded=loaded)
+        plain = job_environment(["importlib.import_module('json')"], tmp_path, loaded=loaded)
     # what plots needs comes along with it, and in the version that is here
     assert [(need.name, need.why) for need in found.needs] == [("plots", "loaded in the kernel")]
     assert found.preferences == {"plots": "1.0", "colours": "2.0"}
+    # where the code says what it imports, that is all
+    assert plain.needs == ()
 
 
 def test_a_project_in_place_travels_as_files_and_its_requirements_are_needs(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..environment.declared import declared_beside
 from ..environment.implicit import uses_of
-from ..environment.modules import imports_of
+from ..environment.modules import imports_at_run_time, imports_of
 from ..environment.needs import Environment, Imports, capture
 from ..sources import Source, parse_source
 from .literals import names_in
@@ -24,9 +24,10 @@ def job_environment(
 ) -> Environment:
     """The environment of a notebook's cells that lie in the directory.
 
-    ``loaded`` are the modules of the kernel (``sys.modules``), for ``%%remote``; ``declared`` is
-    where a requirements file is looked for, without it beside the notebook. Raises ``ConfigError``
-    for one that cannot be understood.
+    ``loaded`` are the modules of the kernel (``sys.modules``), for ``%%remote``: they count where
+    the code imports what only shows when it runs, for else each small cell would bring along all
+    that the notebook has ever imported. ``declared`` is where a requirements file is looked for,
+    without it beside the notebook. Raises ``ConfigError`` for one that cannot be understood.
     """
     sources = [parse_source(text, language) for text in code]
     roots = tuple((directory / root).resolve() for root in names_in(sources).import_roots)
@@ -39,7 +40,7 @@ def job_environment(
             directory=directory,
             roots=roots,
             uses=tuple(dict.fromkeys(use for s in sources for use in uses_of(s))),
-            loaded=tuple(loaded),
+            loaded=tuple(loaded) if any(map(imports_at_run_time, sources)) else (),
         ),
         declared_beside(declared or directory),
     )

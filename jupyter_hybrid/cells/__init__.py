@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ def prepare(source: str, options: CellOptions, place: Surroundings, directory: P
             source_cell=place.cell_id,
             files=options.files,
             code=_code(source, dumped, visible, place, options),
+            loaded=tuple(sys.modules),
         ),
         sent=dumped.names,
         stayed=dumped.refused,

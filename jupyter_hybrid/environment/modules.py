@@ -78,6 +78,21 @@ def _imports(tree: ast.AST, deep: bool) -> Iterator[str]:
                 yield name
 
 
+def imports_at_run_time(source: str | Source) -> bool:
+    """True where the code imports what cannot be read in it: ``import_module(name)``, ``exec``."""
+    parsed = parse_source(source) if isinstance(source, str) else source
+    return any(_unreadable(node) for tree in parsed.trees for node in ast.walk(tree))
+
+
+def _unreadable(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or not node.args:
+        return False
+    function = node.func
+    called = function.id if isinstance(function, ast.Name) else getattr(function, "attr", None)
+    written = isinstance(node.args[0], ast.Constant)
+    return called in ("import_module", "__import__", "exec") and not written
+
+
 def locate(name: str, directory: Path, roots: Sequence[Path] = ()) -> Located:
     """Where the module would be imported from by a kernel that starts in the directory.
 
