@@ -5,7 +5,7 @@ PYTHON ?= python3
 # all: what cannot run on this machine is a failure
 REQUIRE ?= what-can
 # processes that test at once; those that use a cluster mostly wait for it
-WORKERS ?= 2
+WORKERS ?= 3
 # one group of benchmarks, one file of tests: make bench ONLY=spine; make test ARGS=tests/test_spec.py
 ONLY ?=
 ARGS ?=

@@ -21,13 +21,39 @@ pytest_plugins = ["pytester", "requirements", "hpc", "slurm_jobs", "kube", "base
 pytest_plugins += ["container_engines", "somebody", "smi"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests may take long come first: processes that test at once then end together."""
-    longest: dict[Path, float] = {}
+#: What only the tests of a cluster need: Kubernetes, and the one with Slurm.
+CLUSTERS = ("apt:etcd-server", "apt:socat")
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each of the processes that test at once begin with what takes long at another place.
+
+    Each has an equal part of the list, and when it is through half of what another still has
+    (xdist's ``worksteal``). Tests that have a cluster alone hold up only those at the same one.
+    """
+    limits: dict[Path, float] = {}
     for item in items:
         limit = item.get_closest_marker("timeout")
-        longest[item.path] = max(longest.get(item.path, 0.0), limit.args[0] if limit else 0.0)
-    items.sort(key=lambda item: -longest[item.path])
+        limits[item.path] = max(limits.get(item.path, 0.0), limit.args[0] if limit else 0.0)
+    count = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    parts: list[list[pytest.Item]] = [[] for _ in range(count)]
+    quick = []
+    for item in sorted(items, key=lambda item: -limits[item.path]):
+        needs = {name for marker in item.iter_markers("needs") for name in marker.args}
+        place = next((n for n, name in enumerate(CLUSTERS) if name in needs), len(CLUSTERS))
+        slow = place < len(CLUSTERS) or limits[item.path] or "browser" in _fixtures(item)
+        (parts[place % count] if slow else quick).append(item)
+    ordered: list[pytest.Item] = []
+    for number, part in enumerate(parts):
+        share = (len(items) - len(ordered)) // (count - number)
+        more = max(0, share - len(part))
+        ordered += part + quick[:more]
+        del quick[:more]
+    items[:] = ordered + quick
 
 
 @pytest.fixture(autouse=True)

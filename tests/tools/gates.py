@@ -1,7 +1,7 @@
 """Runs every gate and every test, and says at the end how each went and what could not run.
 
     python tests/tools/gates.py [--require all] [--only ruff,mypy] [--coverage]
-                                [--workers 2] [-- arguments for pytest]
+                                [--workers 3] [-- arguments for pytest]
 
 All gates run even where one fails. What passes says one line; what fails shows what it printed.
 How long each test took is in ``build/tests.xml``, and the slowest are listed below the tests.
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def gates(
-    require: str, pytest_arguments: Sequence[str], *, coverage: bool = False, workers: int = 2
+    require: str, pytest_arguments: Sequence[str], *, coverage: bool = False, workers: int = 3
 ) -> list[Gate]:
     """The gates in the order in which they begin: what tests need, then the quick ones."""
     tools = ROOT / "tests" / "tools"
@@ -97,7 +97,7 @@ def main() -> int:
     parser.add_argument("--require", default="what-can", choices=("what-can", "all"))
     parser.add_argument("--only", default="", help="names of gates, with commas")
     parser.add_argument("--coverage", action="store_true", help="measure what the tests reach")
-    parser.add_argument("--workers", type=int, default=2, help="processes that test at once")
+    parser.add_argument("--workers", type=int, default=3, help="processes that test at once")
     parser.add_argument("pytest_arguments", nargs="*", metavar="ARGUMENT")
     options = parser.parse_args()
     every = gates(
