@@ -104,10 +104,11 @@ def _run(paths: JobPaths, blobs: Path, control: Any, claim: Any, spec: Dict[str,
     status = 1
     try:
         control.hear_signals()
-        # a supervisor that is killed takes nothing with it: the runner then ends the job itself
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         runner = Runner(paths, blobs, control, claim)
         runner.start(spec)
+        # a supervisor that is killed takes nothing with it: the runner then ends the job itself
+        # (asked for once the kernel has begun to boot; that it was killed before is looked at next)
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         runner.conduct()
         # the kernel ends with this process, and that of a rank of MPI must not end yet
         if control.ranks is not None and control.ranks.leave(paths) == 0:

@@ -134,13 +134,14 @@ def end_by_exit() -> None:
 
 
 def let_import() -> None:
-    """From now on imports are Python's own: nothing is kept out, or kept (``kernel.QUICK``)."""
+    """From now on imports are Python's own: nothing is kept out (``lean``), or kept (``kept``)."""
     for place, finder in enumerate(sys.meta_path):
         if getattr(finder, "kept_by", "") == "jupyter_hybrid":
             sys.meta_path[place : place + 1] = finder.others  # type: ignore[attr-defined]
             break
-    for name in ("debugpy", "jedi"):
-        if sys.modules.get(name, sys) is None:
+    for name in ("debugpy", "jedi", "IPython.terminal.embed"):
+        module = sys.modules.get(name, sys)
+        if module is None or getattr(module, "kept_by", "") == "jupyter_hybrid":
             del sys.modules[name]
 
 

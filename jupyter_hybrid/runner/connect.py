@@ -44,7 +44,7 @@ async def connect_client(client: Any, session: Session) -> Dict[str, Any]:
         await client.async_start_new_kernel(cwd=str(session.kernel_cwd), env=session.kernel_env)
         await client.async_start_new_kernel_client()
         return await _handshake(client.kc, client.km, session, log)
-    await _sockets(kernel, session, log)
+    # made while it boots
     client.km = adopt(kernel)
     context = zmq.asyncio.Context()
     context.setsockopt(zmq.RECONNECT_IVL, 10)
@@ -52,6 +52,7 @@ async def connect_client(client: Any, session: Session) -> Dict[str, Any]:
     context.setsockopt(zmq.RCVHWM, 0)
     client.kc = client.km.client(context=context)
     client.kc.allow_stdin = False
+    await _sockets(kernel, session, log)
     by_message = kernel.kernel.interrupt_mode == "message"
     one_of_several = session.control.ranks is not None
     client.kc.start_channels(stdin=False, hb=False, control=by_message or one_of_several)

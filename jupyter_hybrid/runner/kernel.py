@@ -34,19 +34,29 @@ SESSION_VARIABLES = ("JPY_SESSION_NAME", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT"
 SESSION_PREFIXES = ("JUPYTERHUB_", "JPY_API_TOKEN", "JUPYTER_TOKEN", "CONFIGPROXY_")
 
 
-#: Starts ipykernel without what it imports for debugging and completion, which no job is asked for
-#: and which takes a third of its start. ``bootstrap.py`` lets the user's code import it again.
+#: Starts ipykernel with what ``lean`` leaves of its imports, out of the file in which they were
+#: ``kept``, if there is one. ``bootstrap.py`` lets the user's code import like any other.
+#: The kernel itself asks to die with the runner (PR_SET_PDEATHSIG, SIGKILL): it needs ctypes in any
+#: case, which the runner would have to load before it starts the kernel.
 QUICK = """\
-import runpy, sys
-sys.modules.update(debugpy=None, jedi=None)
-{}runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
-"""
-#: The same where the modules that it starts with were kept in one file.
-_KEPT = """\
-kept = {{"__name__": "kept"}}
-exec(compile(open({0!r}, encoding="utf-8").read(), {0!r}, "exec"), kept)
-kept["use"]({1!r})
-del kept
+import os, sys
+from importlib.machinery import SourceFileLoader
+try:
+    for path, function, arguments in {!r}:
+        scope = {{"__name__": "start"}}
+        exec(SourceFileLoader("start", path).get_code("start"), scope)
+        scope[function](*arguments)
+except Exception:
+    # a Python that is too old for these: it starts as ever
+    pass
+try:
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
+except (ImportError, OSError, AttributeError):
+    pass
+if os.environ["JPY_PARENT_PID"] == str(os.getppid()):
+    import runpy
+    runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
 """
 
 #: Variable that tells a job's processes where the job is.
@@ -158,7 +168,8 @@ def start_kernel(
         error.filename = str(file)
         raise
     argv = kernel.command(file)
-    if kernel.argv[1:3] == ("-m", "ipykernel_launcher"):
+    quick = kernel.argv[1:3] == ("-m", "ipykernel_launcher")
+    if quick:
         # the user's own history is theirs
         argv = [argv[0], "-c", _quick(), *argv[3:], "--HistoryManager.hist_file=:memory:"]
     try:
@@ -170,8 +181,8 @@ def start_kernel(
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             pass_fds=inherited,
-            # the runner has one thread; nothing else makes the kernel die with it
-            preexec_fn=_die_with_runner,  # noqa: PLW1509
+            # the runner has one thread; nothing else makes another kernel die with it
+            preexec_fn=None if quick else _die_with_runner,  # noqa: PLW1509
         )
     except OSError as error:
         raise KernelNotStarted(
@@ -181,10 +192,12 @@ def start_kernel(
 
 
 def _quick() -> str:
+    here = Path(__file__).parent
+    first: List[Any] = [(str(here / "lean.py"), "begin", ())]
     file = f"{PLACE}/kernel"
-    if not os.path.exists(file):  # noqa: PTH110
-        return QUICK.format("")
-    return QUICK.format(_KEPT.format(str(Path(__file__).with_name("kept.py")), file))
+    if os.path.exists(file):  # noqa: PTH110
+        first.insert(0, (str(here / "kept.py"), "use", (file,)))
+    return QUICK.format(first)
 
 
 def _why(error: OSError, program: str, env: Mapping[str, str]) -> str:

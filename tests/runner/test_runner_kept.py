@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from textwrap import dedent
 
 import pytest
 
-from jupyter_hybrid.runner import kept, kernel
+from jupyter_hybrid.runner import kept, kernel, lean
 from runner.jobs import Make
 
 #: Keeps a package of three modules, one of which looks for what there is not.
@@ -88,8 +89,9 @@ def test_a_kernel_starts_with_what_was_kept(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = "scope = {'__name__': 'kept'}\nexec(open(sys.argv[1]).read(), scope)\n"
-    script += "scope['keep'](sys.argv[2], scope['load_kernel'])"
-    command = [sys.executable, "-c", f"import sys\n{script}", kept.__file__, tmp_path / "kernel"]
+    script += "scope['keep'](sys.argv[2], lambda: scope['load_kernel'](sys.argv[3]))"
+    files = kept.__file__, tmp_path / "kernel", lean.__file__
+    command = [sys.executable, "-c", f"import sys\n{script}", *files]
     subprocess.run([*map(str, command)], check=True)
     monkeypatch.setattr(kernel, "PLACE", str(tmp_path))
     source = """
@@ -123,3 +125,18 @@ def test_a_runner_keeps_what_it_executes_jobs_with(tmp_path: Path) -> None:
     names = "papermill.execute", "jupyter_hybrid.runner.engine", "asyncio.events"
     kinds = python(f"{use}print([type(sys.modules[n].__loader__).__name__ for n in {names}])")
     assert kinds == f"{['Kept'] * 3}\n"
+
+
+def test_compiled_modules_come_from_copies_that_nobody_sees(tmp_path: Path) -> None:
+    file = str(tmp_path / "runner")
+    code = "from jupyter_hybrid.runner import kept\n"
+    python(f"{code}kept.keep({file!r}, kept.load_runner)")
+    name = "zmq.backend.cython._zmq"
+    use = f"{code}assert kept.use({file!r})\nkept.load_runner()\nimport sys\n"
+    show = f"module = sys.modules[{name!r}]\nprint(type(module.__loader__).__name__)\n"
+    show += "print(module.__file__ == module.__spec__.origin)\n"
+    show += "print(f' {module.__file__}\\n' in open('/proc/self/maps').read())\n"
+    assert python(use + show) == "KeptLibrary\nTrue\nFalse\n"
+    # without the copies they come from where they are
+    shutil.rmtree(tmp_path / "lib")
+    assert python(use + show) == "KeptLibrary\nTrue\nTrue\n"

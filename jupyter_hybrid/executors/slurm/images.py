@@ -69,7 +69,8 @@ _KEEP = """\
 "$1" -c 'import sys
 scope = {"__name__": "kept"}
 exec(compile(open(sys.argv[1], encoding="utf-8").read(), sys.argv[1], "exec"), scope)
-scope["keep"](sys.argv[2], scope["load_kernel"])' "$2/jupyter_hybrid/runner/kept.py" "$3/kernel"
+scope["keep"](sys.argv[2], lambda: scope["load_kernel"](sys.argv[3]))' \\
+  "$2/jupyter_hybrid/runner/kept.py" "$3/kernel" "$2/jupyter_hybrid/runner/lean.py"
 "$1" "$2" --keep "$3/runner"
 """
 #: Who gets images.
