@@ -97,6 +97,28 @@ async def test_a_broken_chunk_is_taken_up_where_it_broke(shelf: Shelf, kept: int
 
 
 @pytest.mark.usefixtures("small_chunks")
+async def test_a_near_registry_gets_larger_pieces_until_one_breaks(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # however busy this machine is
+    monkeypatch.setattr(uploads, "SOON", 60.0)
+
+    async def pieces() -> list[int]:
+        async with RegistryClient(patience=QUICK) as client:
+            assert await Upload(an_upload_to(client, shelf.host), "lab/x", SOURCE).run()
+        return [len(asked.body) for asked in shelf.asked if asked.method == "PATCH"]
+
+    assert await pieces() == [10_000, 15_000]
+    shelf.asked.clear()
+    shelf.complete, shelf.breaks = False, [0]
+    assert await pieces() == [10_000, 10_000, 15_000]
+    monkeypatch.setattr(uploads, "SOON", 0.0)
+    shelf.asked.clear()
+    shelf.complete = False
+    assert await pieces() == [10_000, 10_000, 5_000]
+
+
+@pytest.mark.usefixtures("small_chunks")
 async def test_where_it_broke_after_the_first_byte_cannot_be_told(shelf: Shelf) -> None:
     # "0-0" means one byte and none
     shelf.breaks = [1]
