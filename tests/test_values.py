@@ -180,6 +180,40 @@ def test_classes_keep_their_identity(tmp_path: Path) -> None:
     )
 
 
+SLOTS = """
+class Plain:
+    __slots__ = ("a", "b", "__private", "__weakref__")
+    def __init__(self): self.a, self.__private = 1, 2
+    def private(self): return self.__private
+class Mixed(Plain):
+    __slots__ = ("__dict__",)
+class Single:
+    __slots__ = "only"
+plain, mixed, single = Plain(), Mixed(), Single()
+mixed.more, single.only = 3, 4
+old = Plain, Mixed, Single
+"""
+
+
+def test_instances_with_slots_come_back(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        SLOTS,
+        ["plain", "mixed", "single"],
+        """
+        assert not hasattr(plain, "__dict__") and not hasattr(single, "__dict__")
+        plain.b, mixed.b, mixed.more, single.only = 5, 6, 7, 8
+        made = [type(plain)(), mixed]
+        """,
+        ["plain", "mixed", "single", "made"],
+        """
+        assert (type(plain), type(mixed), type(single)) == old
+        assert (plain.a, plain.b, plain.private(), mixed.b, mixed.more) == (1, 5, 2, 6, 7)
+        assert single.only == 8 and type(made[0]) is Plain and made[1] is mixed
+        """,
+    )
+
+
 def test_a_redefined_class_is_another_class(tmp_path: Path) -> None:
     round_trip(
         tmp_path,

@@ -116,6 +116,7 @@ class Pickler(_Base):  # type: ignore[misc]
                 state[1]["__globals__"] = {}
             token = _token(obj) if _is_plain(obj) else None
         else:
+            _keep_slots(obj, args, state)
             token = _token(obj)
         changed = _changes(obj) if token else None
         return define, (token, make, args), (token, changed, fill, state), None, None, complete
@@ -181,6 +182,21 @@ class SlowUnpickler(_Reading, pickle._Unpickler):
     """The same in Python, whose memo can be set."""
 
     memo: Dict[int, Any]
+
+
+def _keep_slots(cls: type, args: Tuple[Any, ...], state: Tuple[Any, ...]) -> None:
+    """Have the class made with its slots.
+
+    cloudpickle makes it without them; instances of it then have a ``__dict__``, which those of the
+    class here cannot take back.
+    """
+    if "__slots__" not in vars(cls) or args[0] is not type(cls):
+        return
+    members = {n for n, v in vars(cls).items() if isinstance(v, types.MemberDescriptorType)}
+    given = members | ({"__dict__", "__weakref__"} & set(vars(cls)))
+    args[3]["__slots__"] = tuple(sorted(given))
+    for name in members:
+        state[0].pop(name, None)
 
 
 def _token(obj: Any) -> Optional[str]:
