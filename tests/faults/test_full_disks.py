@@ -103,7 +103,8 @@ def test_the_jobs_disk_fills_while_the_cell_prints(home: Home, disk: Disk) -> No
     job = home.json("status", "last")
     assert (job["state"], job["exit"]["cause"]) == ("FAILED", "disk-full")
     text = (home.work / "out.ipynb").read_text()
-    assert '"first\\n"' in text and text.count("x" * 1000) > 1000
+    # (the kernel's journal, the events and the notebook share the disk; who is quicker gets more)
+    assert '"first\\n"' in text and text.count("x" * 1000) > 300
 
 
 def test_a_cell_fills_the_jobs_disk(home: Home, disk: Disk) -> None:
