@@ -66,6 +66,20 @@ class Cluster:
         """What a command prints that root runs on a machine."""
         return _output([str(SERVICE / "cluster"), "exec", node, *command])
 
+    def restart_sshd(self, *options: str) -> None:
+        """Cut every connection; the server is back at once, with these options and no others."""
+        self.stop_sshd()
+        self.on("hpc-login", "hpc-init", "start", "sshd", *options)
+        deadline = time.monotonic() + 20.0
+        probe = "(exec 3<>/dev/tcp/127.0.0.1/22) 2>&1 && echo up || true"
+        while "up" not in self.on("hpc-login", "bash", "-c", probe):
+            assert time.monotonic() < deadline, "sshd does not answer"
+            time.sleep(0.02)
+
+    def stop_sshd(self) -> None:
+        """Cut every connection; nobody answers any more."""
+        self.on("hpc-login", "sh", "-c", "pkill -KILL sshd || true")
+
     def options(self, **more: object) -> dict[str, object]:
         """Options of a Slurm target on it."""
         ssh = ["ssh", "-F", str(self.config)]

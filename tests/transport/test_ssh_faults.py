@@ -47,23 +47,8 @@ def to(cluster_alone: Cluster) -> Iterator[Hosts]:
     for transport in hosts.made:
         hang_up(transport)
     cluster_alone.on("hpc-login", "sh", "-c", f"cp /etc/skel/.bashrc /home/{cluster_alone.user}")
-    restart_sshd(cluster_alone)
+    cluster_alone.restart_sshd()
     cluster_alone.ssh("rm -rf ~/jh")
-
-
-def restart_sshd(cluster: Cluster, *options: str) -> None:
-    """Every connection is cut; the server is back at once, with these options."""
-    stop_sshd(cluster)
-    cluster.on("hpc-login", "hpc-init", "start", "sshd", *options)
-    deadline = time.monotonic() + 20
-    probe = "(exec 3<>/dev/tcp/127.0.0.1/22) 2>&1 && echo up || true"
-    while "up" not in cluster.on("hpc-login", "bash", "-c", probe):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def stop_sshd(cluster: Cluster) -> None:
-    cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd || true")
 
 
 def quietly(command: list[str]) -> None:
@@ -81,7 +66,7 @@ def changed(cluster: Cluster, folder: Path, **settings: str) -> Path:
 
 
 async def test_a_banner_and_a_noisy_shell_are_passed_over(to: Hosts, tmp_path: Path) -> None:
-    restart_sshd(to.cluster, "-o", "Banner=/etc/debian_version")
+    to.cluster.restart_sshd("-o", "Banner=/etc/debian_version")
     noise = "echo 'welcome to the cluster'; head -c 100000 /dev/urandom; echo oops >&2\n"
     to.cluster.ssh("cat > ~/.bashrc", input=noise)
     transport = to(config=changed(to.cluster, tmp_path, LogLevel="INFO"))
@@ -89,7 +74,7 @@ async def test_a_banner_and_a_noisy_shell_are_passed_over(to: Hosts, tmp_path: P
 
 
 async def test_one_session_a_connection_is_enough(to: Hosts) -> None:
-    restart_sshd(to.cluster, "-o", "MaxSessions=1")
+    to.cluster.restart_sshd("-o", "MaxSessions=1")
     one, other = to(), to()
     assert (await one.run(["echo", "one"])).stdout == b"one\n"
     # another process of the same user: a connection of its own where the shared one is taken
@@ -110,20 +95,20 @@ async def test_processes_share_one_connection(to: Hosts) -> None:
 async def test_a_server_that_was_restarted_is_reached_again(to: Hosts) -> None:
     transport = to()
     assert (await transport.run(["echo", "before"])).code == 0
-    restart_sshd(to.cluster)
+    to.cluster.restart_sshd()
     assert (await transport.run(["echo", "after"])).stdout == b"after\n"
 
 
 async def test_a_login_node_that_is_down_is_waited_for(to: Hosts) -> None:
     transport = to()
     await transport.run(["true"])
-    stop_sshd(to.cluster)
+    to.cluster.stop_sshd()
     with pytest.raises(PlaceError, match=r"hpc cannot be reached.*it is tried again") as error:
         await transport.run(["true"])
     assert error.value.transient
     waiting = asyncio.create_task(transport.run(["echo", "back"], patience=60))
     await asyncio.sleep(1.0)
-    restart_sshd(to.cluster)
+    to.cluster.restart_sshd()
     assert (await waiting).stdout == b"back\n"
 
 
@@ -138,7 +123,7 @@ async def test_a_transfer_survives_a_server_that_is_killed(to: Hosts, tmp_path: 
     while (await transport.peek([part], 0))[0] is None and not sending.done():
         await asyncio.sleep(0)
     assert not sending.done()
-    await asyncio.to_thread(restart_sshd, to.cluster)
+    await asyncio.to_thread(to.cluster.restart_sshd)
     sent = await sending
     assert sent < blob.size
     answer, _ = await transport.ask("digest", path=f"blobs/{blob.digest[:2]}/{blob.digest}")
@@ -153,7 +138,7 @@ async def test_a_command_under_way_outlives_the_connection(to: Hosts) -> None:
     running = asyncio.create_task(transport.once(argv, b"", **once))
     while (await transport.peek(["job/id.begun"]))[0] is None:
         await asyncio.sleep(0.01)
-    await asyncio.to_thread(restart_sshd, to.cluster)
+    await asyncio.to_thread(to.cluster.restart_sshd)
     header, out = await running
     # asked again, it was found begun; its record appears nevertheless
     assert header.get("begun") or out == b"4711\n"
@@ -220,7 +205,7 @@ async def test_another_host_key_is_never_accepted(to: Hosts, tmp_path: Path) -> 
 
 
 async def test_no_password_is_ever_asked_for(to: Hosts, tmp_path: Path) -> None:
-    restart_sshd(to.cluster, "-o", "PasswordAuthentication=yes")
+    to.cluster.restart_sshd("-o", "PasswordAuthentication=yes")
     config = changed(to.cluster, tmp_path, IdentityFile="/dev/null")
     config.write_text(config.read_text().replace("  IdentityFile /r", "  #"))
     text = [line for line in config.read_text().splitlines() if "id_ed25519" not in line]

@@ -131,7 +131,7 @@ def fake(user: User) -> Iterator[Callable[[str, str], None]]:
     """Puts a program of this name before Slurm's own on the login node, until the test ends."""
     cluster = user.cluster
     path = f"/home/{cluster.user}/fake:/usr/local/bin:/usr/bin:/bin"
-    restart_sshd(cluster, "-o", f"SetEnv=PATH={path}")
+    cluster.restart_sshd("-o", f"SetEnv=PATH={path}")
 
     def write(name: str, script: str) -> None:
         text = f"#!/bin/sh\n# test fixture: Slurm's own is called with what the test adds\n{script}"
@@ -139,12 +139,7 @@ def fake(user: User) -> Iterator[Callable[[str, str], None]]:
         cluster.ssh(command, input=text)
 
     yield write
-    restart_sshd(cluster)
-
-
-def restart_sshd(cluster: Cluster, *options: str) -> None:
-    cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd; sleep 0.2")
-    cluster.on("hpc-login", "hpc-init", "start", "sshd", *options)
+    cluster.restart_sshd()
 
 
 async def test_sbatch_answers_an_error_after_accepting(user: User, fake: Any) -> None:
@@ -191,16 +186,16 @@ async def test_sshd_dies_in_every_phase(user: User) -> None:
     submitting = asyncio.create_task(user.submit("open('data.bin').close()\n" + TICKS.format(40)))
     for _ in range(3):
         await asyncio.sleep(0.15)
-        await asyncio.to_thread(restart_sshd, user.cluster)
+        await asyncio.to_thread(user.cluster.restart_sshd)
     job = await submitting
     following = asyncio.create_task(user.follow(job))
     for _ in range(3):
         await asyncio.sleep(1.0)
-        await asyncio.to_thread(restart_sshd, user.cluster)
+        await asyncio.to_thread(user.cluster.restart_sshd)
     ended, text = await following
     assert ended.state is State.COMPLETED
     assert [line for line in text.splitlines() if line] == [f"tick {n}" for n in range(40)]
-    await asyncio.to_thread(restart_sshd, user.cluster)
+    await asyncio.to_thread(user.cluster.restart_sshd)
     assert "tick 39" in str(await user.manager.notebook(job.id))
 
 

@@ -52,8 +52,7 @@ async def test_the_clock_of_the_login_node_is_ten_minutes_off(lone_user: User) -
     there = f"/home/{cluster.user}/wrong"
     # all that a user runs there: Slurm's own programs on it are right, or nobody's tickets would be
     wrong = f"SetEnv LD_PRELOAD={there}/clock.so WRONG_CLOCK={there}/ahead"
-    cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd; sleep 0.2")
-    cluster.on("hpc-login", "hpc-init", "start", "sshd", "-o", wrong)
+    cluster.restart_sshd("-o", wrong)
     try:
         shown = float(cluster.ssh("python3 -c 'import time; print(time.time())'"))
         right = float(cluster.on("v100-01", "date", "+%s.%N"))
@@ -67,8 +66,7 @@ async def test_the_clock_of_the_login_node_is_ten_minutes_off(lone_user: User) -
         await user.manager.cancel(waits.id)
         assert (await user.follow(waits))[0].state in (State.CANCELLED, State.COMPLETED)
     finally:
-        cluster.on("hpc-login", "sh", "-c", "pkill -KILL sshd; sleep 0.2")
-        cluster.on("hpc-login", "hpc-init", "start", "sshd")
+        cluster.restart_sshd()
         shutil.rmtree(library)
 
 
