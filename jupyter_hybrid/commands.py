@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +27,19 @@ _UNSET: tuple[tuple[str, Any], ...] = (
 )
 
 
-def commands(job: Job) -> dict[str, str | None]:
+#: A ``%%remote`` cell's line, which is the first of what the job executes.
+_LINE = "# %%remote"
+
+
+def commands(job: Job, notebook: Mapping[str, Any] | None = None) -> dict[str, str | None]:
     """For the command line, a notebook's cell and Python; None where there is no such way.
 
-    A ``%%remote`` cell has a magic only: its line, without the cell.
+    A ``%%remote`` cell has a magic only: its line and, where the ``notebook`` that the job was sent
+    with is given, what is below it.
     """
     spec = job.spec
     if spec.kind == "cell":
-        magic = shlex.join(["%%remote", spec.target, *_options(spec)])
-        return {"cli": None, "magic": magic, "python": None}
+        return {"cli": None, "magic": _cell(spec, notebook), "python": None}
     if not spec.notebook_path:
         return {"cli": None, "magic": None, "python": None}
     where = ["--target", spec.target, *_options(spec)]
@@ -45,6 +51,40 @@ def commands(job: Job) -> dict[str, str | None]:
         "magic": None if env else _magic(spec, words),
         "python": _python(spec),
     }
+
+
+def _cell(spec: JobSpec, notebook: Mapping[str, Any] | None) -> str:
+    """The cell as somebody would type it for this job."""
+    cells = notebook["cells"] if notebook is not None else ()
+    source = next((cell["source"] for cell in cells if cell["id"] in spec.shown_cells), "")
+    typed, _, below = source.partition("\n")
+    if not typed.startswith(_LINE):
+        typed, below = "", source
+    line = shlex.join(["%%remote", spec.target, *_options(spec), *_typed(typed)])
+    # IPython ends a cell with a line break, notebooks do not
+    return f"{line}\n{below}".removesuffix("\n")
+
+
+def _typed(line: str) -> list[str]:
+    """Options of the line that no spec has: what travels, and who waits."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in ("-i", "-o", "--name"):
+        parser.add_argument(option, action="append", default=[])
+    parser.add_argument("--files", nargs="+", action="extend", default=[])
+    for option in ("--replay", "--detach"):
+        parser.add_argument(option, action="append_const", const=True, default=[])
+    # target, hardware and image are the spec's: a rerun may have changed them
+    known, _ = parser.parse_known_args(shlex.split(line)[2:])
+    words: list[str] = []
+    for name, values in vars(known).items():
+        option = f"-{name}" if len(name) == 1 else f"--{name}"
+        if name == "files":
+            words += [option, *values] if values else []
+        elif name in ("replay", "detach"):
+            words += [option] if values else []
+        else:
+            words += [word for value in values for word in (option, value)]
+    return words
 
 
 def _options(spec: JobSpec) -> list[str]:

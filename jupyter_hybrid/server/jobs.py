@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from jupyter_server.utils import url_path_join
 
 from ..commands import commands
-from ..errors import UsageError
+from ..errors import NotebookError, UsageError
 from ..job import TRANSITIONS, Job, State
+from ..notebook_request import sent_notebook
 from .answers import job_answer
 from .base import Endpoint, endpoint
 from .submissions import notebook_of, request_of
@@ -75,8 +77,18 @@ class OneJob(Endpoint):
         job = self.job(job_id)
         if self.query()["ask"]:
             job = await self.manager.status(job.id)
-        detail = {"commands": commands(job), "env": dict(job.spec.env)}
+        words = commands(job, await asyncio.to_thread(self._cell, job))
+        detail = {"commands": words, "env": dict(job.spec.env)}
         self.answer({**job_answer(self.service, job), **detail})
+
+    def _cell(self, job: Job) -> dict[str, Any] | None:
+        """The notebook with the cell of a ``%%remote`` job, where it is here."""
+        if job.spec.kind != "cell":
+            return None
+        try:
+            return sent_notebook(job, self.manager.config).content
+        except NotebookError:
+            return None
 
     @endpoint("write")
     async def delete(self, job_id: str) -> None:

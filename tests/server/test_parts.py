@@ -143,3 +143,26 @@ def test_a_plain_job_is_a_plain_command() -> None:
     cell = JobSpec(name="a", target="dgx", kind="cell", resources=Resources(gpus=1))
     job = Job(id="0" * 26, spec=cell, directory="/j", created_at=1.0)
     assert commands(job) == {"cli": None, "magic": "%%remote dgx --gpus 1", "python": None}
+
+
+@pytest.mark.parametrize(
+    ("typed", "magic"),
+    [
+        ("# %%remote\nprint(1)\n", "%%remote dgx --gpus 1\nprint(1)"),
+        # what a rerun changed is as it was changed; what travels is as it was typed
+        (
+            "# %%remote local --gpus 4 -i x,y --time=2h --files 'a b.csv' *.txt --replay -o z\n\nx",
+            "%%remote dgx --gpus 1 -i x,y -o z --files 'a b.csv' '*.txt' --replay\n\nx",
+        ),
+        ("# %%remote --name n --image i --detach\nx", "%%remote dgx --gpus 1 --name n --detach\nx"),
+        # its line was not kept
+        ("%%time\nx = 1", "%%remote dgx --gpus 1\n%%time\nx = 1"),
+    ],
+)
+def test_a_cell_is_copied_whole(typed: str, magic: str) -> None:
+    spec = JobSpec(
+        name="a", target="dgx", kind="cell", resources=Resources(gpus=1), shown_cells=("c",)
+    )
+    job = Job(id="0" * 26, spec=spec, directory="/j", created_at=1.0)
+    cells = [{"id": "inputs", "source": "x"}, {"id": "c", "source": typed}]
+    assert commands(job, {"cells": cells})["magic"] == magic

@@ -118,3 +118,29 @@ def test_a_remote_cell_has_a_header_that_survives(
     head.locator("role=button[name='Open the job']").click()
     window.page.locator(".jp-hybrid-Page .jp-hybrid-State >> text=cancelled").wait_for()
     window.picture("remote-page")
+
+
+def test_a_remote_cell_is_copied_whole(window: Window, running: Server, work: Path) -> None:
+    line = "%%remote local --cpus 1 -i seed --name 'my cell'"
+    below = "import random\nrandom.seed(seed)  # <b>\nprint('sown', seed)"
+    path = written(work, "copied", "%load_ext jupyter_hybrid\nseed = 7", f"{line}\n{below}")
+    window.open(path)
+    window.kernel()
+    window.command("notebook:run-all-cells")
+    window.page.locator(".jp-OutputArea-output >> text=sown 7").wait_for()
+    window.page.locator(HEAD).locator("text=done").wait_for()
+    (job,) = running.ask("GET", f"/jobs?path={path}")["jobs"]
+    window.command("jupyter-hybrid:show-jobs")
+    row = window.page.locator(f"#jupyter-hybrid-job-{job['id']}")
+    row.locator("role=button[name=/^More/]").click()
+    window.page.hover(".lm-Menu >> text=Copy As")
+    items = window.page.locator(".lm-Menu-item:not(.lm-mod-disabled)")
+    items.locator("text=Copy as Magic").wait_for()
+    # a cell has its kernel: no command line and no program can submit it
+    assert items.locator("text=/Copy as (Command Line|Python)/").count() == 0
+    window.picture("copy-cell")
+    items.locator("text=Copy as Magic").click()
+    window.page.locator(".Toastify >> text=/^Copied: %%remote/").wait_for()
+    window.page.context.grant_permissions(["clipboard-read"])
+    copied = window.page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{line}\n{below}"
