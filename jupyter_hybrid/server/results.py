@@ -92,6 +92,10 @@ class Download(Endpoint):
 
     path = "/jobs/{id}/results/{file}"
 
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """A part of the path; a file's name need not be text."""
+        return value.decode("utf-8", "surrogateescape")
+
     @endpoint("read")
     async def get(self, job_id: str, name: str) -> None:
         """Send it, or the part of it that is asked for, as an attachment."""

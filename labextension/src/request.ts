@@ -214,7 +214,7 @@ export class Api implements IApi {
   }
 
   resultUrl(id: string, path: string): string {
-    const parts = path.split('/').map(encodeURIComponent);
+    const parts = path.split('/').map(encodedName);
     return this._url(`${job(id, 'results')}/${parts.join('/')}`);
   }
 
@@ -303,6 +303,18 @@ export class Api implements IApi {
     );
     return `${base}${path}${words.length > 0 ? `?${words.join('&')}` : ''}`;
   }
+}
+
+/** A file's name in a URL; a byte of it that is no text is half a character here, and a byte there. */
+function encodedName(name: string): string {
+  return name
+    .split(/(\p{Cs})/u)
+    .map((part, at) =>
+      at % 2 === 0
+        ? encodeURIComponent(part)
+        : `%${(part.charCodeAt(0) & 0xff).toString(16).toUpperCase()}`
+    )
+    .join('');
 }
 
 function job(id: string, part = ''): string {

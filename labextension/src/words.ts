@@ -59,12 +59,12 @@ export function shortId(id: string): string {
 }
 
 /**
- * Text of others on one line: line breaks and what turns the direction of writing or hides
- * characters become visible signs; the rest is left for the browser to show as text.
+ * Text of others on one line: line breaks, halves of characters, and what turns the direction of
+ * writing or hides characters become visible signs; the rest is left for the browser to show.
  */
 export function oneLine(text: string): string {
   return text
     .replace(/[\r\n\t\u2028\u2029]+/g, ' ')
-    .replace(/[\p{Cc}\p{Bidi_Control}\u200b\u2060\ufeff]/gu, '\ufffd')
+    .replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u200b\u2060\ufeff]/gu, '\ufffd')
     .trim();
 }

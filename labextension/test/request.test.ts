@@ -46,6 +46,10 @@ describe('requests', () => {
     expect(a.resultUrl('x', 'a b/ü?.csv')).toBe(
       'http://here.test/user/a/jupyter-hybrid/api/jobs/x/results/a%20b/%C3%BC%3F.csv'
     );
+    // a name that is no text, as Python tells it
+    expect(a.resultUrl('x', '🙂 half \udcff')).toMatch(
+      /results\/%F0%9F%99%82%20half%20%FF$/
+    );
   });
 
   it('carry a key, so that a repeated one does nothing twice', async () => {

@@ -44,6 +44,7 @@ describe('words', () => {
     expect(oneLine('evil\u202egnp.exe')).toBe('evil\ufffdgnp.exe');
     expect(oneLine('\u001b[31mred')).toBe('\ufffd[31mred');
     expect(oneLine('🙂 日本語')).toBe('🙂 日本語');
+    expect(oneLine('half \udcff')).toBe('half \ufffd');
   });
 
   it('tell jobs apart by the end of the id', () => {
