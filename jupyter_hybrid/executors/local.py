@@ -252,22 +252,30 @@ class LocalExecutor(Executor):
         process = (None if contained else claimed(paths)) or spawned(paths) or handled(job)
         if process is None and not contained:
             return
-        if process is not None and not force:
-            send_signal(process, signal.SIGTERM)
-        if not force:
+        # where nothing has begun there is nothing to be saved, and a client that is asked to end
+        # while it makes its container leaves that behind
+        if not force and not (contained and not paths.claim.exists()):
+            if process is not None:
+                send_signal(process, signal.SIGTERM)
             return
-        if contained:
-            from .local_containers import remove_container
-
-            await remove_container(contained, job.id)
-        if process is not None:
-            await asyncio.to_thread(kill_tree, process, f"{MARK}={job.id}")
+        await self._kill(job, contained, process)
         if not paths.exit.exists():
             message = "cancelled at once; outputs up to that moment are kept"
             with contextlib.suppress(OSError):
                 write_record(
                     paths.exit, ExitRecord("CANCELLED", Cause.CANCELLED, message).to_json()
                 )
+
+    async def _kill(self, job: Job, contained: str, process: ProcessHandle | None) -> None:
+        if contained:
+            from .local_containers import remove_container
+
+            await remove_container(contained, job.id)
+        if process is not None:
+            await asyncio.to_thread(kill_tree, process, f"{MARK}={job.id}")
+            if contained:
+                # (the client may have made it meanwhile)
+                await remove_container(contained, job.id)
 
     async def cleanup(self, job: Job) -> None:
         """Remove the job's directory, once nothing writes into it any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from jobs import a_manager, a_request, until
 
 from jupyter_hybrid.errors import ImageError
 from jupyter_hybrid.job import State
+from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.paths import JobPaths
 
 pytestmark = pytest.mark.timeout(300)
@@ -123,6 +125,23 @@ async def test_a_cancelled_job_leaves_no_container(
     await manager.cancel(job.id, force=force)
     assert await outputs(manager, job.id, State.CANCELLED) == "on\n"
     await until(lambda: not place.containers())
+
+
+async def _over(manager: Manager, job_id: str) -> bool:
+    return (await manager.status(job_id)).state.final
+
+
+async def test_cancelled_while_it_is_made_it_leaves_no_container(
+    place: Place, tmp_path: Path
+) -> None:
+    manager, image = place.manager(), place.image("ngc")
+    for delay in (0.0, 0.03, 0.06, 0.09, 0.12, 0.2, 0.3):
+        job = await manager.submit(a_request(tmp_path, "import time\ntime.sleep(600)", image=image))
+        await asyncio.sleep(delay)
+        await manager.cancel(job.id)
+        await until(lambda job=job: _over(manager, job.id))
+        name = f"jupyter-hybrid-{job.id}"
+        await until(lambda name=name: name not in place.containers())
 
 
 async def test_a_container_outlives_the_client_that_started_it(
