@@ -81,7 +81,9 @@ export class Api implements IApi {
     /** Told after each answer, and after each request without one. */
     private readonly _answered: (error: RequestError | null) => void = () => {
       // nobody wants to know
-    }
+    },
+    /** The sentence where there was no answer: a browser's own says nothing to people. */
+    private readonly _silence = 'The Jupyter server does not answer.'
   ) {}
 
   about(): Promise<IAbout> {
@@ -278,10 +280,13 @@ export class Api implements IApi {
       if (isAborted(error) || signal?.aborted) {
         throw error;
       }
-      return this._fail(new RequestError(asError(error).message, 0));
+      return this._fail(new RequestError(this._silence, 0));
     }
     if (!response.ok) {
-      return this._fail(await problem(response));
+      const error = await problem(response);
+      return this._fail(
+        error.away ? new RequestError(this._silence, error.status) : error
+      );
     }
     this._answered(null);
     return response;

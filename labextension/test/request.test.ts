@@ -77,7 +77,10 @@ describe('requests', () => {
     }).api;
     for (const one of [gateway, none]) {
       const error = await one.about().catch((e: unknown) => e);
-      expect(error).toMatchObject({ away: true });
+      expect(error).toMatchObject({
+        away: true,
+        message: 'The Jupyter server does not answer.'
+      });
     }
   });
 });

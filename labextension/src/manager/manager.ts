@@ -38,6 +38,8 @@ export interface IManagerOptions {
   settings: ServerConnection.ISettings;
   /** Jupyter's event bus. */
   events: Event.IManager;
+  /** What is said where there is no answer. */
+  silence?: string;
   /** For tests. */
   api?: (answered: (error: RequestError | null) => void) => IApi;
 }
@@ -55,7 +57,9 @@ export class JobsManager implements IJobsManager {
   constructor(options: IManagerOptions) {
     const answered = (error: RequestError | null): void =>
       this._answered(error);
-    this.api = options.api?.(answered) ?? new Api(options.settings, answered);
+    this.api =
+      options.api?.(answered) ??
+      new Api(options.settings, answered, options.silence);
     this._news = new News(options.events, {
       job: (id, change, revision) => this._announced(id, change, revision),
       progress: (id, last) => this._progress(id, last)

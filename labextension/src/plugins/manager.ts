@@ -4,7 +4,9 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 
-import { PluginIDs } from '../ids';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { DOMAIN, PluginIDs } from '../ids';
 import { JobsManager } from '../manager';
 import { IJobsManager } from '../tokens';
 
@@ -13,9 +15,18 @@ export const managerPlugin: JupyterFrontEndPlugin<IJobsManager> = {
   description: 'The jobs of this user on all targets, kept up to date.',
   autoStart: true,
   provides: IJobsManager,
-  activate: (app: JupyterFrontEnd): IJobsManager => {
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    translator: ITranslator | null
+  ): IJobsManager => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { serverSettings, events } = app.serviceManager;
-    const manager = new JobsManager({ settings: serverSettings, events });
+    const manager = new JobsManager({
+      settings: serverSettings,
+      events,
+      silence: trans.__('The Jupyter server does not answer.')
+    });
     // JupyterLab shows itself first
     void app.restored.then(() => manager.start());
     return manager;
