@@ -24,6 +24,26 @@ from lab import PREFIX, environment_of
 PICTURES = ROOT / "build" / "ui"
 #: Milliseconds, as playwright counts.
 PATIENT = PATIENCE * 1000
+#: Themes in which they are taken.
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+#: JupyterLab's stylesheet of each.
+SHEETS = Path(sys.prefix) / "share/jupyter/lab/themes/@jupyterlab"
+#: Puts a theme's sheet behind what is there; returns what the page said of its theme before.
+WEAR = """([name, sheet, light]) => {
+  document.getElementById('picture-theme')?.remove();
+  const style = document.createElement('style');
+  style.id = 'picture-theme';
+  style.textContent = sheet;
+  // (JupyterLab's own is at the end of the body)
+  document.body.append(style);
+  const before = [document.body.dataset.jpThemeName, document.body.dataset.jpThemeLight];
+  Object.assign(document.body.dataset, {jpThemeName: name, jpThemeLight: light});
+  return before;
+}"""
+UNDRESS = """([name, light]) => {
+  document.getElementById('picture-theme')?.remove();
+  Object.assign(document.body.dataset, {jpThemeName: name, jpThemeLight: light});
+}"""
 SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -170,9 +190,24 @@ class Window:
         )
 
     def picture(self, name: str) -> None:
-        """Keep what is to be seen as ``build/ui/NAME.png``."""
+        """Keep what is to be seen as ``build/ui/NAME-THEME.png``, light and dark.
+
+        Only the sheets are changed: JupyterLab itself changes its theme by writing a setting to
+        the server, which may be away, and what is to be seen may not wait for it.
+        """
         PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=str(PICTURES / f"{name}.png"))
+        worn = None
+        for word, theme in THEMES.items():
+            sheet = (SHEETS / f"theme-{word}-extension" / "index.css").read_text()
+            before = self.page.evaluate(WEAR, [theme, sheet, str(word == "light").lower()])
+            worn = worn or before
+            self.page.screenshot(path=str(PICTURES / f"{name}-{word}.png"))
+        self.page.evaluate(UNDRESS, worn)
+
+    def contrast(self, name: str) -> None:
+        """Keep it in JupyterLab's theme of high contrast, and stay in that."""
+        self.theme("JupyterLab Dark High Contrast")
+        self.page.screenshot(path=str(PICTURES / f"{name}-contrast.png"))
 
     def findings(self, selector: str) -> list[str]:
         """What axe finds serious, or worse, in a part of the page."""

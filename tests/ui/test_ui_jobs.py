@@ -127,12 +127,10 @@ def test_the_panel_follows_a_job(window: Window, jobs: Jobs) -> None:
     row(window, job).locator("text=import pathlib, time").wait_for()
     window.page.locator(".jp-hybrid-Status:visible >> text=1 job").wait_for()
     assert window.findings(".jp-hybrid-Jobs") == []
-    window.picture("jobs-light")
+    window.picture("jobs")
     window.theme("JupyterLab Dark")
-    window.picture("jobs-dark")
     assert window.findings(".jp-hybrid-Jobs") == []
-    window.theme("JupyterLab Dark High Contrast")
-    window.picture("jobs-contrast")
+    window.contrast("jobs")
     assert window.findings(".jp-hybrid-Jobs") == []
     jobs.go.touch()
     state(window, job, "COMPLETED")
@@ -153,7 +151,7 @@ def test_a_page_fills_while_the_job_runs_and_goes_on_after_a_reload(
     window.page.locator(".jp-hybrid-Outputs .jp-Cell.jp-hybrid-mod-running").wait_for()
     # (a theme stays the user's from one test to the next)
     window.theme("JupyterLab Light")
-    window.picture("page-light")
+    window.picture("page")
     # (the editors of its cells are JupyterLab's own)
     assert window.findings(".jp-hybrid-Head") == []
     # JupyterLab saves what is open a moment after it changed
@@ -169,10 +167,11 @@ def test_a_page_fills_while_the_job_runs_and_goes_on_after_a_reload(
     log.locator("text=after").wait_for()
     assert log.inner_text().split() == ["hello", "before", "after"]
     window.theme("JupyterLab Dark")
+    window.picture("page-log")
     for name in ("Files", "Details"):
         window.page.click(f"role=tab[name={name}]")
         window.page.wait_for_function("!document.body.innerText.includes('Loading…')")
-        window.picture(f"page-{name.lower()}-dark")
+        window.picture(f"page-{name.lower()}")
     assert window.findings(".jp-hybrid-Page") == []
     assert window.complaints == []
 
@@ -206,9 +205,7 @@ def test_what_failed_says_so_and_runs_again(window: Window, jobs: Jobs) -> None:
     page = window.page.locator(".jp-hybrid-Page")
     page.locator(f".jp-hybrid-Head-now >> text={line}").wait_for()
     page.locator(".jp-OutputArea >> text=so far").wait_for()
-    for word in ("Dark", "Light"):
-        window.theme(f"JupyterLab {word}")
-        window.picture(f"page-failed-{word.lower()}")
+    window.picture("page-failed")
     row(window, job).locator("role=button[name=/^More/]").click()
     window.picture("menu")
     window.page.click(".lm-Menu >> text=Run Again")

@@ -69,7 +69,7 @@ def test_a_notebook_shows_its_jobs_outputs(window: Window, running: Server, work
     window.page.keyboard.insert_text("# mine ")
     edited = window.page.locator(".jp-Cell.jp-hybrid-mod-edited")
     edited.locator("text=Edited since the job was sent").wait_for()
-    window.picture("outputs-edited-light")
+    window.picture("outputs-edited")
     assert window.findings(BAR) == []
     window.kernel()
     window.page.evaluate(RESTART)
@@ -101,9 +101,9 @@ def test_a_remote_cell_has_a_header_that_survives(
     head.locator("text=running").wait_for()
     window.page.locator(".jp-OutputArea-output >> text=there").wait_for()
     assert window.findings(HEAD) == []
-    window.picture("remote-light")
+    window.picture("remote")
     window.theme("JupyterLab Dark")
-    window.picture("remote-dark")
+    assert window.findings(HEAD) == []
     window.page.evaluate(RESTART)
     assert "running" in head.inner_text()
     # nothing of it was saved

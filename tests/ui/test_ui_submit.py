@@ -87,7 +87,7 @@ def submitted(window: Window, running: Server, path: str, number: int = 1) -> di
 def test_one_click_and_enter_make_a_job(window: Window, running: Server, path: str) -> None:
     dialog = open_dialog(window, path)
     dialog.locator("text=1 file").wait_for()
-    window.picture("submit-light")
+    window.picture("submit")
     assert window.findings(DIALOG) == []
     window.page.keyboard.press("Enter")
     dialog.wait_for(state="detached")
@@ -140,11 +140,10 @@ def test_refusals_are_told_before_and_nothing_is_lost_by_closing(
     assert jobs_of(running, path) == []
     dialog.get_by_label("Memory").fill("900T")
     dialog.locator("text=ask for less").first.wait_for()
+    window.picture("submit-problems")
     window.theme("JupyterLab Dark")
-    window.picture("submit-problems-dark")
     assert window.findings(DIALOG) == []
-    window.theme("JupyterLab Dark High Contrast")
-    window.picture("submit-problems-contrast")
+    window.contrast("submit-problems")
     assert window.findings(DIALOG) == []
     window.theme("JupyterLab Light")
     window.page.keyboard.press("Escape")
@@ -313,8 +312,8 @@ def test_packages_are_a_line_and_a_list(window: Window, running: Server, path: s
     window.command("jupyter-hybrid:open-job", id=job["id"])
     window.page.click("role=tab[name=Details]")
     window.page.locator(".jp-hybrid-Page summary", has_text=line).click()
+    window.picture("page-packages")
     window.theme("JupyterLab Dark")
-    window.picture("page-packages-dark")
     assert window.findings(".jp-hybrid-Page") == []
 
 

@@ -17,7 +17,6 @@ pytestmark = pytest.mark.needs("apt:chromium")
 DIALOG = ".jp-hybrid-submit"
 PANEL = ".jp-hybrid-Jobs"
 LIST = re.compile(r"/jupyter-hybrid/api/jobs\?")
-THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 CONFIG = """\
 c.Hybrid.targets = {"priced": {"executor": "local", "price": 3600}}
 c.Hybrid.default_target = "priced"
@@ -37,13 +36,6 @@ def path(work: Path, request: pytest.FixtureRequest) -> str:
 def panel(window: Window) -> Any:
     window.command("jupyter-hybrid:show-jobs")
     return window.page.locator(PANEL)
-
-
-def pictures(window: Window, name: str) -> None:
-    for word, theme in THEMES.items():
-        window.theme(theme)
-        window.picture(f"{name}-{word}")
-    assert window.findings(PANEL) == []
 
 
 def copied(window: Window, row: Any) -> None:
@@ -147,12 +139,14 @@ def test_loading_and_what_cannot_be_read_are_told(window: Window, running: Serve
     window.open()
     shown = panel(window)
     shown.locator(".jp-hybrid-Loading").wait_for()
-    pictures(window, "loading")
+    window.picture("loading")
+    assert window.findings(PANEL) == []
     broken = True
     for route in held:
         route.fulfill(status=503, json=full)
     shown.locator("text=the store is on a disk that is full").wait_for()
-    pictures(window, "failed")
+    window.picture("failed")
+    assert window.findings(PANEL) == []
     window.page.unroute(LIST)
     shown.locator("role=button[name='Try again']").click()
     shown.locator("text=No jobs yet").or_(shown.locator("[role=row]").first).wait_for()
@@ -165,4 +159,5 @@ def test_a_server_without_our_part_says_what_to_do(window: Window) -> None:
     )
     window.open()
     panel(window).locator("text=pip install jupyter-hybrid").wait_for()
-    pictures(window, "missing")
+    window.picture("missing")
+    assert window.findings(PANEL) == []
