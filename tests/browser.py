@@ -28,21 +28,22 @@ PATIENT = PATIENCE * 1000
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 #: JupyterLab's stylesheet of each.
 SHEETS = Path(sys.prefix) / "share/jupyter/lab/themes/@jupyterlab"
-#: Puts a theme's sheet behind what is there; returns what the page said of its theme before.
-WEAR = """([name, sheet, light]) => {
+#: Puts a theme's sheet behind what is there (JupyterLab's own is at the end of the body), or takes
+#: it away; what the page said of its theme before is returned. Components follow a frame later.
+WEAR = """async ([name, light, sheet]) => {
   document.getElementById('picture-theme')?.remove();
-  const style = document.createElement('style');
-  style.id = 'picture-theme';
-  style.textContent = sheet;
-  // (JupyterLab's own is at the end of the body)
-  document.body.append(style);
-  const before = [document.body.dataset.jpThemeName, document.body.dataset.jpThemeLight];
-  Object.assign(document.body.dataset, {jpThemeName: name, jpThemeLight: light});
+  if (sheet) {
+    const style = document.createElement('style');
+    style.id = 'picture-theme';
+    style.textContent = sheet;
+    document.body.append(style);
+  }
+  const { dataset, style } = document.body;
+  const before = [dataset.jpThemeName, dataset.jpThemeLight];
+  Object.assign(dataset, { jpThemeName: name, jpThemeLight: light });
+  style.colorScheme = light === 'true' ? 'light' : 'dark';
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
   return before;
-}"""
-UNDRESS = """([name, light]) => {
-  document.getElementById('picture-theme')?.remove();
-  Object.assign(document.body.dataset, {jpThemeName: name, jpThemeLight: light});
 }"""
 SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -196,13 +197,13 @@ class Window:
         the server, which may be away, and what is to be seen may not wait for it.
         """
         PICTURES.mkdir(parents=True, exist_ok=True)
-        worn = None
+        worn: list[str] = []
         for word, theme in THEMES.items():
             sheet = (SHEETS / f"theme-{word}-extension" / "index.css").read_text()
-            before = self.page.evaluate(WEAR, [theme, sheet, str(word == "light").lower()])
+            before = self.page.evaluate(WEAR, [theme, str(word == "light").lower(), sheet])
             worn = worn or before
             self.page.screenshot(path=str(PICTURES / f"{name}-{word}.png"))
-        self.page.evaluate(UNDRESS, worn)
+        self.page.evaluate(WEAR, [*worn, ""])
 
     def contrast(self, name: str) -> None:
         """Keep it in JupyterLab's theme of high contrast, and stay in that."""
