@@ -130,6 +130,26 @@ def test_a_deleted_store_is_made_again_with_its_jobs(store: Store) -> None:
     job = store.save(store.add(a_job()).evolve(state=State.RUNNING))
     gone = store.add(a_job())
     store.delete(gone.id)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Übung École", "übung éCOLE"),
+        ("ΟΔΟΣ", "οδος"),
+        ("Привет", "ПРИВЕТ"),
+        ("ｆｕｌｌ ＷＩＤＴＨ ７", "Full width 7"),
+        ("half ｶﾀｶﾅ", "カタカナ"),
+        # as macOS writes names of files
+        ("E\u0301cole", "école"),
+        ("Straße", "STRASSE"),
+    ],
+)
+def test_names_are_found_whatever_their_case_and_width(store: Store, name: str, text: str) -> None:
+    store.add(a_job(name=f"a {name}!"))
+    store.add(a_job(name="ecole, ou, strase"))
+    assert [job.spec.name for job in store.jobs(text=text)] == [f"a {name}!"]
+    assert store.counts(text=text) == {State.CREATED: 1}
+
+
     store.path.unlink()
     assert store.jobs() == [job]
     assert store.save(job.evolve(reason="on")).revision == job.revision + 1

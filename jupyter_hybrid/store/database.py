@@ -11,6 +11,7 @@ import logging
 import os
 import sqlite3
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -113,6 +114,8 @@ class Database:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None)
         try:
+            # SQLite's own lower() knows the letters from A to Z
+            connection.create_function("folded", 1, folded, deterministic=True)
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version != VERSION:
                 self._migrate(connection)
@@ -159,6 +162,11 @@ class Database:
             raise StoreError(
                 f"the store {self.path} cannot be opened: {_advice(reason)}"
             ) from error
+
+
+def folded(text: str) -> str:
+    """The text without case and width, by which names are looked for."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def damaged(what: str) -> sqlite3.DatabaseError:

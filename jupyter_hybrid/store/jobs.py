@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import Conflict, StoreError, UnknownJob, UsageError
 from ..files import replacing
 from ..job import TRANSITIONS, Job, State
-from .database import Database, damaged
+from .database import Database, damaged, folded
 from .queries import queries
 
 log = logging.getLogger(__name__)
@@ -103,15 +103,15 @@ class Store:
         before: str | None = None,
         limit: int = -1,
     ) -> list[Job]:
-        """Jobs, newest first: in these states, on this target, with this text in their name, of
-        the notebook with this absolute path.
+        """Jobs, newest first: in these states, on this target, with this text in their name (in
+        upper or lower case, full or half width), of the notebook with this absolute path.
 
         ``before`` and ``limit`` page: give the id of the last job seen.
         """
         values = {
             "states": None if states is None else json.dumps([state.value for state in states]),
             "target": target,
-            "text": text,
+            "text": text and folded(_text(text)),
             "notebook": notebook and _text(notebook),
             "before": before,
             "limit": limit,
@@ -122,7 +122,11 @@ class Store:
         self, *, target: str | None = None, text: str | None = None, notebook: str | None = None
     ) -> dict[State, int]:
         """How many of these jobs there are in each state; filters as ``jobs``."""
-        values = {"target": target, "text": text, "notebook": notebook and _text(notebook)}
+        values = {
+            "target": target,
+            "text": text and folded(_text(text)),
+            "notebook": notebook and _text(notebook),
+        }
         with self._database.reading() as connection:
             rows = connection.execute(queries()["count_jobs"], values)
             return {State(state): number for state, number in rows}

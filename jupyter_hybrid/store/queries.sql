@@ -37,13 +37,14 @@ SELECT id FROM job ORDER BY id DESC LIMIT 1;
 SELECT id FROM job ORDER BY id DESC LIMIT 3;
 
 -- list_jobs --
--- Newest first. NULL turns a filter off; states is a JSON list. Only the page's own records are read.
+-- Newest first. NULL turns a filter off; states is a JSON list, text is folded already.
+-- Only the page's own records are read.
 SELECT record, revision FROM job
 WHERE id IN (
   SELECT id FROM job INDEXED BY job_listing
   WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
     AND (:target IS NULL OR target = :target)
-    AND (:text IS NULL OR instr(lower(name), lower(:text)) > 0)
+    AND (:text IS NULL OR instr(folded(name), :text) > 0)
     AND (:notebook IS NULL OR notebook = :notebook)
     AND (:before IS NULL OR id < :before)
   ORDER BY id DESC LIMIT :limit)
@@ -58,7 +59,7 @@ WHERE state IN (SELECT value FROM json_each(:states)) ORDER BY id DESC;
 -- How many by state, under list_jobs' filters but for the states and the page.
 SELECT state, count(*) FROM job INDEXED BY job_listing
 WHERE (:target IS NULL OR target = :target)
-  AND (:text IS NULL OR instr(lower(name), lower(:text)) > 0)
+  AND (:text IS NULL OR instr(folded(name), :text) > 0)
   AND (:notebook IS NULL OR notebook = :notebook)
 GROUP BY state;
 

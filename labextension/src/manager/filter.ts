@@ -10,12 +10,24 @@ export function matches(filter: IJobFilter, job: IJob): boolean {
 
 /** The filter without its states, as it is for `counts`. */
 export function matchesButState(filter: IJobFilter, job: IJob): boolean {
-  const text = filter.text?.toLowerCase() ?? '';
+  const text = folded(filter.text ?? '');
   return (
     (!filter.target || job.target === filter.target) &&
     (!filter.path || job.path === filter.path) &&
-    job.name.toLowerCase().includes(text)
+    (text === '' || folded(job.name).includes(text))
   );
+}
+
+/**
+ * The text without case and width, as the server compares it. Upper case first: `ß` is `SS`, and
+ * final sigma a sigma. (Of the dotless `ı` the upper case is that of `i`, which is another letter.)
+ */
+function folded(text: string): string {
+  return text
+    .normalize('NFKC')
+    .replace(/[^ıİ]+/g, some => some.toUpperCase().toLowerCase())
+    .toLowerCase()
+    .replaceAll('ς', 'σ');
 }
 
 /** How many jobs there are in the filter's states. */
