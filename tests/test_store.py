@@ -121,15 +121,13 @@ def test_filters_and_pages(store: Store) -> None:
     assert [j.id for j in store.unfinished()] == [j.id for j in reversed(jobs[:4])]
     assert [j.id for j in store.jobs(limit=2)] == [jobs[4].id, jobs[3].id]
     assert [j.id for j in store.jobs(limit=2, before=jobs[3].id)] == [jobs[2].id, jobs[1].id]
+    assert [j.id for j in store.jobs(limit=2, before=3)] == [jobs[1].id, jobs[0].id]
+    assert store.jobs(limit=2, before=5) == []
     assert [j.spec.name for j in store.jobs(text="JOB 3")] == ["job 3"]
     assert store.jobs(states=[State.FAILED])[0].id == jobs[4].id
     assert store.jobs(target="dgx") == []
 
 
-def test_a_deleted_store_is_made_again_with_its_jobs(store: Store) -> None:
-    job = store.save(store.add(a_job()).evolve(state=State.RUNNING))
-    gone = store.add(a_job())
-    store.delete(gone.id)
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -150,6 +148,10 @@ def test_names_are_found_whatever_their_case_and_width(store: Store, name: str, 
     assert store.counts(text=text) == {State.CREATED: 1}
 
 
+def test_a_deleted_store_is_made_again_with_its_jobs(store: Store) -> None:
+    job = store.save(store.add(a_job()).evolve(state=State.RUNNING))
+    gone = store.add(a_job())
+    store.delete(gone.id)
     store.path.unlink()
     assert store.jobs() == [job]
     assert store.save(job.evolve(reason="on")).revision == job.revision + 1

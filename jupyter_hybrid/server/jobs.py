@@ -39,7 +39,11 @@ class Jobs(Endpoint):
         store = self.manager.store
         states = _states(query["state"]) if query.get("state") else None
         found = await asyncio.to_thread(
-            store.jobs, states=states, before=query.get("before"), limit=limit + 1, **filters
+            store.jobs,
+            states=states,
+            before=query.get("before", query["offset"]),
+            limit=limit + 1,
+            **filters,
         )
         counts = await asyncio.to_thread(store.counts, **filters)
         self.answer(

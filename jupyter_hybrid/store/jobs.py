@@ -100,20 +100,21 @@ class Store:
         target: str | None = None,
         text: str | None = None,
         notebook: str | None = None,
-        before: str | None = None,
+        before: str | int | None = None,
         limit: int = -1,
     ) -> list[Job]:
         """Jobs, newest first: in these states, on this target, with this text in their name (in
         upper or lower case, full or half width), of the notebook with this absolute path.
 
-        ``before`` and ``limit`` page: give the id of the last job seen.
+        ``before`` and ``limit`` page: give the id of the last job seen, or how many to pass over.
         """
         values = {
             "states": None if states is None else json.dumps([state.value for state in states]),
             "target": target,
             "text": text and folded(_text(text)),
             "notebook": notebook and _text(notebook),
-            "before": before,
+            "before": before if isinstance(before, str) else None,
+            "offset": before if isinstance(before, int) else 0,
             "limit": limit,
         }
         return self._jobs("list_jobs", values)

@@ -47,7 +47,7 @@ WHERE id IN (
     AND (:text IS NULL OR instr(folded(name), :text) > 0)
     AND (:notebook IS NULL OR notebook = :notebook)
     AND (:before IS NULL OR id < :before)
-  ORDER BY id DESC LIMIT :limit)
+  ORDER BY id DESC LIMIT :limit OFFSET :offset)
 ORDER BY id DESC;
 
 -- unfinished_jobs --

@@ -141,7 +141,7 @@ export class Api implements IApi {
 
   jobs(
     filter: IJobFilter,
-    page: { before?: string; limit?: number } = {},
+    page: { before?: string; offset?: number; limit?: number } = {},
     signal?: AbortSignal
   ): Promise<IJobPage> {
     const { states, ...others } = filter;

@@ -84,7 +84,7 @@ export interface IApi {
   ): Promise<IPreview>;
   jobs(
     filter: IJobFilter,
-    page?: { before?: string; limit?: number },
+    page?: { before?: string; offset?: number; limit?: number },
     signal?: AbortSignal
   ): Promise<IJobPage>;
   job(id: string, ask?: boolean): Promise<IJobDetail>;
@@ -110,11 +110,13 @@ export interface IApi {
   setPreferences(path: string | null, preferences: Json | null): Promise<void>;
 }
 
-/** Jobs under a filter, newest first, as many pages as were asked for, kept true while it lives. */
+/** Jobs under a filter, newest first, those of them that were asked for, kept true while it lives. */
 export interface IJobList extends IObservableDisposable {
   /** Something below is another than before. */
   readonly changed: ISignal<IJobList, void>;
   readonly filter: IJobFilter;
+  /** By their place in the list; undefined where not loaded. Another array after each change. */
+  readonly rows: readonly (IJob | undefined)[];
   /** Loaded so far. Another array after each change. */
   readonly jobs: readonly IJob[];
   /** By state, under the other filters than `states`. */
@@ -125,11 +127,12 @@ export interface IJobList extends IObservableDisposable {
   readonly loading: boolean;
   /** Why the last attempt failed; what was loaded before stays. */
   readonly error: Error | null;
+  /** All are loaded. */
   readonly complete: boolean;
-  /** Load the next page; at once where one is under way or there is none. */
-  more(): Promise<void>;
+  /** Load what is not loaded yet of the rows `first` to `last`, `last` excluded. */
+  need(first: number, last: number): void;
   setFilter(filter: IJobFilter): void;
-  /** Read the loaded part once more. */
+  /** Read once more what was needed last; the rest is read when it is needed. */
   refresh(): Promise<void>;
 }
 

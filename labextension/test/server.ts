@@ -91,7 +91,7 @@ export class FakeServer {
           contents: { files: true },
           events: { job: '', progress: '' }
         })),
-      jobs: (filter, { before, limit = 50 } = {}) =>
+      jobs: (filter, { before, offset = 0, limit = 50 } = {}) =>
         this._answer('jobs', (): IJobPage => {
           const all = [...this.jobs.values()].sort((a, b) =>
             a.id < b.id ? 1 : -1
@@ -103,8 +103,9 @@ export class FakeServer {
           const found = all.filter(
             one => matches(filter, one) && (!before || one.id < before)
           );
-          const jobs = found.slice(0, limit);
-          const next = found.length > limit ? jobs[limit - 1].id : null;
+          const jobs = found.slice(offset, offset + limit);
+          const more = found.length > offset + limit;
+          const next = more ? jobs[limit - 1].id : null;
           return { jobs, next, counts };
         }),
       job: id =>

@@ -39,6 +39,17 @@ SCROLL = """async frames => {
   }
   return longest / 1000;
 }"""
+#: Jumps to the end of the list; seconds until the last job's row is there.
+JUMP = """async () => {
+  const node = document.querySelector('.jp-hybrid-Jobs-scroller');
+  const begun = performance.now();
+  node.scrollTop = node.scrollHeight;
+  const last = `[role=row][aria-rowindex="${node.ariaRowCount}"]`;
+  while (document.querySelector(last) === null) {
+    await new Promise(resolve => requestAnimationFrame(resolve));
+  }
+  return (performance.now() - begun) / 1000;
+}"""
 #: Puts the same rows in the place of ours, and moves them by hand; and takes them away again.
 PLAIN = """() => {
   const ours = document.querySelector('.jp-hybrid-Jobs-scroller');
@@ -79,6 +90,11 @@ def rows(bench: Bench) -> None:
         name = "a page of 50 of 10,000 jobs, by the server"
         bench.limit(name, lambda: _page(running, ""), bar=0.05)
         bench.limit(f"{name}, searched", lambda: _page(running, "&text=train%2042"), bar=0.05)
+        nowhere = "&text=%E8%A8%93%E7%B7%B4"
+        bench.limit(f"{name}, searched in vain", lambda: _page(running, nowhere), bar=0.05)
+        bench.limit(
+            f"{name}, the last one", lambda: _page(running, f"&offset={JOBS - 50}"), bar=0.05
+        )
         window = Window(browser.new_context(viewport={"width": 1280, "height": 900}), running)
         window.open()
         window.command("jupyter-hybrid:show-jobs")
@@ -103,6 +119,12 @@ def _scroll(bench: Bench, window: Window) -> None:
         page.evaluate(OURS)
     bench.figures("longest frame, scrolling 10,000 jobs", frames, bar=0.05)
     bench.figures("longest frame, the same rows moved by hand", plain)
+    page.reload()
+    window.restored()
+    page.locator(ROW).first.wait_for()
+    bench.figures(
+        "from a jump to the end of 10,000 jobs to its rows", [page.evaluate(JUMP)], bar=0.5
+    )
 
 
 def _page(running: Server, query: str) -> None:

@@ -165,6 +165,10 @@ async def test_jobs_are_listed_page_by_page_and_filtered(api: Api) -> None:
     page = await api.get("/jobs", limit=2, before=page["next"])
     assert [job["name"] for job in page["jobs"]] == ["failing"] and page["next"] is None
     assert page["jobs"][0]["exit"]["ename"] == "ZeroDivisionError"
+    page = await api.get("/jobs", limit=1, offset=1)
+    assert [job["name"] for job in page["jobs"]] == ["one"] and page["next"] == second["id"]
+    page = await api.get("/jobs", offset=3)
+    assert (page["jobs"], page["next"]) == ([], None)
 
     async def names(**filters: str) -> list[str]:
         return [job["name"] for job in (await api.get("/jobs", **filters))["jobs"]]
@@ -174,7 +178,7 @@ async def test_jobs_are_listed_page_by_page_and_filtered(api: Api) -> None:
     assert await names(text="ONE") == ["one"]
     assert await names(path="three.ipynb") == ["three"]
     assert await names(target="elsewhere") == []
-    for wrong in ({"state": "DONE"}, {"limit": "0"}, {"limit": "ten"}):
+    for wrong in ({"state": "DONE"}, {"limit": "0"}, {"limit": "ten"}, {"offset": "-1"}):
         await api.get("/jobs", status=400, **wrong)
 
 

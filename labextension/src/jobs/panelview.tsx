@@ -83,7 +83,7 @@ function List(props: IListProps): ReactElement {
   return (
     <Rows
       list={list}
-      jobs={list.jobs}
+      jobs={list.rows}
       total={list.total}
       trans={trans}
       actions={actions}

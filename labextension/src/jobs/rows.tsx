@@ -24,13 +24,15 @@ import {
   visible
 } from './windowing';
 
+/** Rows above and below those in sight that are read as well. */
+const AROUND = 10;
 /** Pixels of a row; `.jp-hybrid-Job` has the same. */
 export const ROW = 66;
 
 interface IRowsProps {
   list: IJobList;
   /** Of the list, as it is now. */
-  jobs: readonly IJob[];
+  jobs: IJobList['rows'];
   total: number;
   trans: TranslationBundle;
   actions: IRowActions;
@@ -44,10 +46,10 @@ export function Rows(props: IRowsProps): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
   const view = useViewport(scroller, ROW);
   const range = drawn(view, total);
-  const rows = jobs.slice(range.first, range.last);
+  const rows = places(range).map(index => ({ index, job: jobs.at(index) }));
   const elements = pool(view);
-  const now = useNow(rows.some(job => !job.final));
-  useReading(list, visible(view, total).last);
+  const now = useNow(rows.some(({ job }) => job?.final === false));
+  useReading(list, jobs, view, total);
 
   const reveal = useCallback((index: number): void => {
     const node = scroller.current;
@@ -60,7 +62,7 @@ export function Rows(props: IRowsProps): ReactElement {
   }, []);
   const keys = useKeys({ ...props, view, reveal });
   useEffect(() => {
-    const index = jobs.findIndex(job => job.id === active);
+    const index = jobs.findIndex(job => job?.id === active);
     if (index >= 0) {
       reveal(index);
     }
@@ -68,7 +70,7 @@ export function Rows(props: IRowsProps): ReactElement {
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [active, reveal]);
 
-  const chosen = rows.find(job => job.id === active);
+  const chosen = rows.find(({ job }) => job?.id === active)?.job;
   return (
     // a grid is a widget that takes keys, and what is active in it is told by aria-activedescendant
     <div
@@ -102,55 +104,63 @@ export function Rows(props: IRowsProps): ReactElement {
         role="rowgroup"
         style={{ height: total * ROW }}
       >
-        {rows.map((job, at) => (
-          <Row
-            key={(range.first + at) % elements}
-            job={job}
-            index={range.first + at}
-            top={(range.first + at) * ROW}
-            active={job.id === active}
-            now={job.final ? 0 : now}
-            trans={trans}
-            actions={actions}
-          />
-        ))}
-        {unread(range, jobs.length).map(index => (
-          <div
-            key={`unread-${index % elements}`}
-            aria-hidden
-            className="jp-hybrid-Job jp-mod-unread"
-            style={{ top: index * ROW }}
-          />
-        ))}
+        {rows.map(({ index, job }) =>
+          job === undefined ? (
+            <div
+              key={`unread-${index % elements}`}
+              aria-hidden
+              className="jp-hybrid-Job jp-mod-unread"
+              style={{ top: index * ROW }}
+            />
+          ) : (
+            <Row
+              key={index % elements}
+              job={job}
+              index={index}
+              top={index * ROW}
+              active={job.id === active}
+              now={job.final ? 0 : now}
+              trans={trans}
+              actions={actions}
+            />
+          )
+        )}
       </div>
     </div>
   );
 }
 
 /** The job whose row was clicked; null for one of its buttons, which speaks for itself. */
-function clicked(event: MouseEvent, jobs: readonly IJob[]): IJob | null {
+function clicked(event: MouseEvent, jobs: IJobList['rows']): IJob | null {
   const target = event.target as Element;
   if (event.type === 'click' && target.closest('button') !== null) {
     return null;
   }
   const id = target.closest('[role="row"]')?.id;
-  return jobs.find(job => rowId(job) === id) ?? null;
+  return jobs.find(job => job !== undefined && rowId(job) === id) ?? null;
 }
 
-/** Rows in sight whose jobs have not been read yet. */
-function unread({ first, last }: IRange, loaded: number): number[] {
-  const from = Math.max(first, loaded);
-  return Array.from({ length: Math.max(0, last - from) }, (_, at) => from + at);
+/** The numbers of a range. */
+function places({ first, last }: IRange): number[] {
+  return Array.from({ length: last - first }, (_, at) => first + at);
 }
 
-/** Read pages until there is what somebody looks at. */
-function useReading(list: IJobList, last: number): void {
-  const loaded = list.jobs.length;
+/** Read what somebody looks at, and a little around it; not what a jump passes over. */
+function useReading(
+  list: IJobList,
+  jobs: IJobList['rows'],
+  view: IViewport,
+  total: number
+): void {
+  const seen = visible(view, total);
+  const first = Math.max(0, seen.first - AROUND);
+  const last = Math.min(total, seen.last + AROUND);
+  const passing = view.far === true;
   useEffect(() => {
-    if (last > loaded - 10 && !list.complete && list.error === null) {
-      void list.more();
+    if (!passing) {
+      list.need(first, last);
     }
-  }, [list, last, loaded]);
+  }, [list, jobs, first, last, passing]);
 }
 
 interface IKeyProps extends IRowsProps {
@@ -159,19 +169,38 @@ interface IKeyProps extends IRowsProps {
 }
 
 function useKeys(props: IKeyProps): (event: KeyboardEvent) => void {
-  const { jobs, actions, active, setActive, view } = props;
+  const { jobs, total, actions, active, setActive, view, reveal } = props;
+  /** The row that is to be chosen once it is read. */
+  const coming = useRef<number | null>(null);
+  useEffect(() => {
+    coming.current = null;
+  }, [active]);
+  useEffect(() => {
+    const job = coming.current === null ? undefined : jobs.at(coming.current);
+    if (job !== undefined) {
+      coming.current = null;
+      setActive(job.id);
+    }
+  }, [jobs, setActive]);
   return (event: KeyboardEvent): void => {
-    const index = jobs.findIndex(job => job.id === active);
+    const index = jobs.findIndex(job => job?.id === active);
+    const chosen = index < 0 ? undefined : jobs[index];
     const page = Math.max(1, Math.floor(view.height / ROW) - 1);
-    const to = moved(event.key, index, jobs.length, page);
+    const to = moved(event.key, coming.current ?? index, total, page);
     if (to !== null) {
-      setActive(jobs[to].id);
-    } else if (index >= 0 && event.key === 'Enter') {
-      actions.open(jobs[index]);
-    } else if (index >= 0 && isMenuKey(event)) {
-      const row = document.getElementById(rowId(jobs[index]));
+      const job = jobs.at(to);
+      coming.current = job === undefined ? to : null;
+      if (job === undefined) {
+        reveal(to);
+      } else {
+        setActive(job.id);
+      }
+    } else if (chosen !== undefined && event.key === 'Enter') {
+      actions.open(chosen);
+    } else if (chosen !== undefined && isMenuKey(event)) {
+      const row = document.getElementById(rowId(chosen));
       const box = row?.getBoundingClientRect();
-      actions.menu(jobs[index], (box?.left ?? 0) + 16, box?.bottom ?? 0);
+      actions.menu(chosen, (box?.left ?? 0) + 16, box?.bottom ?? 0);
     } else {
       return;
     }

@@ -35,13 +35,3 @@ export function total(counts: IJobPage['counts'], filter: IJobFilter): number {
   const states = filter.states ?? (Object.keys(counts) as State[]);
   return states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
 }
-
-/** Jobs with one put in where its id belongs (newest first), or in the place of its old self. */
-export function withJob(jobs: readonly IJob[], job: IJob): IJob[] {
-  const at = jobs.findIndex(other => other.id <= job.id);
-  if (at < 0) {
-    return [...jobs, job];
-  }
-  const same = jobs[at].id === job.id ? 1 : 0;
-  return [...jobs.slice(0, at), job, ...jobs.slice(at + same)];
-}

@@ -4,14 +4,13 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import type { IJob, IJobFilter, IJobPage, State } from '../records';
 import { asError, isAborted } from '../request';
 import type { IApi, IJobChange, IJobList } from '../tokens';
-import { matches, matchesButState, total, withJob } from './filter';
+import { matches, matchesButState, total } from './filter';
+import { placeOf, type Rows, unknown, withPage } from './rows';
 
-/** The most that the server gives out at once. */
-const LARGEST = 500;
 /** Milliseconds after which jobs are counted anew where news alone does not tell how many. */
 const COUNT_AFTER = 500;
 
-type Load = 'first' | 'more' | 'again';
+type Load = 'first' | 'needed' | 'again';
 
 export class JobList implements IJobList {
   constructor(
@@ -33,14 +32,21 @@ export class JobList implements IJobList {
   get filter(): IJobFilter {
     return this._filter;
   }
+  get rows(): Rows {
+    return this._rows;
+  }
   get jobs(): readonly IJob[] {
+    this._jobs ??= this._rows.filter(job => job !== undefined);
     return this._jobs;
   }
   get counts(): IJobPage['counts'] {
     return this._counts;
   }
   get total(): number {
-    return Math.max(total(this._counts, this._filter), this._jobs.length);
+    const rows = this._rows.length;
+    return this._ended
+      ? rows
+      : Math.max(total(this._counts, this._filter), rows);
   }
   get loading(): boolean {
     return this._loading;
@@ -49,23 +55,32 @@ export class JobList implements IJobList {
     return this._error;
   }
   get complete(): boolean {
-    return this._next === null && !this._loading && this._error === null;
+    return (
+      this._ended &&
+      this._error === null &&
+      unknown(this._rows, 0, this._rows.length) === null
+    );
   }
   get isDisposed(): boolean {
     return this._isDisposed;
   }
 
-  async more(): Promise<void> {
-    if (this._next !== null && this._request === null) {
-      await this._load('more');
+  need(first: number, last: number): void {
+    this._wanted = { first, last };
+    const offset = this._missing();
+    // a page that nobody looks at any more makes room for one that somebody does
+    const busy =
+      this._request !== null && (this._again || this._offset === offset);
+    if (offset !== null && !busy && !this._loading && this._error === null) {
+      void this._load('needed');
     }
   }
 
   setFilter(filter: IJobFilter): void {
     this._filter = filter;
     this._loading = true;
-    this._jobs = [];
-    this._next = null;
+    this._set([], false);
+    this._wanted = { first: 0, last: 0 };
     void this._load('first');
     this._changed.emit();
   }
@@ -106,22 +121,39 @@ export class JobList implements IJobList {
   }
 
   /** Put the job where it belongs now; false where nothing that is shown depends on it. */
-  private _place({ id, job, before }: IJobChange): boolean {
-    const here = this._jobs.find(other => other.id === id);
+  private _place({ change, id, job, before }: IJobChange): boolean {
+    const { at, here, certain } = placeOf(this._rows, id, this._ended);
     if (here && job && here.revision > job.revision) {
       return false;
     }
-    if (job && matches(this._filter, job)) {
-      const last = this._jobs.at(-1);
-      if (here || this._next === null || !last || last.id < id) {
-        this._jobs = withJob(this._jobs, job);
-        return true;
-      }
-    } else if (here) {
-      this._jobs = this._jobs.filter(other => other.id !== id);
+    const wanted = job !== null && matches(this._filter, job);
+    if (here || (wanted && certain)) {
+      this._put(at, here ? 1 : 0, wanted ? [job] : []);
       return true;
     }
+    // among those that are not loaded: what is behind them comes nearer, or goes further away
+    const was = before !== null && matches(this._filter, before);
+    const told = before !== null || change === 'new';
+    if (told && at < this._rows.length && was !== wanted) {
+      this._put(
+        wanted ? at : at - 1,
+        wanted ? 0 : 1,
+        wanted ? [undefined] : []
+      );
+    }
     return before?.state !== job?.state;
+  }
+
+  private _put(at: number, gone: number, come: Rows): void {
+    const rows = [...this._rows];
+    rows.splice(at, gone, ...come);
+    this._set(rows, this._ended);
+  }
+
+  private _set(rows: Rows, ended: boolean): void {
+    this._rows = rows;
+    this._jobs = null;
+    this._ended = ended;
   }
 
   private _count({ change, before, job }: IJobChange): void {
@@ -156,6 +188,7 @@ export class JobList implements IJobList {
         this._countLater();
       } else if (filter === this._filter && !this._isDisposed) {
         this._counts = counts;
+        this._compare();
         this._changed.emit();
       }
     } catch {
@@ -163,7 +196,16 @@ export class JobList implements IJobList {
     }
   }
 
-  /** The first page under a new filter, one more, or what is loaded once again. */
+  /** Others came or went where nobody looked: what is behind that is read anew. */
+  private _compare(): void {
+    const rows = this._rows;
+    if (this._ended && total(this._counts, this._filter) !== rows.length) {
+      const at = unknown(rows, 0, rows.length);
+      this._set(rows.slice(0, at ?? rows.length), false);
+    }
+  }
+
+  /** The first page under a new filter, one that is needed, or one once again. */
   private async _load(what: Load): Promise<void> {
     if (this._isDisposed) {
       return;
@@ -171,13 +213,19 @@ export class JobList implements IJobList {
     this._request?.abort();
     const request = (this._request = new AbortController());
     this._meanwhile = [];
+    const offset = (this._offset = this._begin(what));
+    this._again = what === 'again';
     try {
-      const page = await this._page(what, request.signal);
+      const page = await this._api.jobs(
+        this._filter,
+        { limit: this._pageSize, ...(offset > 0 ? { offset } : {}) },
+        request.signal
+      );
       if (request !== this._request) {
         return;
       }
       this._request = null;
-      this._read(page, what);
+      this._read(page, what, offset);
     } catch (error) {
       if (isAborted(error) || request !== this._request) {
         return;
@@ -187,12 +235,16 @@ export class JobList implements IJobList {
       this._loading = false;
     }
     this._changed.emit();
+    // what was needed may be on two pages
+    this.need(this._wanted.first, this._wanted.last);
   }
 
-  private _read(page: IJobPage, what: Load): void {
+  private _read(page: IJobPage, what: Load, offset: number): void {
     this._counts = page.counts;
-    this._next = page.next;
-    this._jobs = what === 'more' ? [...this._jobs, ...page.jobs] : page.jobs;
+    const known = what === 'needed' ? this._rows : [];
+    const last = page.next === null;
+    const rows = withPage(known, offset, page.jobs, last);
+    this._set(rows, last || (this._ended && rows.length === known.length));
     this._error = null;
     this._loading = false;
     this._seen(page.jobs, this);
@@ -204,34 +256,43 @@ export class JobList implements IJobList {
     }
   }
 
-  private async _page(what: Load, signal: AbortSignal): Promise<IJobPage> {
-    const read = (before: string | null, limit: number): Promise<IJobPage> =>
-      this._api.jobs(
-        this._filter,
-        before === null ? { limit } : { before, limit },
-        signal
-      );
-    if (what === 'more') {
-      return read(this._next, this._pageSize);
+  /** Where the page begins that is to be read. */
+  private _begin(what: Load): number {
+    if (what === 'first') {
+      return 0;
     }
-    const wanted = what === 'again' ? this._jobs.length : 0;
-    const limit = Math.min(Math.max(wanted, this._pageSize), LARGEST);
-    let page = await read(null, limit);
-    while (page.next !== null && page.jobs.length < wanted) {
-      const behind = await read(page.next, LARGEST);
-      page = { ...behind, jobs: [...page.jobs, ...behind.jobs] };
-    }
-    return page;
+    const first = what === 'needed' ? this._missing() : null;
+    return first ?? this._pageOf(this._wanted.first);
+  }
+
+  /** Where the page begins that has the first row that is needed and not loaded. */
+  private _missing(): number | null {
+    const { first, last } = this._wanted;
+    const at = unknown(this._rows, first, Math.min(last, this.total));
+    return at === null ? null : this._pageOf(at);
+  }
+
+  private _pageOf(row: number): number {
+    return row - (row % this._pageSize);
   }
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _disposed = new Signal<this, void>(this);
-  private _jobs: readonly IJob[] = [];
+  private _rows: Rows = [];
+  /** Those of the rows that are loaded, once somebody asked. */
+  private _jobs: readonly IJob[] | null = null;
+  /** The last row is the last job. */
+  private _ended = false;
+  /** What somebody looks at. */
+  private _wanted = { first: 0, last: 0 };
   private _counts: IJobPage['counts'] = {};
-  private _next: string | null = null;
   private _loading = true;
   private _error: Error | null = null;
   private _request: AbortController | null = null;
+  /** What is being read is what was read before. */
+  private _again = false;
+  /** Where the page begins that is being read. */
+  private _offset = 0;
   private _meanwhile: IJobChange[] = [];
   private _counting: ReturnType<typeof setTimeout> | undefined;
   /** How often something was told. */

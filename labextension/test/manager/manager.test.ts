@@ -40,8 +40,8 @@ describe('a list of jobs', () => {
     server.announce('f', 'new');
     await settle();
     expect([ids(list), list.total]).toEqual(['fed', 6]);
-    await list.more();
-    await list.more();
+    list.need(0, 6);
+    await settle();
     expect([ids(list), list.complete]).toEqual(['fedcba', true]);
     expect(told.map(change => change.change)).toEqual(['new']);
   });
