@@ -41,6 +41,8 @@ class Tail:
         self._pending: deque[tuple[Event, int]] = deque()
         #: Where the line of the last event that was given out ends: another tail may begin there.
         self.position = offset
+        #: Where it begins.
+        self.start = offset
         #: True once the runner said that it is about to end.
         self.ended = False
 
@@ -51,6 +53,7 @@ class Tail:
         """
         while True:
             while self._pending:
+                self.start = self.position
                 event, self.position = self._pending.popleft()
                 yield event, self.position
             position = self._offset + len(self._rest)
@@ -71,6 +74,7 @@ class Tail:
                 whole = await self._whole(event)
             except BaseException:
                 self._pending.appendleft((event, end))
+                self.position = self.start
                 raise
             self._seq = event.seq
             # a job that its place runs again begins again

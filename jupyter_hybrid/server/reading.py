@@ -6,14 +6,17 @@ import codecs
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..events import Event, Kind
+from ..paths import JobPaths
 from ..progress.text import joined, shown_text
 from ..tailing import Tail
 from .base import to_text
 
 if TYPE_CHECKING:
+    from ..executors.base import Executor
     from ..job import Job
     from ..manager import Manager
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 PAGE = 4 << 20
 #: Places in events that are remembered: more than jobs that are read at the same time.
 REMEMBERED = 1000
+#: Bytes by which the end of a log is looked for: what a place gives out at once.
+STRIDE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Page:
     last: int
     #: True where the page was full.
     more: bool
+    #: Where in the file the first of them begins.
+    first: int
 
 
 class Reader:
@@ -51,18 +58,43 @@ class Reader:
         tail = Tail(manager.executor(job.spec.target), job, after=after, offset=offset)
         events: list[Event] = []
         texts: list[str] = []
-        size = 0
+        size, first = 0, offset
         async for event in tail.new():
+            first = first if events else tail.start
             events.append(event)
             texts.append(to_text(event_document(event)))
             size += len(texts[-1])
             if len(events) >= limit or size >= PAGE:
                 self._remember(job.id, event.seq, tail.position)
-                return Page(tuple(events), tuple(texts), event.seq, True)
+                return Page(tuple(events), tuple(texts), event.seq, True, first)
         last = events[-1].seq if events else after
         if events:
             self._remember(job.id, last, tail.position)
-        return Page(tuple(events), tuple(texts), last, False)
+        return Page(tuple(events), tuple(texts), last, False, first)
+
+    async def ending(self, manager: Manager, job: Job, size: int, before: int | None) -> Page:
+        """The last events, or those that end ``before`` there in their file; about so many bytes.
+
+        Raises ``PlaceError``.
+        """
+        executor, name = manager.executor(job.spec.target), JobPaths(Path()).events.name
+        end = before
+        if end is None:
+            # what the record has counted need not be read to be passed over
+            end = await _read_on(executor, job, name, job.events_offset)
+        first = await _last_events(executor, job, end, size)
+        tail = Tail(executor, job, offset=first)
+        events: list[Event] = []
+        position = first
+        async for event in tail.new():
+            if tail.position > end:
+                break
+            events.append(event)
+            position = tail.position
+        last = events[-1].seq if events else 0
+        if before is None and events:
+            self._remember(job.id, last, position)
+        return Page(tuple(events), (), last, False, first)
 
     async def last(self, manager: Manager, job: Job) -> int:
         """The number of the job's newest event; 0 where there is none."""
@@ -81,6 +113,93 @@ class Reader:
         self._offsets.move_to_end((job_id, number))
         while len(self._offsets) > REMEMBERED:
             self._offsets.popitem(last=False)
+
+
+async def _last_events(executor: Executor, job: Job, end: int, size: int) -> int:
+    """Where the first of those events before ``end`` begins that are of this size together.
+
+    One that shows something at least. What stands in a file of its own is counted as well.
+    """
+    name = JobPaths(Path()).events.name
+    first, reach = end, size
+    while first >= end > 0:
+        first = await _line_behind(executor, job, name, end - reach)
+        # one line may be longer than all that is asked for
+        reach *= 4
+    tail = Tail(executor, job, offset=first)
+    found: list[tuple[int, int, bool]] = []
+    async for event, position in tail.lines():
+        if position > end:
+            break
+        length = event.data.get("size")
+        length = length if isinstance(length, int) else position - tail.start
+        found.append((tail.start, length, event.kind == Kind.OUTPUT))
+    shown = False
+    for start, length, shows in reversed(found):
+        size -= length
+        if size < 0 and shown:
+            return first
+        first, shown = start, shown or shows
+    return first
+
+
+async def log_ending(
+    executor: Executor, job: Job, size: int, before: int | None
+) -> tuple[bytes, int]:
+    """The last bytes of the runner's log, or those ``before`` there, and where they begin.
+
+    They begin with a line, unless that is longer than ``size``.
+    """
+    name = JobPaths(Path()).log.name
+    end = await _end(executor, job, name) if before is None else before
+    first = max(0, end - size)
+    content = bytearray()
+    while first + len(content) < end:
+        chunk = await executor.read(job, name, first + len(content))
+        if not chunk:
+            break
+        content += chunk
+    del content[end - first :]
+    cut = content.find(b"\n") + 1 if first else 0
+    cut = cut if cut < len(content) else 0
+    return bytes(content[cut:]), first + cut
+
+
+async def _end(executor: Executor, job: Job, name: str) -> int:
+    """How long a file of the job is: places tell what is behind an offset, and not how much."""
+    low, step = 0, STRIDE
+    while await executor.read(job, name, low + step):
+        low += step
+        step *= 2
+    high = low + step
+    while high - low > STRIDE:
+        middle = (low + high) // 2
+        if await executor.read(job, name, middle):
+            low = middle
+        else:
+            high = middle
+    return await _read_on(executor, job, name, low)
+
+
+async def _read_on(executor: Executor, job: Job, name: str, offset: int) -> int:
+    """The end of the file, from a place in it."""
+    while chunk := await executor.read(job, name, offset):
+        offset += len(chunk)
+    return offset
+
+
+async def _line_behind(executor: Executor, job: Job, name: str, offset: int) -> int:
+    """Where the first line begins that does so at ``offset`` or behind it; else the file's end."""
+    if offset <= 0:
+        return 0
+    # a line that begins right there is one, too
+    offset -= 1
+    while chunk := await executor.read(job, name, offset):
+        found = chunk.find(b"\n") + 1
+        if found:
+            return offset + found
+        offset += len(chunk)
+    return offset
 
 
 def event_document(event: Event) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 from .answers import notebook_answer
 from .base import Endpoint, endpoint, to_text
-from .reading import decoded, printed
+from .reading import decoded, log_ending, printed
 
 #: Events of one page of text.
 LINES = 2000
+#: Bytes of the part before another one, where nobody says how many.
+TAIL = 1 << 18
 
 
 class Events(Endpoint):
@@ -36,17 +38,31 @@ class Log(Endpoint):
 
     @endpoint("read")
     async def get(self, job_id: str) -> None:
-        """Give out what is behind an offset."""
+        """Give out what is behind an offset, or at the end."""
         query, job = self.query(), self.job(job_id)
-        offset, final = query["offset"], job.state.final
+        offset, before, final = query["offset"], query.get("before"), job.state.final
+        size = query.get("tail", 0 if before is None else TAIL)
+        reader = self.service.reader
         if query["of"] == "cells":
-            page = await self.service.reader.page(self.manager, job, offset, LINES)
-            text, after, more = printed(page.events), page.last, page.more
+            page = await (
+                reader.ending(self.manager, job, size, before)
+                if size
+                else reader.page(self.manager, job, offset, LINES)
+            )
+            text, first, after, more = printed(page.events), page.first, page.last, page.more
         else:
-            chunk = await self.manager.log(job.id, offset)
-            text, used = decoded(chunk, whole=final)
-            after, more = offset + used, used > 0
-        self.answer({"text": text, "next": after, "more": more, "ended": final and not more})
+            chunk, first = await (
+                log_ending(self.manager.executor(job.spec.target), job, size, before)
+                if size
+                else self._behind(job.id, offset)
+            )
+            text, used = decoded(chunk, whole=final or before is not None)
+            after, more = first + used, used > 0 and not size
+        ended = final and not more
+        self.answer({"text": text, "first": first, "next": after, "more": more, "ended": ended})
+
+    async def _behind(self, job_id: str, offset: int) -> tuple[bytes, int]:
+        return await self.manager.log(job_id, offset), offset
 
 
 class Notebook(Endpoint):

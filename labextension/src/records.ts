@@ -310,8 +310,13 @@ export interface IEventPage {
   ended: boolean;
 }
 
+/** Which part of a log: what is behind an offset, or so many bytes of its end or `before` there. */
+export type ILogPart = { offset: number } | { tail: number; before?: number };
+
 export interface ILogPage {
   text: string;
+  /** Where the text begins, to be given as `before`; 0 where nothing stands before it. */
+  first: number;
   next: number;
   more: boolean;
   ended: boolean;

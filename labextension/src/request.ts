@@ -16,6 +16,7 @@ import type {
   IJobFilter,
   IJobPage,
   ILogPage,
+  ILogPart,
   INotebookReference,
   IOffers,
   IOutputNotebook,
@@ -169,8 +170,8 @@ export class Api implements IApi {
     return this._json('GET', job(id, 'events'), { query: { after, limit } });
   }
 
-  log(id: string, of: 'cells' | 'runner', offset: number): Promise<ILogPage> {
-    return this._json('GET', job(id, 'log'), { query: { of, offset } });
+  log(id: string, of: 'cells' | 'runner', part: ILogPart): Promise<ILogPage> {
+    return this._json('GET', job(id, 'log'), { query: { of, ...part } });
   }
 
   async notebook(id: string): Promise<IOutputNotebook> {

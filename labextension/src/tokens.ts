@@ -17,6 +17,7 @@ import type {
   IJobFilter,
   IJobPage,
   ILogPage,
+  ILogPart,
   INotebookReference,
   IOffers,
   IOutputNotebook,
@@ -92,7 +93,8 @@ export interface IApi {
   delete(id: string): Promise<void>;
   fetch(id: string, wishes?: IFetchWishes): Promise<IFetched>;
   events(id: string, after: number, limit?: number): Promise<IEventPage>;
-  log(id: string, of: 'cells' | 'runner', offset: number): Promise<ILogPage>;
+  /** What is behind an offset, or the last bytes, all or `before` there. */
+  log(id: string, of: 'cells' | 'runner', part: ILogPart): Promise<ILogPage>;
   notebook(id: string): Promise<IOutputNotebook>;
   /** Where a browser downloads the executed notebook. */
   notebookUrl(id: string): string;

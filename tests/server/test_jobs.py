@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -180,6 +181,68 @@ async def test_jobs_are_listed_page_by_page_and_filtered(api: Api) -> None:
     assert await names(target="elsewhere") == []
     for wrong in ({"state": "DONE"}, {"limit": "0"}, {"limit": "ten"}, {"offset": "-1"}):
         await api.get("/jobs", status=400, **wrong)
+
+
+PRINT = """
+for number in range(400):
+    print(f"{number:04d}", "é" * 200, flush=True)
+print("x" * 100_000)
+for number in range(400, 420):
+    print(f"{number:04d}", flush=True)
+"""
+
+
+@pytest.mark.parametrize("of", ["cells", "runner"])
+async def test_a_log_is_read_from_its_end(api: Api, of: str) -> None:
+    job = await api.ended((await api.submit(PRINT))["id"])
+    path = f"/jobs/{job['id']}/log"
+    if of == "runner":
+        # as of a program that writes past the kernel
+        text = (await api.get(path))["text"]
+        Path(job["directory"], "runner.log").write_text(text)
+    whole, after, more = "", 0, True
+    while more:
+        page = await api.get(path, of=of, offset=after)
+        whole, after, more = whole + page["text"], page["next"], page["more"]
+    events = (await api.get(f"/jobs/{job['id']}/events"))["events"]
+    # what was printed at once is one output
+    most = max(len(event["output"]["text"]) for event in events if event["kind"] == "output")
+    page = await api.get(path, of=of, tail=3000)
+    assert whole.endswith(page["text"]) and "0419\n" in page["text"]
+    assert 0 < len(page["text"]) <= max(3000, most) < page["first"]
+    assert (page["next"], page["more"], page["ended"]) == (after, False, True)
+    assert (await api.get(path, of=of, offset=page["next"]))["text"] == ""
+    known = page["text"]
+    for _ in range(200):
+        if page["first"] == 0:
+            break
+        page = await api.get(path, of=of, tail=3000, before=page["first"])
+        known = page["text"] + known
+        assert len(page["text"]) <= max(3000, most)
+    assert known == whole
+    assert len(known) > 180_000
+    everything = await api.get(path, of=of, tail=4 << 20)
+    assert (everything["text"], everything["first"]) == (whole, 0)
+
+
+async def test_a_log_is_read_on_from_its_end_while_it_grows(api: Api) -> None:
+    go = api.root / "go"
+    job = await api.submit(
+        "import pathlib, time\nprint('begun', flush=True)\n"
+        f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.05)\nprint('over')"
+    )
+    path = f"/jobs/{job['id']}/log"
+    page = await api.get(path, tail=1000)
+    for _ in range(600):
+        if page["text"]:
+            break
+        await asyncio.sleep(0.05)
+        page = await api.get(path, tail=1000)
+    assert (page["text"], page["ended"]) == ("begun\n", False)
+    go.touch()
+    await api.ended(job["id"])
+    rest = await api.get(path, offset=page["next"])
+    assert (rest["text"], rest["ended"]) == ("over\n", True)
 
 
 async def test_a_running_job_is_read_live_and_cancelled(api: Api) -> None:

@@ -1,16 +1,29 @@
 /** What the job's cells printed, or what its runner did, as text that grows. */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { HTMLSelect, ReactWidget } from '@jupyterlab/ui-components';
-import { type ReactElement, useEffect, useRef, useState } from 'react';
+import { Button, HTMLSelect, ReactWidget } from '@jupyterlab/ui-components';
+import {
+  type ReactElement,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState
+} from 'react';
 
-import { withoutOverwritten } from '../outputs/applier';
-import { asError } from '../request';
 import type { IJobChange, IJobsManager, IProgress } from '../tokens';
+import {
+  appended,
+  beginning,
+  LogReader,
+  NO_TEXT,
+  prepended,
+  whole
+} from './logtext';
 
-/** Characters that are shown: the end of a longer text. */
-const LONGEST = 400_000;
-/** Milliseconds between two looks where no news comes. */
-const QUIET = 5000;
+/** Pixels from its end at which a log is still at its end. */
+const NEAR = 20;
 
 type Of = 'cells' | 'runner';
 
@@ -37,14 +50,15 @@ interface ILogProps {
 
 function Log({ manager, id, trans }: ILogProps): ReactElement {
   const [of, setOf] = useState<Of>('cells');
-  const { text, cut, error } = useLog(manager, id, of);
+  const { text, first, error, earlier } = useLog(manager, id, of);
   const node = useRef<HTMLPreElement>(null);
-  const atEnd = useRef(true);
-  useEffect(() => {
-    if (atEnd.current && node.current !== null) {
-      node.current.scrollTop = node.current.scrollHeight;
+  const { hold, scrolled } = useEnd(node, text);
+  const show = async (): Promise<void> => {
+    if ((await earlier(hold)) === 0) {
+      // the button has gone
+      node.current?.focus();
     }
-  }, [text]);
+  };
   return (
     <>
       <div className="jp-hybrid-Log-choice">
@@ -59,9 +73,12 @@ function Log({ manager, id, trans }: ILogProps): ReactElement {
         />
       </div>
       {error !== null && <p role="alert">{error.message}</p>}
-      {cut && (
+      {first > 0 && (
         <p className="jp-hybrid-Head-note">
-          {trans.__('Only the end is shown here.')}
+          {trans.__('Only the end is shown here.')}{' '}
+          <Button className="jp-mod-styled" onClick={() => void show()}>
+            {trans.__('Show earlier')}
+          </Button>
         </p>
       )}
       <pre
@@ -70,10 +87,7 @@ function Log({ manager, id, trans }: ILogProps): ReactElement {
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         tabIndex={0}
         aria-label={trans.__('Log')}
-        onScroll={event => {
-          const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
-          atEnd.current = scrollHeight - scrollTop - clientHeight < 20;
-        }}
+        onScroll={scrolled}
       >
         {text === '' ? trans.__('Nothing yet.') : text}
       </pre>
@@ -81,27 +95,72 @@ function Log({ manager, id, trans }: ILogProps): ReactElement {
   );
 }
 
-interface IText {
-  text: string;
-  /** Its beginning was left out. */
-  cut: boolean;
-  error: Error | null;
+interface IEnd {
+  /** What is seen stays where it is, though something comes before it. */
+  hold: () => void;
+  scrolled: () => void;
 }
 
-const NOTHING: IText = { text: '', cut: false, error: null };
+/** Stay at the end of a text that grows, unless somebody has scrolled away from it. */
+function useEnd(node: RefObject<HTMLElement>, text: string): IEnd {
+  const atEnd = useRef(true);
+  const below = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    const pre = node.current;
+    if (pre === null) {
+      return;
+    }
+    if (below.current !== null) {
+      pre.scrollTop = pre.scrollHeight - below.current;
+      below.current = null;
+    } else if (atEnd.current) {
+      pre.scrollTop = pre.scrollHeight;
+    }
+  }, [node, text]);
+  return {
+    hold: () => {
+      const pre = node.current;
+      below.current = pre && pre.scrollHeight - pre.scrollTop;
+    },
+    scrolled: () => {
+      const pre = node.current;
+      if (pre !== null) {
+        const { scrollTop, scrollHeight, clientHeight } = pre;
+        atEnd.current = scrollHeight - scrollTop - clientHeight < NEAR;
+      }
+    }
+  };
+}
 
-function useLog(manager: IJobsManager, id: string, of: Of): IText {
-  const [log, setLog] = useState(NOTHING);
+interface ILog {
+  text: string;
+  /** Where it begins; 0 where nothing stands before it. */
+  first: number;
+  error: Error | null;
+  /** Read what stands before, and call when it is there; where it begins, null where it failed. */
+  earlier: (arrived: () => void) => Promise<number | null>;
+}
+
+function useLog(manager: IJobsManager, id: string, of: Of): ILog {
+  const [log, setLog] = useState(NO_TEXT);
+  const [error, setError] = useState<Error | null>(null);
+  const reader = useRef<LogReader | null>(null);
+  const asking = useRef(false);
   useEffect(() => {
-    setLog(NOTHING);
-    const reader = new Reader(
-      offset => manager.api.log(id, of, offset),
-      text => setLog(old => appended(old, text)),
-      error => setLog(old => ({ ...old, error }))
+    setLog(NO_TEXT);
+    setError(null);
+    const reading = new LogReader(
+      part => manager.api.log(id, of, part),
+      page => {
+        setLog(old => appended(old, page));
+        setError(null);
+      },
+      setError
     );
+    reader.current = reading;
     const news = (_: IJobsManager, news: IProgress | IJobChange): void => {
       if (news.id === id) {
-        reader.look();
+        reading.look();
       }
     };
     manager.progressed.connect(news);
@@ -109,87 +168,25 @@ function useLog(manager: IJobsManager, id: string, of: Of): IText {
     return () => {
       manager.progressed.disconnect(news);
       manager.jobChanged.disconnect(news);
-      reader.dispose();
+      reading.dispose();
     };
   }, [manager, id, of]);
-  return log;
-}
-
-function appended(log: IText, text: string): IText {
-  const whole = withoutOverwritten(log.text + plain(text));
-  const cut = log.cut || whole.length > LONGEST;
-  return { text: whole.slice(-LONGEST), cut, error: null };
-}
-
-/** Without colours, which a text has no place for. */
-function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '');
-}
-
-interface IPage {
-  text: string;
-  next: number;
-  more: boolean;
-  ended: boolean;
-}
-
-/** Reads on where it left off, whenever there may be more. */
-class Reader {
-  constructor(
-    private readonly _read: (offset: number) => Promise<IPage>,
-    private readonly _take: (text: string) => void,
-    private readonly _failed: (error: Error) => void
-  ) {
-    this.look();
-  }
-
-  look(): void {
-    this._wanted = true;
-    if (!this._busy) {
-      this._busy = true;
-      void this._all();
-    }
-  }
-
-  dispose(): void {
-    this._disposed = true;
-    clearTimeout(this._timer);
-  }
-
-  private async _all(): Promise<void> {
-    clearTimeout(this._timer);
-    while (this._wanted && !this._disposed) {
-      this._wanted = false;
-      await this._one();
-    }
-    this._busy = false;
-    if (!this._disposed && !this._ended) {
-      this._timer = setTimeout(() => this.look(), QUIET);
-    }
-  }
-
-  private async _one(): Promise<void> {
-    try {
-      const page = await this._read(this._offset);
-      if (this._disposed) {
-        return;
+  const first = beginning(log);
+  const earlier = useCallback(
+    async (arrived: () => void) => {
+      if (asking.current || reader.current === null) {
+        return null;
       }
-      this._offset = page.next;
-      this._wanted ||= page.more;
-      this._ended = page.ended && !page.more;
-      if (page.text !== '') {
-        this._take(page.text);
+      asking.current = true;
+      const page = await reader.current.before(first);
+      asking.current = false;
+      if (page !== null) {
+        arrived();
+        setLog(old => (beginning(old) === first ? prepended(old, page) : old));
       }
-    } catch (error) {
-      this._failed(asError(error));
-    }
-  }
-
-  private _offset = 0;
-  private _wanted = false;
-  private _busy = false;
-  private _ended = false;
-  private _disposed = false;
-  private _timer: ReturnType<typeof setTimeout> | undefined;
+      return page && page.first;
+    },
+    [first]
+  );
+  return { text: useMemo(() => whole(log), [log]), first, error, earlier };
 }
