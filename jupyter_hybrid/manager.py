@@ -57,8 +57,8 @@ class Manager:
         self.config = config
         self.store = store
         self._executors: dict[str, Executor] = {}
-        #: How often targets are asked about all their jobs, by name.
-        self._paces: dict[str, Pace] = {}
+        #: How often targets are asked about all their jobs, and why that fails, by name.
+        self.paces: dict[str, Pace] = {}
         #: Monotonic times of the last cancel sent, by job id.
         self._cancel_sent: dict[str, float] = {}
         self._keeper = Keeper(store)
@@ -235,7 +235,7 @@ class Manager:
 
     async def _ask(self, target: str, jobs: list[Job]) -> list[Job]:
         """Ask a place, unless it is left alone for a while; returns the jobs that changed."""
-        pace = self._paces.setdefault(target, Pace(1.0, 60.0))
+        pace = self.paces.setdefault(target, Pace(1.0, 60.0))
         if not pace.due():
             return []
         try:
@@ -243,7 +243,7 @@ class Manager:
         except (PlaceError, UsageError) as error:
             # silence is no news: nothing changes until the place answers
             log.warning("%s: %s", target, error)
-            pace.later(2.0)
+            pace.failed(str(error))
             return []
         pace.again()
         return changed

@@ -13,6 +13,9 @@ class Pace:
         #: Seconds until the next time.
         self.pause = shortest
         self._next = float("-inf")
+        #: Why the last attempt failed; "" where it did not.
+        self._trouble = ""
+        self._since = 0.0
 
     def due(self) -> bool:
         """Whether the pause is over."""
@@ -22,6 +25,19 @@ class Pace:
         """Due at once, and pauses are short again."""
         self.pause = self._shortest if pause is None else pause
         self._next = float("-inf")
+        self._trouble = ""
+
+    def failed(self, trouble: str) -> None:
+        """The pause begins now, for this reason; the next one is twice as long."""
+        if not self._trouble:
+            self._since = time.monotonic()
+        self._trouble = trouble
+        self.later(2.0)
+
+    def trouble(self, seconds: float) -> str:
+        """Why each attempt failed for at least so long; "" where that is not so."""
+        lasting = time.monotonic() - self._since >= seconds
+        return self._trouble if lasting else ""
 
     def later(self, factor: float = 1.0, at_most: float | None = None) -> None:
         """The pause begins now; the next one is longer by this factor."""

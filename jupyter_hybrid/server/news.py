@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: Schema ids on the event bus, as in ``events/``.
 JOB, PROGRESS = "urn:jupyter-hybrid:job:v1", "urn:jupyter-hybrid:progress:v1"
+TARGET = "urn:jupyter-hybrid:target:v1"
+#: Seconds for which a target does not answer before that is told.
+SILENT = 3.0
 #: Seconds between two looks at running jobs while somebody looks, and while nobody does.
 OFTEN, SELDOM = 0.1, 5.0
 #: The same while a job is being submitted here: its record is there before its place has answered.
@@ -114,6 +117,8 @@ class News:
         for target, jobs in by_target.items():
             place = self._places.setdefault(target, _Place(self._announce, self._woken.set))
             place.look(manager, jobs, watched=self._watched)
+        for target in self._places.keys() - by_target.keys():
+            self._places[target].rest(manager, target)
 
     async def _sleep(self) -> None:
         self._woken.clear()
@@ -169,11 +174,19 @@ class _Place:
         #: Jobs that have said something since their place was asked about them.
         self._fresh: set[str] = set()
         self._trouble = Pace(1.0, 60.0)
+        #: Why the target does not answer, as was told.
+        self._told = ""
 
     def look(self, manager: Manager, jobs: list[Job], *, watched: bool) -> None:
         """Begin a look, unless one is under way."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look(manager, jobs, watched))
+
+    def rest(self, manager: Manager, target: str) -> None:
+        """There is no job to ask about, and whether the target answers matters to nobody."""
+        if self._told:
+            manager.paces[target].again()
+            self._tell(target, "")
 
     def stop(self) -> None:
         """End a look that is under way."""
@@ -198,6 +211,13 @@ class _Place:
         # a program of somebody else's (an executor) ends this look, and not the next one
         except Exception:
             log.exception("jupyter-hybrid could not look after %s", jobs[0].spec.target)
+        self._tell(jobs[0].spec.target, trouble_of(manager, jobs[0].spec.target))
+
+    def _tell(self, target: str, trouble: str) -> None:
+        """Announce, once, that the target does not answer, for another reason, or does again."""
+        if trouble != self._told:
+            self._told = trouble
+            self._announce(TARGET, {"target": target, "answers": not trouble})
 
     async def _ask(self, manager: Manager, jobs: list[Job]) -> None:
         if time.monotonic() - self._asked_at >= ASK_EVERY:
@@ -246,3 +266,9 @@ class _Place:
         for known in (self._tails, self._paces):
             for job_id in known.keys() - ids:
                 del known[job_id]
+
+
+def trouble_of(manager: Manager, target: str) -> str:
+    """Why the target has not answered for a while; "" where it has, or was not asked."""
+    pace = manager.paces.get(target)
+    return pace.trouble(SILENT) if pace is not None else ""

@@ -13,7 +13,7 @@ from ..expecting import expected
 from ..spec import Resources
 from .base import Endpoint, endpoint
 from .contract import DOCUMENT
-from .news import JOB, PROGRESS
+from .news import JOB, PROGRESS, TARGET, trouble_of
 from .submissions import resources_of
 
 
@@ -29,7 +29,7 @@ class About(Endpoint):
             {
                 "version": __version__,
                 "contents": {"files": self.service.workspace.files},
-                "events": {"job": JOB, "progress": PROGRESS},
+                "events": {"job": JOB, "progress": PROGRESS, "target": TARGET},
             }
         )
 
@@ -61,6 +61,7 @@ class Targets(Endpoint):
                 "executor": target.executor,
                 "default": target.name == config.default_target,
                 "price": target.options.get("price"),
+                "trouble": trouble_of(self.manager, target.name) or None,
             }
             for target in targets
         ]

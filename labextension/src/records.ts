@@ -17,7 +17,7 @@ export const UNFINISHED: readonly State[] = ['CREATED', 'PENDING', 'RUNNING'];
 export interface IAbout {
   version: string;
   contents: { files: boolean };
-  events: { job: string; progress: string };
+  events: { job: string; progress: string; target: string };
 }
 
 export interface ITarget {
@@ -25,6 +25,8 @@ export interface ITarget {
   executor: string;
   default: boolean;
   price: number | null;
+  /** Why it has not answered for a while; null where it has. */
+  trouble: string | null;
 }
 
 /** What somebody asks for; sizes and durations may be in words (`8G`, `2h`). */

@@ -183,6 +183,8 @@ export interface IJobsManager extends IDisposable {
   readonly jobChanged: ISignal<IJobsManager, IJobChange>;
   /** Jobs have new events. */
   readonly progressed: ISignal<IJobsManager, IProgress>;
+  /** Targets were read anew, as where one does not answer or does again. */
+  readonly targetsChanged: ISignal<IJobsManager, readonly ITarget[]>;
   readonly sending: ISendings;
   /** The record of a job as last seen; undefined where it was not seen yet. */
   known(id: string): IJob | undefined;

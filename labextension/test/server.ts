@@ -6,13 +6,14 @@ import { vi } from 'vitest';
 import { matches, matchesButState } from '../src/manager/filter';
 import { JobsManager } from '../src/manager';
 import { RequestError } from '../src/request';
-import type { IJob, IJobEvent, IJobPage } from '../src/records';
+import type { IJob, IJobEvent, IJobPage, ITarget } from '../src/records';
 import type { IApi } from '../src/tokens';
 
 export class FakeServer {
   /** By id. */
   readonly jobs = new Map<string, IJob>();
   readonly events = new Map<string, IJobEvent[]>();
+  targets: ITarget[] = [];
   /** Requests so far, as `jobs`, `job a`. */
   readonly asked: string[] = [];
   away = false;
@@ -89,8 +90,9 @@ export class FakeServer {
         this._answer('about', () => ({
           version: '1',
           contents: { files: true },
-          events: { job: '', progress: '' }
+          events: { job: '', progress: '', target: '' }
         })),
+      targets: () => this._answer('targets', () => this.targets),
       jobs: (filter, { before, offset = 0, limit = 50 } = {}) =>
         this._answer('jobs', (): IJobPage => {
           const all = [...this.jobs.values()].sort((a, b) =>

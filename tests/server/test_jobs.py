@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 async def test_targets_and_offers_say_what_the_command_line_says(api: Api) -> None:
     assert (await api.get("/targets"))["targets"] == [
-        {"name": "local", "executor": "local", "default": True, "price": None}
+        {"name": "local", "executor": "local", "default": True, "price": None, "trouble": None}
     ]
     found = await api.get("/offers", target="local", time="2h", mem="1M")
     assert found["problems"] == []

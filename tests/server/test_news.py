@@ -15,7 +15,7 @@ from jupyter_hybrid.errors import PlaceError
 from jupyter_hybrid.job import Job, State
 from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.server import news
-from jupyter_hybrid.server.news import JOB, PROGRESS, News
+from jupyter_hybrid.server.news import JOB, PROGRESS, TARGET, News
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +127,45 @@ async def test_a_place_that_is_down_is_asked_again(tmp_path: Path, monkeypatch: 
     await asyncio.wait([task])
 
 
+async def test_a_place_that_stays_down_is_told_of_once_and_when_it_is_back(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(news, "SILENT", 0.5)
+    manager = a_manager()
+    executor, poll = manager.executor("local"), manager.executor("local").poll
+    trouble = ["down"]
+    told: list[Any] = []
+
+    async def failing(jobs: Any) -> Any:
+        if trouble:
+            raise PlaceError(trouble[0])
+        return await poll(jobs)
+
+    monkeypatch.setattr(executor, "poll", failing)
+    jobs = [await manager.submit(a_request(tmp_path, "print(2)")) for _ in range(3)]
+    looking = News(lambda: manager, lambda kind, data: told.append((kind, data)))
+    looking.somebody_looks()
+    task = asyncio.create_task(looking.run())
+
+    def heard() -> list[Any]:
+        return [data["answers"] for kind, data in told if kind == TARGET]
+
+    await until(lambda: heard() == [False])
+    assert news.trouble_of(manager, "local") == "down"
+    await asyncio.sleep(2)
+    # three jobs and several attempts are one piece of news
+    assert heard() == [False]
+    trouble[0] = "still down, for another reason"
+    await until(lambda: heard() == [False, False])
+    trouble.clear()
+    await until(lambda: heard() == [False, False, True])
+    assert news.trouble_of(manager, "local") == ""
+    for job in jobs:
+        await state_of(manager, job, State.COMPLETED)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_who_does_not_look_costs_little(monkeypatch: Any) -> None:
     manager = a_manager()
     looks = [0]
@@ -143,6 +182,13 @@ async def test_who_does_not_look_costs_little(monkeypatch: Any) -> None:
         assert time.monotonic() < deadline
     task.cancel()
     await asyncio.wait([task])
+
+
+async def until(wanted: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not wanted():
+        await asyncio.sleep(0.02)
+        assert time.monotonic() < deadline
 
 
 async def state_of(manager: Manager, job: Job, state: State) -> None:

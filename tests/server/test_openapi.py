@@ -17,7 +17,7 @@ from traitlets.config import Config
 from jupyter_hybrid.job import State
 from jupyter_hybrid.server import app
 from jupyter_hybrid.server.contract import DOCUMENT, document
-from jupyter_hybrid.server.news import JOB, PROGRESS
+from jupyter_hybrid.server.news import JOB, PROGRESS, TARGET
 from jupyter_hybrid.server.routes import HANDLERS
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_words_are_those_of_the_package() -> None:
     schemas = document()["components"]["schemas"]
     assert schemas["State"]["enum"] == [state.value for state in State]
     ids = [yaml.safe_load(path.read_text())["$id"] for path in sorted(app.EVENTS.glob("*.yaml"))]
-    assert ids == [JOB, PROGRESS]
+    assert ids == [JOB, PROGRESS, TARGET]
 
 
 async def test_the_document_is_served(api: Api) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from browser import Window, lab
 from commands import notebook, until
-from servers import Server
+from servers import Server, install_executor
 from tree import ROOT
 
 pytestmark = pytest.mark.needs("apt:chromium", "apt:task-spooler")
@@ -30,12 +30,7 @@ def running(work: Path, home: Path, tmp_path_factory: pytest.TempPathFactory) ->
     place = tmp_path_factory.mktemp("spooler")
     text = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add an executor")[2]
     (source,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[:1]
-    (place / "lab_spooler.py").write_text(source)
-    package = place / "lab_spooler-1.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: lab-spooler\nVersion: 1\n")
-    entry = "[jupyter_hybrid.executors]\nspooler = lab_spooler:SpoolerExecutor\n"
-    (package / "entry_points.txt").write_text(entry)
+    install_executor(place, "spooler", source)
     socket = str(place / "socket")
     besides = {"PYTHONPATH": str(place), "TS_SOCKET": socket}
     try:

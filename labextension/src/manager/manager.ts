@@ -62,7 +62,8 @@ export class JobsManager implements IJobsManager {
       new Api(options.settings, answered, options.silence);
     this._news = new News(options.events, {
       job: (id, change, revision) => this._announced(id, change, revision),
-      progress: (id, last) => this._progress(id, last)
+      progress: (id, last) => this._progress(id, last),
+      target: () => this._askTargets()
     });
     document.addEventListener('visibilitychange', this._look);
     window.addEventListener('online', this._look);
@@ -85,6 +86,9 @@ export class JobsManager implements IJobsManager {
   }
   get progressed(): ISignal<this, IProgress> {
     return this._progressed;
+  }
+  get targetsChanged(): ISignal<this, readonly ITarget[]> {
+    return this._targetsChanged;
   }
   get isDisposed(): boolean {
     return this._isDisposed;
@@ -148,9 +152,16 @@ export class JobsManager implements IJobsManager {
   refreshTargets(): Promise<ITarget[]> {
     const asked = this.api.targets();
     this._targets = asked;
-    asked.catch(() => {
-      this._targets = null;
-    });
+    asked.then(
+      targets => {
+        if (this._targets === asked) {
+          this._targetsChanged.emit(targets);
+        }
+      },
+      () => {
+        this._targets = null;
+      }
+    );
     return asked;
   }
 
@@ -245,6 +256,12 @@ export class JobsManager implements IJobsManager {
     }
   }
 
+  private _askTargets(): void {
+    this.refreshTargets().catch(() => {
+      // told by `connection`; they are asked about again when it is back
+    });
+  }
+
   private _progress(id: string, last: number): void {
     this._deaf = false;
     for (const [stream, of] of this._streams) {
@@ -311,6 +328,7 @@ export class JobsManager implements IJobsManager {
     this._connectionChanged.emit(connection);
     if (before === 'offline' && connection === 'online') {
       this._lists.forEach(list => void list.refresh());
+      this._askTargets();
       [...this._streams.keys()].forEach(stream => stream.announce());
       // the bus may take longer to come back than the server
       this._deaf = true;
@@ -345,6 +363,7 @@ export class JobsManager implements IJobsManager {
   private readonly _connectionChanged = new Signal<this, Connection>(this);
   private readonly _jobChanged = new Signal<this, IJobChange>(this);
   private readonly _progressed = new Signal<this, IProgress>(this);
+  private readonly _targetsChanged = new Signal<this, readonly ITarget[]>(this);
   private _connection: Connection = 'connecting';
   private _targets: Promise<ITarget[]> | null = null;
   /** `about` was answered. */

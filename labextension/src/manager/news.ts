@@ -7,10 +7,13 @@ import type { IJobChange } from '../tokens';
 /** Schema ids, as in `jupyter_hybrid/server/events/`. */
 const JOB = 'urn:jupyter-hybrid:job:v1';
 const PROGRESS = 'urn:jupyter-hybrid:progress:v1';
+const TARGET = 'urn:jupyter-hybrid:target:v1';
 
 export interface INewsHandlers {
   job: (id: string, change: IJobChange['change'], revision: number) => void;
   progress: (id: string, last: number) => void;
+  /** A target answers, or does not, other than before. */
+  target: () => void;
 }
 
 /** Calls the handlers until it is disposed. */
@@ -36,6 +39,10 @@ export class News implements IDisposable {
     event: Event.Emission
   ): void => {
     const { schema_id: kind, job } = event;
+    if (kind === TARGET) {
+      this._handlers.target();
+      return;
+    }
     if (typeof job !== 'string') {
       return;
     }

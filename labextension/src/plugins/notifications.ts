@@ -12,6 +12,7 @@ import {
 } from '@jupyterlab/translation';
 
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
+import { Failures, Troubles } from '../notices/lasting';
 import { type INotice, Notices } from '../notices/notices';
 import { unfinished } from '../notices/unfinished';
 import { IJobsManager } from '../tokens';
@@ -43,10 +44,21 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const notices = new Notices(trans, Date.now() / 1000);
     let wishes: IWishes = { ended: true, waiting: 10, browser: false };
-    const open = (notice: INotice): void =>
-      void app.commands.execute(CommandIDs.openJob, { id: notice.job.id });
+    const open = ({ job }: Pick<INotice, 'job'>): void =>
+      void app.commands.execute(CommandIDs.openJob, { id: job.id });
+    const failures = new Failures(
+      trans,
+      job => open({ job }),
+      () => void app.commands.execute(CommandIDs.showJobs)
+    );
+    const troubles = new Troubles(trans);
+    manager.targetsChanged.connect((_, targets) => troubles.take(targets));
     const tell = (notice: INotice): void => {
-      show(notice, trans.__('Open'), () => open(notice));
+      if (notice.kind === 'failed') {
+        failures.tell(notice.job, notice.text);
+      } else {
+        show(notice, trans.__('Open'), () => open(notice));
+      }
       if (wishes.browser) {
         showByBrowser(notice, () => open(notice));
       }
@@ -59,6 +71,10 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     });
     void app.restored.then(() => {
       const list = unfinished(manager);
+      // what was announced before somebody listened
+      manager.targets().catch(() => {
+        // asked again once the server answers
+      });
       setInterval(() => {
         if (wishes.waiting > 0) {
           const long = wishes.waiting * 60;
@@ -108,9 +124,8 @@ function worded(
 }
 
 function show({ kind, text }: INotice, label: string, open: () => void): void {
-  const types = { done: 'success', failed: 'error', waiting: 'info' } as const;
-  Notification.emit(text, types[kind], {
-    autoClose: kind === 'failed' ? false : SHORT,
+  Notification.emit(text, kind === 'done' ? 'success' : 'info', {
+    autoClose: SHORT,
     actions: [{ label, callback: open }]
   });
 }

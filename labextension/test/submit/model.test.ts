@@ -17,8 +17,20 @@ import { JobSubject, NotebookSubject } from '../../src/submit/subject';
 import { job } from '../jobs';
 import { FakeServer, settle } from '../server';
 
-const LOCAL = { name: 'local', executor: 'local', default: true, price: null };
-const DGX = { name: 'dgx', executor: 'slurm', default: false, price: 2 };
+const LOCAL = {
+  name: 'local',
+  executor: 'local',
+  default: true,
+  price: null,
+  trouble: null
+};
+const DGX = {
+  name: 'dgx',
+  executor: 'slurm',
+  default: false,
+  price: 2,
+  trouble: null
+};
 const INSPECTION: IInspection = {
   path: 'a.ipynb',
   name: 'a',
