@@ -13,7 +13,7 @@ import { elsewhereIcon } from '../icons';
 import { CommandIDs } from '../ids';
 import type { IJob, IJobDetail } from '../records';
 import { asError } from '../request';
-import type { ISubject } from '../submit';
+import type { ISubject, Submitting } from '../submit';
 import type { IJobsManager } from '../tokens';
 import { oneLine } from '../words';
 
@@ -29,7 +29,14 @@ export interface ISubmitCommandOptions {
   files: IFileBrowserFactory | null;
 }
 
-export function addSubmitCommands(options: ISubmitCommandOptions): void {
+/** What the commands share. */
+interface IShared extends ISubmitCommandOptions {
+  /** Subjects, by their keys, whose dialog is open. */
+  open: Set<string>;
+}
+
+export function addSubmitCommands(given: ISubmitCommandOptions): void {
+  const options: IShared = { ...given, open: new Set() };
   const { commands, manager, trans, notebooks, files } = options;
   const current = (): NotebookPanel | null => notebooks.currentWidget;
   const open = async (path: string): Promise<void> => {
@@ -85,10 +92,7 @@ export function addSubmitCommands(options: ISubmitCommandOptions): void {
   });
 }
 
-async function openForJob(
-  options: ISubmitCommandOptions,
-  id: string
-): Promise<void> {
+async function openForJob(options: IShared, id: string): Promise<void> {
   const { manager, trans } = options;
   let job: IJobDetail;
   try {
@@ -106,17 +110,18 @@ async function openForJob(
 }
 
 /** Open the dialog until it is closed, or until what it sends is a job. */
-async function run(
-  options: ISubmitCommandOptions,
-  subject: ISubject
-): Promise<void> {
-  const { manager, trans, base } = options;
+async function run(options: IShared, subject: ISubject): Promise<void> {
+  const { manager, trans, base, open } = options;
   const { Submitting } = await import('../submit');
+  if (open.has(subject.key)) {
+    // JupyterLab would show a second one below the first: a double click would be two jobs
+    return;
+  }
   const submitting = new Submitting({ manager, trans, base, subject });
   // what will show it among the jobs is there by then
   void import('../jobs/panelview').catch(() => undefined);
   try {
-    while (await submitting.open()) {
+    while (await chosen(options, subject, submitting)) {
       try {
         const job = manager.sending.watch(submitting.sending, tell =>
           submitting.send(tell)
@@ -129,6 +134,20 @@ async function run(
     }
   } finally {
     submitting.dispose();
+  }
+}
+
+/** Show the dialog; true where somebody wants it to be sent. */
+async function chosen(
+  { open }: IShared,
+  { key }: ISubject,
+  submitting: Submitting
+): Promise<boolean> {
+  open.add(key);
+  try {
+    return await submitting.open();
+  } finally {
+    open.delete(key);
   }
 }
 

@@ -7,6 +7,7 @@ import type { ISending } from '../tokens';
 import { oneLine } from '../words';
 import { Drafts } from './drafts';
 import { SubmitForm } from './form';
+import { withoutHeldEnter } from './keys';
 import { type ISubmitOptions, SubmitModel } from './model';
 import type { Tell } from './sending';
 
@@ -109,18 +110,47 @@ class SubmitDialog extends Dialog<void> {
   }
 
   override handleEvent(event: Event): void {
-    // Enter on a control of the form that has a meaning for it is no submit
-    const { target } = event;
-    if (
-      event instanceof KeyboardEvent &&
-      target instanceof HTMLElement &&
-      this.node.querySelector('.jp-hybrid-form')?.contains(target) &&
-      target.matches('button, summary, textarea') &&
-      ['Enter', 'ArrowLeft', 'ArrowRight'].includes(event.key)
-    ) {
-      return;
+    if (!(event instanceof KeyboardEvent) || !this._key(event)) {
+      super.handleEvent(event);
     }
-    super.handleEvent(event);
+  }
+
+  protected override onAfterDetach(message: Message): void {
+    super.onAfterDetach(message);
+    withoutHeldEnter();
+  }
+
+  /** True for a key that is no submit, and not for the dialog. */
+  private _key(event: KeyboardEvent): boolean {
+    const { key, target } = event;
+    const form = this.node.querySelector('.jp-hybrid-form');
+    if (event.isComposing) {
+      // an input method's: Enter takes its word, Escape takes it back
+      return true;
+    }
+    if (
+      target instanceof HTMLElement &&
+      form?.contains(target) &&
+      target.matches('button, summary, textarea') &&
+      ['Enter', 'ArrowLeft', 'ArrowRight'].includes(key)
+    ) {
+      // it has a meaning for the control
+      return true;
+    }
+    if (key === 'Enter' && event.repeat) {
+      // nobody has read a dialog that is opened and sent by one press
+      event.preventDefault();
+      event.stopPropagation();
+      return true;
+    }
+    if (key === 'Tab' && !event.shiftKey && isAccept(document.activeElement)) {
+      // JupyterLab goes to what was first before the form was drawn
+      event.preventDefault();
+      event.stopPropagation();
+      form?.querySelector<HTMLElement>('input, button, summary')?.focus();
+      return true;
+    }
+    return false;
   }
 
   private async _submit(): Promise<void> {
@@ -174,4 +204,9 @@ class SubmitDialog extends Dialog<void> {
     label.textContent = submitting ? trans.__('Sending…') : idle;
     button.setAttribute('aria-disabled', String(submitting));
   };
+}
+
+/** True for the button behind which nothing else can be reached. */
+function isAccept(element: Element | null): boolean {
+  return element?.matches('.jp-Dialog-button.jp-mod-accept') ?? false;
 }
