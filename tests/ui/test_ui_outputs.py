@@ -20,8 +20,16 @@ CELLS = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
   return [...cells].map(cell => cell.toJSON()).map(cell => [
     cell.source,
-    cell.outputs.map(output => output.text ?? '').join(''),
+    (cell.outputs ?? []).map(output => output.text ?? '').join(''),
   ]);
+}"""
+#: Chooses a cell, by its number, and executes one of JupyterLab's commands.
+ON_CELL = """async ([number, command]) => {
+  const { shell, commands } = window.jupyterapp;
+  const notebook = shell.currentWidget.content;
+  notebook.activeCellIndex = number ?? notebook.activeCellIndex;
+  notebook.deselectAll();
+  await commands.execute(command);
 }"""
 RESTART = (
     "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
@@ -85,6 +93,34 @@ def test_a_notebook_shows_its_jobs_outputs(window: Window, running: Server, work
     until(lambda: cells(window)[2] == ["print('three')", "three\n"], "the third cell's output")
     window.page.click(f"{BAR} >> text=Restore earlier outputs")
     assert [output for _, output in cells(window)] == ["earlier\n"] * 3
+    assert [text for text in window.complaints if "debugger" not in text] == []
+
+
+def test_cells_that_are_moved_or_deleted_and_taken_back_go_on(
+    window: Window, running: Server, work: Path
+) -> None:
+    go = [work / "moved" / name for name in ("second", "third")]
+    waits = [WAIT.format(go=str(path)) for path in go]
+    path = written(
+        work, "moved", "print(1)", f"{waits[0]}print(2)", f"{waits[1]}print(3)", "print(4)"
+    )
+    running.ask("POST", "/jobs", {"path": path, "name": "study"})
+    window.open(path)
+    window.page.click(f"{BAR} >> text=Show outputs here")
+    until(lambda: cells(window)[0][1] == "1\n", "the first cell's output")
+    for cell, command in (
+        (1, "delete-cell"),
+        (None, "undo-cell-action"),
+        (2, "move-cell-up"),
+        (3, "change-cell-to-markdown"),
+    ):
+        window.page.evaluate(ON_CELL, [cell, f"notebook:{command}"])
+    go[0].touch()
+    until(lambda: cells(window)[2][1] == "2\n", "the output of the cell that was taken back")
+    go[1].touch()
+    until(lambda: cells(window)[1][1] == "3\n", "the output of the cell that was moved")
+    window.page.locator(f"{BAR} >> text=done").wait_for()
+    assert cells(window)[3] == ["print(4)", ""]
     assert [text for text in window.complaints if "debugger" not in text] == []
 
 

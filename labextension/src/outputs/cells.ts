@@ -25,7 +25,10 @@ export class CellOutputs implements IShownOutputs {
   }
 
   set(index: number, output: nbformat.IOutput): void {
-    this._cell.outputs.set(index, output);
+    // somebody may have cleared them
+    if (index < this.length) {
+      this._cell.outputs.set(index, output);
+    }
   }
 
   replace(outputs: nbformat.IOutput[]): void {

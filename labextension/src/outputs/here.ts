@@ -50,10 +50,7 @@ export class OutputsHere implements IDisposable {
     this._pairs = paired(content.cells.filter(isCode).map(sentCell), [
       ...this._codeCells()
     ]);
-    for (const pair of this._pairs) {
-      const cell = this._cell(pair.here);
-      cell?.contentChanged.connect(this._edited);
-    }
+    this._model.cells.changed.connect(this._moved);
     if (job.final) {
       const cells = content.cells.filter(isCode);
       this._outputs.take(cells.flatMap(asEvents));
@@ -82,7 +79,7 @@ export class OutputsHere implements IDisposable {
 
   /** Cells that were edited since the job was sent. */
   get edited(): number {
-    return this._pairs.length - this._showing.size;
+    return this._known.size - this._showing.size;
   }
 
   /** Put back what the cells showed before. */
@@ -104,19 +101,52 @@ export class OutputsHere implements IDisposable {
     }
     this._isDisposed = true;
     this._events?.dispose();
+    this._model.cells.changed.disconnect(this._moved);
     for (const pair of this._pairs) {
       this._outputs.detach(pair.sent.id);
-      const cell = this._cell(pair.here);
-      if (cell) {
-        cell.contentChanged.disconnect(this._edited);
-        idle(cell);
-      }
+    }
+    for (const cell of this._known.values()) {
+      cell.contentChanged.disconnect(this._edited);
+      idle(cell);
     }
     Signal.clearData(this);
   }
 
-  private _compareAll(): void {
-    this._pairs.forEach(pair => this._compare(pair));
+  /** True where a cell is another than before, or does other than before. */
+  private _compareAll(): boolean {
+    const said = this._pairs.map(pair => this._renew(pair));
+    return this._pairs
+      .map(pair => this._compare(pair))
+      .concat(said)
+      .includes(true);
+  }
+
+  private readonly _moved = (): void => {
+    // JupyterLab is in the midst of it
+    queueMicrotask(() => {
+      if (!this._isDisposed && this._compareAll()) {
+        this._changed.emit();
+      }
+    });
+  };
+
+  /** Let go of a cell that is gone: moved, or deleted and taken back, it is another object. */
+  private _renew({ here, sent }: IPair): boolean {
+    const cell = this._cell(here);
+    const before = this._known.get(here) ?? null;
+    if (cell === before) {
+      return false;
+    }
+    before?.contentChanged.disconnect(this._edited);
+    this._outputs.detach(sent.id);
+    this._showing.delete(here);
+    if (cell) {
+      this._known.set(here, cell);
+      cell.contentChanged.connect(this._edited);
+    } else {
+      this._known.delete(here);
+    }
+    return true;
   }
 
   private readonly _edited = (cell: ICellModel): void => {
@@ -198,7 +228,9 @@ export class OutputsHere implements IDisposable {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _before = new Map<string, IBefore>();
-  /** Cells here that show the job's outputs. */
+  /** Cells here that are paired, by id. */
+  private readonly _known = new Map<string, ICodeCellModel>();
+  /** Those of them that show the job's outputs. */
   private readonly _showing = new Set<string>();
   private readonly _outputs: JobOutputs = new JobOutputs({
     status: cell => this._status(cell),
