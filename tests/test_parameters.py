@@ -89,6 +89,11 @@ def test_nan_is_a_number() -> None:
     assert math.isnan(parameters.parse_value("nan"))
 
 
+def test_what_is_nested_too_deeply_is_text() -> None:
+    deep = "[" * 100_000
+    assert parameters.parse_value(deep) == deep
+
+
 def test_yaml_keeps_dates_as_text() -> None:
     values = parameters.parse_yaml("d: 2024-01-31\nt: 2024-01-31T10:00:00\nn: [1, x]", "-y")
     assert values == {"d": "2024-01-31", "t": "2024-01-31T10:00:00", "n": [1, "x"]}

@@ -27,7 +27,7 @@ def parse_value(text: str) -> Any:
     if text[:1] in ("[", "{", '"'):
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             # papermill gives such text as it is
             return text
     return text

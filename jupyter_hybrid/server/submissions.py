@@ -21,6 +21,7 @@ from ..notebook_request import request_for
 from ..parameters import parse_value
 from ..spec import Resources
 from ..units import parse_duration, parse_size
+from .workspace import possible
 
 if TYPE_CHECKING:
     from ..config import Hybrid
@@ -82,7 +83,8 @@ def variables_of(text: str) -> dict[str, str]:
     """Variables as somebody types them, ``NAME=value``, one a line; raises ``UsageError``."""
     pairs = [line.partition("=") for line in text.splitlines() if line.strip()]
     for name, equals, value in pairs:
-        if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name.strip(), re.ASCII):
+        named = equals and re.fullmatch(r"[A-Za-z_]\w*", name.strip(), re.ASCII)
+        if not named or not possible(value):
             raise UsageError(
                 f"{name + equals + value!r} is no variable; write NAME=value, one a line"
             )

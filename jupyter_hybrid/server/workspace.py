@@ -40,7 +40,7 @@ class Workspace:
         A hidden file is none, unless the server shows hidden files.
         """
         names = [name for name in path.removeprefix(SHARED).split("/") if name not in ("", ".")]
-        if ".." in names or not _possible(path):
+        if ".." in names or not possible(path):
             raise UsageError(f"{path!r} does not stay below the server's root; name a path there")
         clean = "/".join(names)
         if not getattr(self._contents, "allow_hidden", True):
@@ -112,9 +112,10 @@ class Workspace:
         await ensure_async(self._contents.save({"type": "directory", "content": None}, folder))
 
 
-def _possible(path: str) -> bool:
+def possible(text: str) -> bool:
+    """True for what can be a path, or a variable's value, on this machine."""
     try:
-        return b"\0" not in os.fsencode(path)
+        return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
         return False
 

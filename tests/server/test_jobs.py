@@ -122,7 +122,7 @@ async def test_variables_are_read_as_they_are_typed(api: Api) -> None:
     await api.ended(job["id"])
     log = await api.get(f"/jobs/{job['id']}/log")
     assert log["text"] == "[' a b=c', '', '1']\n"
-    for wrong in ("LAB", "=x", "A B=1"):
+    for wrong in ("LAB", "=x", "A B=1", "A=1\0", "A=\ud800"):
         body = {"path": "work.ipynb", "env_text": wrong}
         (problem,) = (await api.post("/preview", body))["problems"]
         assert problem["message"] == f"{wrong!r} is no variable; write NAME=value, one a line"
