@@ -160,6 +160,10 @@ def test_a_page_fills_while_the_job_runs_and_goes_on_after_a_reload(
     window.page.reload()
     window.restored()
     outputs.locator("text=before").wait_for()
+    # what is read for the first time is no news, and yet the page has its name and its buttons
+    window.page.locator(".lm-TabBar-tab >> text=train").wait_for()
+    buttons = window.page.locator(".jp-hybrid-Page-toolbar jp-button:not([disabled])")
+    buttons.locator("text=Cancel").wait_for()
     jobs.go.touch()
     outputs.locator("text=after").wait_for()
     window.page.click("role=tab[name=Log]")

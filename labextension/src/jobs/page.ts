@@ -27,6 +27,16 @@ export interface IPageOptions {
   outputs: () => Widget;
 }
 
+/** What can be done with a job, in the toolbar of its page. */
+const TOOLS = [
+  CommandIDs.cancel,
+  CommandIDs.rerun,
+  CommandIDs.rerunEdited,
+  CommandIDs.fetch,
+  CommandIDs.showOutputs,
+  CommandIDs.remove
+];
+
 /** The page, ready for the main area. */
 export class JobPage extends MainAreaWidget<JobContent> {
   constructor(options: IPageOptions) {
@@ -36,6 +46,9 @@ export class JobPage extends MainAreaWidget<JobContent> {
     this.title.icon = jobsIcon;
     this.title.closable = true;
     this._rename(options);
+    if (!options.manager.known(options.id)) {
+      void this._learn(options);
+    }
     const changed = (_: IJobsManager, change: IJobChange): void => {
       if (change.id === options.id) {
         this._rename(options);
@@ -47,6 +60,21 @@ export class JobPage extends MainAreaWidget<JobContent> {
   }
 
   readonly jobId: string;
+
+  /** Read a job of which nothing was known, as after a reload: that is no news to others. */
+  private async _learn(options: IPageOptions): Promise<void> {
+    try {
+      await options.manager.job(options.id);
+    } catch {
+      return; // the head tells it
+    }
+    if (!this.isDisposed) {
+      this._rename(options);
+      TOOLS.filter(id => options.commands.hasCommand(id)).forEach(id =>
+        options.commands.notifyCommandChanged(id)
+      );
+    }
+  }
 
   private _rename({ manager, trans, id }: IPageOptions): void {
     const job = manager.known(id);
@@ -66,14 +94,7 @@ function fill(page: JobPage, options: IPageOptions): void {
   const { commands, trans, id } = options;
   const args = { id };
   page.toolbar.addClass('jp-hybrid-Page-toolbar');
-  for (const command of [
-    CommandIDs.cancel,
-    CommandIDs.rerun,
-    CommandIDs.rerunEdited,
-    CommandIDs.fetch,
-    CommandIDs.showOutputs,
-    CommandIDs.remove
-  ]) {
+  for (const command of TOOLS) {
     if (commands.hasCommand(command)) {
       const button = new CommandToolbarButton({ commands, id: command, args });
       page.toolbar.addItem(command, button);
