@@ -85,3 +85,12 @@ def test_relative_directories_do_not_depend_on_who_reads_them(
     (tmp_path / "jupyter_hybrid_config.py").write_text("c.Hybrid.directory = '~/jobs'\n")
     config = load_config([str(tmp_path)])
     assert config.home == config.target().root == tmp_path / "jobs"
+
+
+@pytest.mark.parametrize("program", ["1 / 0", "c.Hybrid.targets = {", "import sys; sys.exit(3)"])
+def test_a_file_that_fails_is_named_and_ends_nothing_else(tmp_path: Path, program: str) -> None:
+    file = tmp_path / "jupyter_hybrid_config.py"
+    file.write_text(program)
+    with pytest.raises(ConfigError, match=r"cannot be read: .*; mend or remove it") as caught:
+        load_config([str(tmp_path)])
+    assert str(file) in str(caught.value)

@@ -55,8 +55,9 @@ def _read(path: Path) -> Config:
     try:
         config: Config = loader(path.name, path=str(path.parent)).load_config()
         return config
-    # a configuration file is a program of the site's: whatever it raises is its own mistake
-    except Exception as error:
+    # a configuration file is a program of the site's: whatever it raises is its own mistake, and
+    # an exit would be that of Jupyter Server, with everybody's kernels
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"{path} cannot be read: {type(error).__name__}: {error}; mend or remove it"
         ) from error

@@ -54,16 +54,16 @@ class Targets(Endpoint):
     async def get(self) -> None:
         """List them; no place is asked."""
         config = self.manager.config
-        targets = [config.target(name) for name in config.target_options()]
         rows = [
             {
-                "name": target.name,
-                "executor": target.executor,
-                "default": target.name == config.default_target,
-                "price": target.options.get("price"),
-                "trouble": trouble_of(self.manager, target.name) or None,
+                "name": name,
+                # one that is configured wrongly is there as well: its offers say what is wrong
+                "executor": str(options.get("executor", "")),
+                "default": name == config.default_target,
+                "price": options.get("price"),
+                "trouble": trouble_of(self.manager, name) or None,
             }
-            for target in targets
+            for name, options in config.target_options().items()
         ]
         self.answer({"targets": sorted(rows, key=lambda row: (not row["default"], row["name"]))})
 

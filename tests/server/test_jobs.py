@@ -32,6 +32,22 @@ async def test_targets_and_offers_say_what_the_command_line_says(api: Api) -> No
     assert "is not a duration" in (await api.get("/offers", time="soon", status=400))["message"]
 
 
+@pytest.fixture
+def typos(jp_config_dir: Path, jp_environ: None) -> None:
+    """Two targets that are not as the configuration should have them."""
+    settings = "c.Hybrid.targets = {'dgx': {'executr': 'slurm'}, 'dxg': {'executor': 'slrum'}}\n"
+    (jp_config_dir / "jupyter_hybrid_config.py").write_text(settings)
+
+
+async def test_a_target_that_is_configured_wrongly_hides_no_other(typos: None, api: Api) -> None:
+    names = [target["name"] for target in (await api.get("/targets"))["targets"]]
+    assert names == ["local", "dgx", "dxg"]
+    found = await api.get("/offers")
+    assert [offer["target"] for offer in found["offers"]] == ["local"]
+    assert [problem["target"] for problem in found["problems"]] == ["dgx", "dxg"]
+    assert found["problems"][0]["message"].startswith("the target 'dgx' names no executor; add ")
+
+
 async def test_a_notebook_is_submitted_followed_and_deleted(api: Api) -> None:
     job = await api.submit("print('hello')", "1 + 1", name="sub dir/日本 é.ipynb")
     assert (job["name"], job["path"]) == ("日本 é", "sub dir/日本 é.ipynb")
