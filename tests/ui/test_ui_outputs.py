@@ -35,6 +35,7 @@ RESTART = (
     "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
     ".restart().then(() => null)"
 )
+RENAME = "window.jupyterapp.shell.currentWidget.context.rename('other.ipynb').then(() => null)"
 WAIT = "import pathlib, time\nwhile not pathlib.Path({go!r}).exists(): time.sleep(0.05)\n"
 
 
@@ -122,6 +123,29 @@ def test_cells_that_are_moved_or_deleted_and_taken_back_go_on(
     window.page.locator(f"{BAR} >> text=done").wait_for()
     assert cells(window)[3] == ["print(4)", ""]
     assert [text for text in window.complaints if "debugger" not in text] == []
+
+
+def test_a_notebook_that_is_renamed_keeps_its_jobs(
+    window: Window, running: Server, work: Path
+) -> None:
+    go = work / "renamed" / "go"
+    path = written(work, "renamed", "print(1)", f"{WAIT.format(go=str(go))}print(2)")
+    job = running.ask("POST", "/jobs", {"path": path, "name": "study"})["id"]
+    window.open(path)
+    window.page.locator(f"{BAR} >> text=1/2").wait_for()
+    window.page.evaluate(RENAME)
+    window.page.locator(".lm-TabBar-tabLabel >> text=other.ipynb").wait_for()
+    window.page.locator(f"{BAR} >> text=1/2").wait_for()
+    window.command("jupyter-hybrid:show-outputs", id=job)
+    until(lambda: cells(window)[0][1] == "1\n", "the first cell's output")
+    go.touch()
+    until(lambda: cells(window)[1][1] == "2\n", "the second cell's output")
+    window.page.locator(f"{BAR} >> text=done").wait_for()
+    # nobody knows any more which one it is
+    window.page.evaluate("window.jupyterapp.shell.currentWidget.dispose()")
+    window.command("jupyter-hybrid:show-outputs", id=job)
+    window.page.locator(f".Toastify >> text=/^{path} cannot be opened/").wait_for()
+    window.page.locator(".jp-hybrid-Page .jp-hybrid-State >> text=done").wait_for()
 
 
 def test_a_remote_cell_has_a_header_that_survives(

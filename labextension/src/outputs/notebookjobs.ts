@@ -60,7 +60,7 @@ export class NotebookJobs implements IDisposable {
     if (this._here !== null) {
       return this._here.id;
     }
-    const job = this._list?.jobs.find(one => one.kind === 'notebook');
+    const job = this._jobs().find(one => one.kind === 'notebook');
     const told =
       job !== undefined &&
       job.id !== this._closed &&
@@ -70,6 +70,11 @@ export class NotebookJobs implements IDisposable {
 
   get isDisposed(): boolean {
     return this._isDisposed;
+  }
+
+  /** True for a job of this notebook, also where that had another name then. */
+  has(id: string): boolean {
+    return this._jobs().some(job => job.id === id);
   }
 
   /** Show a job's outputs in this notebook. */
@@ -115,20 +120,17 @@ export class NotebookJobs implements IDisposable {
     }
     this._isDisposed = true;
     this._here?.dispose();
-    this._list?.dispose();
+    this._lists.forEach(list => list.dispose());
     Signal.clearData(this);
   }
 
   private async _start(): Promise<void> {
-    const { manager, state, trans, path, open } = this._options;
+    const { manager, state, trans, open } = this._options;
     if (this._isDisposed) {
       return;
     }
-    this._list = manager.list({ path: path() }, NEWEST);
-    this._list.changed.connect(() => this._draw());
-    this._panel.context.pathChanged.connect(() => {
-      this._list?.setFilter({ path: path() });
-    });
+    this._named();
+    this._panel.context.pathChanged.connect(() => this._named());
     this._panel.content.model?.cells.changed.connect(() => this._draw());
     const bar = new JobBar({ manager, trans, notebook: this, open });
     this._panel.contentHeader.addWidget(bar);
@@ -140,6 +142,30 @@ export class NotebookJobs implements IDisposable {
     if (typeof shown === 'string') {
       await this.show(shown);
     }
+  }
+
+  /** The notebook has this path from now on; jobs of an earlier one are still its jobs. */
+  private _named(): void {
+    const { manager, path } = this._options;
+    const list = manager.list({ path: path() }, NEWEST);
+    list.changed.connect(() => this._draw());
+    this._lists.push(list);
+    if (this._here !== null) {
+      this._remember(null);
+      this._path = path();
+      this._remember(this._here.id);
+    }
+    this._path = path();
+  }
+
+  /** Newest first. */
+  private _jobs(): readonly IJob[] {
+    if (this._lists.length === 1) {
+      return this._lists[0].jobs;
+    }
+    const jobs = this._lists.flatMap(list => list.jobs);
+    const known = new Map(jobs.map(job => [job.id, job]));
+    return [...known.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
   }
 
   private _leave(): void {
@@ -156,14 +182,14 @@ export class NotebookJobs implements IDisposable {
   }
 
   private _key(): string {
-    return `jupyter-hybrid:shown:${this._options.path()}`;
+    return `jupyter-hybrid:shown:${this._path}`;
   }
 
   private _draw(): void {
     if (this._isDisposed) {
       return;
     }
-    const jobs = newestOfCells(this._list?.jobs ?? []);
+    const jobs = newestOfCells(this._jobs());
     const cells = new Set<Cell>();
     for (const cell of this._panel.content.widgets) {
       const job = jobs.get(cell.model.id);
@@ -226,7 +252,9 @@ export class NotebookJobs implements IDisposable {
   private readonly _notes = new Map<Cell, Widget>();
   private readonly _heads = new Map<Cell, CellHead>();
   private readonly _watched: number;
-  private _list: IJobList | null = null;
+  /** By its path, and by those that it had. */
+  private readonly _lists: IJobList[] = [];
+  private _path = '';
   private _here: OutputsHere | null = null;
   private _closed: string | null = null;
   private _isDisposed = false;

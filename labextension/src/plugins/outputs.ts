@@ -3,13 +3,19 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { IStateDB } from '@jupyterlab/statedb';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import {
+  ITranslator,
+  nullTranslator,
+  type TranslationBundle
+} from '@jupyterlab/translation';
 
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import type { NotebookJobs } from '../outputs/notebookjobs';
 import { IJobsManager } from '../tokens';
+import { oneLine } from '../words';
 
 export const outputsPlugin: JupyterFrontEndPlugin<void> = {
   id: PluginIDs.outputs,
@@ -51,19 +57,7 @@ export const outputsPlugin: JupyterFrontEndPlugin<void> = {
     tracker.widgetAdded.connect((_, panel) => add(panel));
     tracker.forEach(add);
 
-    const show = async (id: string): Promise<void> => {
-      const { path } = await manager.job(id);
-      if (path === null) {
-        return;
-      }
-      await commands.execute('docmanager:open', { path });
-      for (const [panel, jobs] of notebooks) {
-        if (contents.localPath(panel.context.path) === path) {
-          await panel.context.ready;
-          await (await jobs)?.show(id);
-        }
-      }
-    };
+    const show = shower({ app, manager, trans, notebooks });
     commands.addCommand(CommandIDs.showOutputs, {
       label: trans.__('Show Outputs in the Notebook'),
       caption: trans.__(
@@ -77,3 +71,71 @@ export const outputsPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+interface IShower {
+  app: JupyterFrontEnd;
+  manager: IJobsManager;
+  trans: TranslationBundle;
+  /** Those that are open. */
+  notebooks: ReadonlyMap<NotebookPanel, Promise<NotebookJobs | null>>;
+}
+
+/** Shows a job's outputs in the notebook that it came from. */
+function shower({
+  app,
+  manager,
+  trans,
+  notebooks
+}: IShower): (id: string) => Promise<void> {
+  const { commands } = app;
+  const { contents } = app.serviceManager;
+  /** Open notebooks that a job came from, also where they have another name by now. */
+  const origins = async (
+    id: string,
+    path: string
+  ): Promise<NotebookPanel[]> => {
+    const found: NotebookPanel[] = [];
+    for (const [panel, jobs] of notebooks) {
+      const named = contents.localPath(panel.context.path) === path;
+      if (named || (await jobs)?.has(id)) {
+        found.push(panel);
+      }
+    }
+    return found;
+  };
+  const opened = async (id: string, path: string): Promise<boolean> => {
+    const [panel] = await origins(id, path);
+    if (panel as NotebookPanel | undefined) {
+      app.shell.activateById(panel.id);
+      return true;
+    }
+    try {
+      await commands.execute('docmanager:open', { path });
+      return true;
+    } catch {
+      // renamed, moved or deleted: JupyterLab's own word for it is a number
+      return false;
+    }
+  };
+  return async id => {
+    const { path } = await manager.job(id);
+    if (path === null) {
+      return;
+    }
+    if (!(await opened(id, path))) {
+      Notification.warning(
+        trans.__(
+          '%1 cannot be opened; it may have been renamed or deleted. The job’s page shows its outputs.',
+          oneLine(path)
+        ),
+        { autoClose: 8000 }
+      );
+      await commands.execute(CommandIDs.openJob, { id });
+      return;
+    }
+    for (const panel of await origins(id, path)) {
+      await panel.context.ready;
+      await (await notebooks.get(panel))?.show(id);
+    }
+  };
+}
