@@ -46,7 +46,28 @@ export class RequestError extends Error {
   get away(): boolean {
     return this.status === 0 || (this.status >= 502 && this.reason === null);
   }
+
+  /** True where Jupyter Server does not know who asks: its token or cookie is no longer good. */
+  get signedOut(): boolean {
+    return this.reason === SIGNED_OUT;
+  }
 }
+
+/** The reason of errors for who is not signed in; Jupyter gives none. */
+const SIGNED_OUT = 'SignedOut';
+
+/** What is said where the server says nothing to people, in the user's language. */
+export interface ISentences {
+  /** There was no answer: a browser's own words say nothing. */
+  silence: string;
+  /** Nobody is signed in: the server's own word is “Forbidden”. */
+  signedOut: string;
+}
+
+const ENGLISH: ISentences = {
+  silence: 'The Jupyter server does not answer.',
+  signedOut: 'You are signed out of the Jupyter server.'
+};
 
 /** True for requests that somebody took back. */
 export function isAborted(error: unknown): boolean {
@@ -83,8 +104,7 @@ export class Api implements IApi {
     private readonly _answered: (error: RequestError | null) => void = () => {
       // nobody wants to know
     },
-    /** The sentence where there was no answer: a browser's own says nothing to people. */
-    private readonly _silence = 'The Jupyter server does not answer.'
+    private readonly _say = ENGLISH
   ) {}
 
   about(): Promise<IAbout> {
@@ -281,16 +301,24 @@ export class Api implements IApi {
       if (isAborted(error) || signal?.aborted) {
         throw error;
       }
-      return this._fail(new RequestError(this._silence, 0));
+      return this._fail(new RequestError(this._say.silence, 0));
     }
     if (!response.ok) {
-      const error = await problem(response);
-      return this._fail(
-        error.away ? new RequestError(this._silence, error.status) : error
-      );
+      return this._fail(this._worded(await problem(response)));
     }
     this._answered(null);
     return response;
+  }
+
+  private _worded(error: RequestError): RequestError {
+    const { message, status, reason } = error;
+    if (error.away) {
+      return new RequestError(this._say.silence, status);
+    }
+    // whoever is known, and may not, is told so in a sentence
+    return reason === null && /^(Forbidden|Unauthorized)$/.test(message)
+      ? new RequestError(this._say.signedOut, status, SIGNED_OUT)
+      : error;
   }
 
   private _fail(error: RequestError): never {

@@ -33,7 +33,8 @@ import type { PartialJSONObject } from '@lumino/coreutils';
 export type Json = PartialJSONObject;
 
 /** How it stands with the server: `missing` where it has no server part of ours. */
-export type Connection = 'connecting' | 'online' | 'offline' | 'missing';
+export type Connection =
+  'connecting' | 'online' | 'offline' | 'signedOut' | 'missing';
 
 /** A job's record is another one than before. */
 export interface IJobChange {

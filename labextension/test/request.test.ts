@@ -52,6 +52,23 @@ describe('requests', () => {
     );
   });
 
+  it('say who is signed out that he is, and who may not that he may not', async () => {
+    const refused = api(() =>
+      json({ message: 'Forbidden', reason: null }, 403)
+    );
+    await expect(refused.api.about()).rejects.toMatchObject({
+      message: 'You are signed out of the Jupyter server.',
+      signedOut: true,
+      away: false
+    });
+    const said = 'User is not authorized to write on resource: contents.';
+    const denied = api(() => json({ message: said, reason: null }, 403));
+    await expect(denied.api.about()).rejects.toMatchObject({
+      message: said,
+      signedOut: false
+    });
+  });
+
   it('carry a key, so that a repeated one does nothing twice', async () => {
     const { api: a, seen } = api(() => json({}));
     await a.submit({ path: 'a.ipynb' }, 'key-1');

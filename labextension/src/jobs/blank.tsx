@@ -124,14 +124,18 @@ export function Away({
   trans,
   connection
 }: ITransProps & { connection: Connection }): ReactElement | null {
-  if (connection !== 'offline') {
+  if (connection !== 'offline' && connection !== 'signedOut') {
     return null;
   }
   return (
     <div className="jp-hybrid-Away" role="status">
-      {trans.__(
-        'The server does not answer. Jobs go on without it; the list will too, once it is back.'
-      )}
+      {connection === 'offline'
+        ? trans.__(
+            'The server does not answer. Jobs go on without it; the list will too, once it is back.'
+          )
+        : trans.__(
+            'You are signed out of the Jupyter server. Reload the page to sign in; jobs go on meanwhile.'
+          )}
     </div>
   );
 }

@@ -13,7 +13,7 @@ import type {
   ITarget
 } from '../records';
 import { UNFINISHED } from '../records';
-import { Api, RequestError, newKey } from '../request';
+import { Api, type ISentences, RequestError, newKey } from '../request';
 import type {
   Connection,
   IApi,
@@ -38,8 +38,8 @@ export interface IManagerOptions {
   settings: ServerConnection.ISettings;
   /** Jupyter's event bus. */
   events: Event.IManager;
-  /** What is said where there is no answer. */
-  silence?: string;
+  /** What is said where the server says nothing to people. */
+  sentences?: ISentences;
   /** For tests. */
   api?: (answered: (error: RequestError | null) => void) => IApi;
 }
@@ -59,7 +59,7 @@ export class JobsManager implements IJobsManager {
       this._answered(error);
     this.api =
       options.api?.(answered) ??
-      new Api(options.settings, answered, options.silence);
+      new Api(options.settings, answered, options.sentences);
     this._news = new News(options.events, {
       job: (id, change, revision) => this._announced(id, change, revision),
       progress: (id, last) => this._progress(id, last),
@@ -315,7 +315,8 @@ export class JobsManager implements IJobsManager {
       this._connect('missing');
       this._resolveReady(false);
     } else {
-      this._connect(error?.away ? 'offline' : 'online');
+      const now = error?.signedOut ? 'signedOut' : 'online';
+      this._connect(error?.away ? 'offline' : now);
     }
   }
 
@@ -326,14 +327,15 @@ export class JobsManager implements IJobsManager {
     }
     this._connection = connection;
     this._connectionChanged.emit(connection);
-    if (before === 'offline' && connection === 'online') {
+    const away: Connection[] = ['offline', 'signedOut'];
+    if (away.includes(before) && connection === 'online') {
       this._lists.forEach(list => void list.refresh());
       this._askTargets();
       [...this._streams.keys()].forEach(stream => stream.announce());
       // the bus may take longer to come back than the server
       this._deaf = true;
       this._repeat.now();
-    } else if (connection === 'offline') {
+    } else if (away.includes(connection)) {
       this._repeat.soon();
     }
   }

@@ -25,7 +25,12 @@ export const managerPlugin: JupyterFrontEndPlugin<IJobsManager> = {
     const manager = new JobsManager({
       settings: serverSettings,
       events,
-      silence: trans.__('The Jupyter server does not answer.')
+      sentences: {
+        silence: trans.__('The Jupyter server does not answer.'),
+        signedOut: trans.__(
+          'You are signed out of the Jupyter server. Reload the page to sign in; jobs go on meanwhile.'
+        )
+      }
     });
     // JupyterLab shows itself first
     void app.restored.then(() => manager.start());
