@@ -107,6 +107,8 @@ def test_tab_goes_round_and_escape_back(window: Window, path: str) -> None:
     window.page.click(".jp-Cell .cm-content")
     window.page.keyboard.press("Control+Alt+Enter")
     dialog = shown(window)
+    # JupyterLab gives the focus to what is chosen, when that is there
+    window.page.wait_for_selector(f"{DIALOG} input[type=radio]:focus")
     dialog.locator("button.jp-mod-accept").focus()
     window.page.keyboard.press("Tab")
     assert dialog.get_by_label("GPUs").evaluate("field => field === document.activeElement")
