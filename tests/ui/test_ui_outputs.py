@@ -35,6 +35,8 @@ RESTART = (
     "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
     ".restart().then(() => null)"
 )
+#: Remembers the job whose outputs a notebook shows.
+SHOWN = "jupyter-hybrid-shown:renamed/other.ipynb"
 RENAME = "window.jupyterapp.shell.currentWidget.context.rename('other.ipynb').then(() => null)"
 WAIT = "import pathlib, time\nwhile not pathlib.Path({go!r}).exists(): time.sleep(0.05)\n"
 
@@ -97,6 +99,14 @@ def test_a_notebook_shows_its_jobs_outputs(window: Window, running: Server, work
     assert [text for text in window.complaints if "debugger" not in text] == []
 
 
+def saved_state(window: Window) -> Any:
+    """What JupyterLab has saved of this workspace."""
+    return window.page.evaluate(
+        "fetch('/lab/api/workspaces/default').then(answer => answer.json())"
+        ".then(workspace => Object.keys(workspace.data))"
+    )
+
+
 def test_cells_that_are_moved_or_deleted_and_taken_back_go_on(
     window: Window, running: Server, work: Path
 ) -> None:
@@ -138,6 +148,12 @@ def test_a_notebook_that_is_renamed_keeps_its_jobs(
     window.page.locator(f"{BAR} >> text=1/2").wait_for()
     window.command("jupyter-hybrid:show-outputs", id=job)
     until(lambda: cells(window)[0][1] == "1\n", "the first cell's output")
+    # once that is written down, the page goes on where it was
+    until(lambda: SHOWN in saved_state(window), "the workspace that is saved")
+    window.page.on("dialog", lambda dialog: dialog.accept())
+    window.page.reload()
+    window.restored()
+    until(lambda: cells(window)[0][1] == "1\n", "the first cell's output, once more")
     go.touch()
     until(lambda: cells(window)[1][1] == "2\n", "the second cell's output")
     window.page.locator(f"{BAR} >> text=done").wait_for()

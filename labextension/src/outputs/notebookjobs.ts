@@ -182,7 +182,8 @@ export class NotebookJobs implements IDisposable {
   }
 
   private _key(): string {
-    return `jupyter-hybrid:shown:${this._path}`;
+    // not below the namespace of the jobs' pages: restoring those removes what is none of them
+    return `jupyter-hybrid-shown:${this._path}`;
   }
 
   private _draw(): void {
