@@ -210,6 +210,7 @@ export class JobsManager implements IJobsManager {
   private _forget(id: string): void {
     const before = this._known.get(id) ?? null;
     this._known.delete(id);
+    this._reading.delete(id);
     this._tell({ id, change: 'deleted', before, job: null });
   }
 
@@ -243,7 +244,11 @@ export class JobsManager implements IJobsManager {
     }
     this._reading.set(id, false);
     try {
-      this._learn(await this.api.job(id), { fresh, news: true });
+      const job = await this.api.job(id);
+      // not where it was deleted meanwhile: no id is used twice
+      if (this._reading.has(id)) {
+        this._learn(job, { fresh, news: true });
+      }
     } catch (error) {
       if (error instanceof RequestError && error.status === 404) {
         this._forget(id);

@@ -152,6 +152,19 @@ describe('what is asked for', () => {
     expect([list.jobs.length, list.total]).toEqual([0, 0]);
     await expect(server.manager.job('a')).rejects.toThrow('there is no job a');
   });
+
+  it('does not come back by an answer from before it was deleted', async () => {
+    server.put(job('a'));
+    const list = server.manager.list();
+    await settle();
+    server.put(job('a', { state: 'COMPLETED', revision: 2 }));
+    // read while the delete is under way, and told after it
+    server.announce('a', 'changed');
+    server.announce('a', 'deleted');
+    server.jobs.delete('a');
+    await settle();
+    expect([list.jobs, server.manager.known('a')]).toEqual([[], undefined]);
+  });
 });
 
 describe("a job's events", () => {
