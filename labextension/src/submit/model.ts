@@ -240,7 +240,7 @@ export class SubmitModel implements IDisposable {
     this._key = newKey();
     if (HARDWARE.some(name => name in choices)) {
       clearTimeout(this._asking);
-      this._asking = setTimeout(() => this._askTargets(), ASK_AFTER);
+      this._asking = setTimeout(() => void this._readTargets(), ASK_AFTER);
     }
     this._previewLater(ASK_AFTER);
     this._changed.emit();
@@ -249,23 +249,18 @@ export class SubmitModel implements IDisposable {
   private async _readTargets(): Promise<void> {
     try {
       const targets = await this._options.manager.targets();
+      if (this._isDisposed) {
+        return;
+      }
       this._targetsProblem = '';
       if (!targets.some(({ name }) => name === this._draft.target)) {
         this._draft = { ...this._draft, target: targets[0]?.name ?? '' };
       }
-      this._askTargets();
+      this.offers.ask(targets, wishes(this._draft));
     } catch (error) {
       this._targetsProblem = asError(error).message;
       this._changed.emit();
     }
-  }
-
-  private _askTargets(): void {
-    void this._options.manager.targets().then(targets => {
-      if (!this._isDisposed) {
-        this.offers.ask(targets, wishes(this._draft));
-      }
-    });
   }
 
   private async _inspect(): Promise<void> {

@@ -86,7 +86,7 @@ beforeEach(() => {
   screen = null;
   answer = {};
   const api: Partial<IApi> = {
-    targets: () => Promise.resolve([LOCAL, DGX]),
+    targets: () => answer.targets?.() ?? Promise.resolve([LOCAL, DGX]),
     inspect: body => answer.inspect?.(body) ?? Promise.resolve(INSPECTION),
     inspectJob: () => Promise.resolve(INSPECTION),
     previewRerun: () => Promise.resolve({ problems: [], preview: null }),
@@ -159,6 +159,22 @@ describe('the dialog', () => {
     dialog.set({ name: 'x' });
     await vi.advanceTimersByTimeAsync(1000);
     expect(asked.length).toBe(2);
+  });
+
+  it('says why there are no targets, and asks for them once more', async () => {
+    answer.targets = () =>
+      Promise.reject(new RequestError('c.Hybrid.targets is no mapping', 500));
+    const dialog = model();
+    await settle();
+    expect(dialog.targetsProblem).toMatch('is no mapping');
+    dialog.set({ gpus: '1' });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(dialog.targetsProblem).toMatch('is no mapping');
+    delete answer.targets;
+    dialog.set({ gpus: '2' });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([dialog.targetsProblem, dialog.draft.target]).toEqual(['', 'local']);
+    expect(asked).toEqual(['local 2', 'dgx 2']);
   });
 
   it('looks up how long it took, and compares packages with another image once', async () => {
