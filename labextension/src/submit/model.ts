@@ -130,9 +130,12 @@ export class SubmitModel implements IDisposable {
     if (path !== null) {
       void this.lookups.askDurations(path);
     }
-    void this._readTargets();
-    void this._inspect();
-    void this._readPreferences();
+    // none of them rejects: what went wrong is among the problems
+    this._read = Promise.all([
+      this._readTargets(),
+      this._inspect(),
+      this._readPreferences()
+    ]);
   }
 
   set(choices: Partial<IDraft>): void {
@@ -166,7 +169,7 @@ export class SubmitModel implements IDisposable {
     const { draft } = this.subject;
     this._apply({ ...draft, target: draft.target || target });
     this._preferred = false;
-    void this._readPreferences();
+    this._read = this._readPreferences();
   }
 
   /** Start the job; null where something refuses it, which is among the problems then. */
@@ -201,6 +204,8 @@ export class SubmitModel implements IDisposable {
   /** Start the job, whoever sees to how that ends; `tell` hears why it takes longer. */
   async send(tell: Tell): Promise<IJob> {
     const { manager, trans, subject } = this._options;
+    // who is quicker than the answers means the choices that they would have shown
+    await this._read;
     const { _draft: draft, _key: key } = this;
     const job = await send(manager, trans, {
       request: () => subject.submit(draft, this._parameters ?? [], key),
@@ -375,6 +380,8 @@ export class SubmitModel implements IDisposable {
   /** Files that were seen in what would travel. */
   private readonly _files = new Map<string, IFile>();
   private _targetsProblem = '';
+  /** Targets, parameters and the choices of last time. */
+  private _read: Promise<unknown> = Promise.resolve();
   /** The choices of last time are known. */
   private _preferred = false;
   private _checking = false;

@@ -249,6 +249,27 @@ describe('choices of last time', () => {
     });
   });
 
+  it('are sent by who is quicker than the answers', async () => {
+    kept.set('a.ipynb', { version: 1, target: 'dgx', parameters: { n: '5' } });
+    let inspected: (found: IInspection) => void = () => undefined;
+    answer.inspect = () =>
+      new Promise(keep => {
+        inspected = keep;
+      });
+    const dialog = model();
+    const sending = dialog.submit();
+    await settle();
+    expect(sent).toEqual([]);
+    inspected(INSPECTION);
+    await sending;
+    expect(sent[0].body).toMatchObject({
+      target: 'dgx',
+      parameter_texts: { n: '5' }
+    });
+    await settle();
+    expect(kept.get('a.ipynb')).toMatchObject({ parameters: { n: '5' } });
+  });
+
   it('are passed over where the target is configured no more', async () => {
     kept.set('a.ipynb', { version: 1, target: 'gone', mem: '8G' });
     const dialog = model();
@@ -343,6 +364,7 @@ describe('what comes of a submit', () => {
     expect(sent).toHaveLength(3);
     dialog.set({ time: '1h' });
     void dialog.submit();
+    await settle();
     expect(sent[3].key).not.toBe(sent[0].key);
   });
 
