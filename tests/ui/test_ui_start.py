@@ -45,3 +45,15 @@ def test_a_panel_that_cannot_be_loaded_says_so_and_comes_when_it_can(window: Win
     window.page.context.set_offline(False)
     # (it looks by itself a second or two later)
     window.page.locator(f"{PANEL} >> text=No jobs yet").wait_for()
+
+
+def test_a_dialog_that_cannot_be_loaded_says_so_and_comes_when_it_can(window: Window) -> None:
+    window.open()
+    window.page.context.set_offline(True)
+    window.command("jupyter-hybrid:submit", path="study.ipynb")
+    window.page.locator(".jp-Dialog >> text=The Jupyter server does not answer.").wait_for()
+    window.page.click(".jp-Dialog button >> text=Close")
+    assert [text for text in window.complaints if "Uncaught" in text or "Loading" in text] == []
+    window.page.context.set_offline(False)
+    window.command("jupyter-hybrid:submit", path="study.ipynb")
+    window.page.locator(".jp-hybrid-submit tr.jp-mod-selected").wait_for()

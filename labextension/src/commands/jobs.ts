@@ -20,8 +20,8 @@ import type { IDisposable } from '@lumino/disposable';
 import { CommandIDs } from '../ids';
 import { shown } from '../jobs/wording';
 import type { ICommands, IFetched, IJob } from '../records';
-import { asError } from '../request';
 import type { IJobsManager } from '../tokens';
+import { told } from './told';
 
 export interface IJobCommands {
   commands: CommandRegistry;
@@ -227,19 +227,4 @@ function isCell(job: IJob): boolean {
 function idOf(args: Args): string {
   const id = args['id'];
   return typeof id === 'string' ? id : '';
-}
-
-/** Do it; what goes wrong is shown, once, as JupyterLab shows such things. */
-async function told(
-  trans: TranslationBundle,
-  action: () => Promise<void>
-): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    Notification.error(
-      trans.__('It was not done: %1', asError(error).message),
-      { autoClose: false }
-    );
-  }
 }

@@ -16,6 +16,7 @@ import { asError } from '../request';
 import type { ISubject, Submitting } from '../submit';
 import type { IJobsManager } from '../tokens';
 import { oneLine } from '../words';
+import { told } from './told';
 
 export interface ISubmitCommandOptions {
   commands: CommandRegistry;
@@ -53,15 +54,16 @@ export function addSubmitCommands(given: ISubmitCommandOptions): void {
     label: trans.__('Run Elsewhere…'),
     caption: trans.__('Run this notebook on another machine'),
     icon: elsewhereIcon,
-    execute: async args => {
-      const path =
-        text(args, 'path') ??
-        (text(args, 'cwd') === null ? current()?.context.path : null) ??
-        (await choose(options, text(args, 'cwd')));
-      if (path !== null) {
-        await open(path);
-      }
-    }
+    execute: args =>
+      told(trans, async () => {
+        const path =
+          text(args, 'path') ??
+          (text(args, 'cwd') === null ? current()?.context.path : null) ??
+          (await choose(options, text(args, 'cwd')));
+        if (path !== null) {
+          await open(path);
+        }
+      })
   });
   const selected = (): string | null => {
     const items = [...(files?.tracker.currentWidget?.selectedItems() ?? [])];
@@ -73,22 +75,24 @@ export function addSubmitCommands(given: ISubmitCommandOptions): void {
     caption: trans.__('Run this notebook on another machine'),
     icon: elsewhereIcon,
     isVisible: () => selected() !== null,
-    execute: async () => {
-      const path = selected();
-      if (path !== null) {
-        await open(path);
-      }
-    }
+    execute: () =>
+      told(trans, async () => {
+        const path = selected();
+        if (path !== null) {
+          await open(path);
+        }
+      })
   });
   commands.addCommand(CommandIDs.rerunEdited, {
     label: trans.__('Run Again with Changes…'),
     icon: elsewhereIcon,
-    execute: async args => {
-      const id = text(args, 'id');
-      if (id !== null) {
-        await openForJob(options, id);
-      }
-    }
+    execute: args =>
+      told(trans, async () => {
+        const id = text(args, 'id');
+        if (id !== null) {
+          await openForJob(options, id);
+        }
+      })
   });
 }
 

@@ -38,7 +38,10 @@ export const buttonPlugin: JupyterFrontEndPlugin<void> = {
         label: trans.__('Run elsewhere')
       });
       // the dialog is there when it is clicked
-      const load = (): void => void import('../submit');
+      const load = (): void =>
+        void import('../submit').catch(() => {
+          // the click tells it
+        });
       button.node.addEventListener('pointerenter', load, { once: true });
       return button;
     });

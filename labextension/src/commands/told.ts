@@ -1,0 +1,37 @@
+/** What a command cannot do is told to whoever asked for it. */
+import { Dialog, Notification, showErrorMessage } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { RequestError, asError } from '../request';
+
+/** Do it; what goes wrong is shown, once, as JupyterLab shows such things. */
+export async function told(
+  trans: TranslationBundle,
+  action: () => Promise<void>
+): Promise<void> {
+  try {
+    await action();
+  } catch (thrown) {
+    const error = asError(thrown);
+    if (isAway(error)) {
+      // by a dialog: what draws notifications is read from the server, too
+      await showErrorMessage(
+        trans.__('It was not done'),
+        trans.__('The Jupyter server does not answer.'),
+        [Dialog.okButton({ label: trans.__('Close') })]
+      );
+      return;
+    }
+    Notification.error(trans.__('It was not done: %1', error.message), {
+      autoClose: false
+    });
+  }
+}
+
+/** True also for a part of ours that could not be loaded, as webpack names it. */
+function isAway(error: Error): boolean {
+  return (
+    error.name === 'ChunkLoadError' ||
+    (error instanceof RequestError && error.away)
+  );
+}
