@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,34 @@ def test_a_remote_cell_is_copied_whole(window: Window, running: Server, work: Pa
     window.page.context.grant_permissions(["clipboard-read"])
     copied = window.page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{line}\n{below}"
+
+
+def test_outputs_that_cannot_be_shown_take_no_others_away(
+    window: Window, running: Server, work: Path
+) -> None:
+    path = written(work, "two", "print('new')", outputs="earlier\n")
+    jobs = [running.ask("POST", "/jobs", {"path": path})["id"] for _ in range(2)]
+    until(lambda: all(running.job(job)["final"] for job in jobs), "the jobs' end")
+    window.open(path)
+    broken = {"message": "its place is away", "reason": "PlaceError"}
+    its_notebook, itself = (re.compile(f"/jobs/{jobs[0]}{end}") for end in ("/notebook", r"(\?|$)"))
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    window.page.route(its_notebook, hold)
+    window.command("jupyter-hybrid:show-outputs", id=jobs[0])
+    until(lambda: window.page.wait_for_timeout(50) or held, "the first job's notebook")
+    window.command("jupyter-hybrid:show-outputs", id=jobs[1])
+    until(lambda: cells(window)[0][1] == "new\n", "the second job's output")
+    held[0].fulfill(status=502, json=broken)
+    window.page.unroute(its_notebook)
+
+    # what cannot even begin is told
+    window.page.route(itself, lambda route: route.fulfill(status=502, json=broken))
+    window.command("jupyter-hybrid:show-outputs", id=jobs[0])
+    window.page.locator(".Toastify >> text=It was not done: its place is away").wait_for()
+    assert window.page.locator(".Toastify >> text=cannot be shown").count() == 0
+    window.page.click(f"{BAR} >> text=Restore earlier outputs")
+    assert cells(window)[0][1] == "earlier\n"

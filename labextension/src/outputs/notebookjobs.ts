@@ -92,6 +92,10 @@ export class NotebookJobs implements IDisposable {
     try {
       await here.start();
     } catch (error) {
+      if (here.isDisposed) {
+        // it was left meanwhile, perhaps for another job
+        return;
+      }
       this._leave();
       Notification.error(
         trans.__('The outputs cannot be shown: %1', asError(error).message),

@@ -12,6 +12,7 @@ import {
   type TranslationBundle
 } from '@jupyterlab/translation';
 
+import { told } from '../commands/told';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import type { NotebookJobs } from '../outputs/notebookjobs';
 import { IJobsManager } from '../tokens';
@@ -67,7 +68,7 @@ export const outputsPlugin: JupyterFrontEndPlugin<void> = {
         const job = manager.known(args['id'] as string);
         return job?.kind === 'notebook' && job.path !== null;
       },
-      execute: args => show(args['id'] as string)
+      execute: args => told(trans, () => show(args['id'] as string))
     });
   }
 };
