@@ -11,6 +11,7 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { launchIcon } from '@jupyterlab/ui-components';
 
+import { told } from '../commands/told';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import type { JobPage } from '../jobs/page';
 import { IJobsManager } from '../tokens';
@@ -54,7 +55,21 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
       ]);
       const outputs = (): InstanceType<typeof OutputNotebook> =>
         new OutputNotebook(manager, id, drawing);
-      return new JobPage({ manager, commands, trans, id, outputs });
+      const page = new JobPage({ manager, commands, trans, id, outputs });
+      shell.add(page, 'main');
+      await tracker.add(page);
+      return page;
+    };
+    const making = new Map<string, Promise<JobPage>>();
+    /** One page for a job, also for who asks twice while it is loaded. */
+    const open = async (id: string): Promise<void> => {
+      let page = tracker.find(one => one.jobId === id);
+      if (page === undefined) {
+        const made = making.get(id) ?? make(id);
+        making.set(id, made);
+        page = await made.finally(() => making.delete(id));
+      }
+      shell.activateById(page.id);
     };
     commands.addCommand(CommandIDs.openJob, {
       label: trans.__('Open'),
@@ -62,16 +77,9 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
       icon: launchIcon,
       execute: async args => {
         const id = args['id'];
-        if (typeof id !== 'string') {
-          return;
+        if (typeof id === 'string') {
+          await told(trans, () => open(id));
         }
-        let page = tracker.find(one => one.jobId === id);
-        if (page === undefined) {
-          page = await make(id);
-          shell.add(page, 'main');
-          await tracker.add(page);
-        }
-        shell.activateById(page.id);
       }
     });
     void restorer?.restore(tracker, {
