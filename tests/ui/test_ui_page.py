@@ -1,8 +1,9 @@
-"""A job's page: one for each job, by its name."""
+"""A job's page: one for each job, by its name, and whole again once the server is back."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,29 @@ def test_a_job_has_one_page_by_its_name(window: Window, job: str) -> None:
     window.page.locator(f"{PAGE} .jp-OutputArea >> text=made").wait_for()
     assert window.page.locator(PAGE).count() == 1
     window.page.wait_for_function(NAMED, arg="by its name")
+
+
+def test_what_could_not_be_read_is_told_and_read_when_the_server_is_back(
+    window: Window, job: str
+) -> None:
+    away = re.compile("/jupyter-hybrid/api/jobs")
+    window.page.route(away, lambda route: route.abort())
+    window.open()
+    window.command("jupyter-hybrid:open-job", id=job)
+    said = "text=The Jupyter server does not answer."
+    page = window.page.locator(PAGE)
+    page.locator(f".jp-hybrid-Head >> {said}").wait_for()
+    for name in ("Notebook", "Files", "Details"):
+        window.page.click(f"role=tab[name={name}]")
+        page.locator(f"[role=tabpanel]:not(.lm-mod-hidden) >> {said}").first.wait_for()
+    assert page.locator("text=Loading…").count() == 0
+    window.picture("page-away")
+    window.page.unroute(away)
+    page.get_by_text(job, exact=True).wait_for()
+    window.page.wait_for_function(NAMED, arg="by its name")
+    window.page.click("role=tab[name=Files]")
+    page.locator("text=The job wrote no files.").wait_for()
+    page.locator("text=Only the notebook.").wait_for()
+    window.page.click("role=tab[name=Notebook]")
+    page.locator(".jp-OutputArea >> text=made").wait_for()
+    assert page.locator(f"{said} >> visible=true").count() == 0

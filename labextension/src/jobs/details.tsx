@@ -34,9 +34,9 @@ interface IDetailsProps {
 }
 
 function Details({ manager, id, trans }: IDetailsProps): ReactElement {
-  const { job } = useJob(manager, id);
+  const { job, error } = useJob(manager, id);
   if (job === null) {
-    return <p>{trans.__('Loading…')}</p>;
+    return <p>{error === null ? trans.__('Loading…') : error.message}</p>;
   }
   const parameters = Object.entries(job.parameters).map(
     ([name, value]): [string, string] => [name, JSON.stringify(value)]

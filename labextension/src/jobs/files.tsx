@@ -7,6 +7,7 @@ import type { IResults } from '../records';
 import { asError } from '../request';
 import type { IJobsManager } from '../tokens';
 import { size } from '../words';
+import { useReturns } from './hooks';
 import { useJob } from './usejob';
 import { shown } from './wording';
 
@@ -34,7 +35,7 @@ export class FilesView extends ReactWidget {
 function Files({ manager, id, trans, fetch }: IFilesOptions): ReactElement {
   const { job } = useJob(manager, id);
   const ended = job?.final ?? false;
-  const sent = useAnswer(() => manager.api.sent(id), id);
+  const sent = useAnswer(manager, () => manager.api.sent(id), id);
   return (
     <>
       <h2>{trans.__('Results')}</h2>
@@ -44,12 +45,10 @@ function Files({ manager, id, trans, fetch }: IFilesOptions): ReactElement {
         <p>{trans.__('They can be listed when the job has ended.')}</p>
       )}
       <h2>{trans.__('Sent with the job')}</h2>
-      <Problem error={sent.error} />
       <List
-        files={sent.value ?? []}
-        nothing={
-          sent.value ? trans.__('Only the notebook.') : trans.__('Loading…')
-        }
+        files={sent.value}
+        error={sent.error}
+        nothing={trans.__('Only the notebook.')}
         trans={trans}
       />
     </>
@@ -59,6 +58,7 @@ function Files({ manager, id, trans, fetch }: IFilesOptions): ReactElement {
 function Results(props: IFilesOptions): ReactElement {
   const { manager, id, trans, fetch } = props;
   const { value, error } = useAnswer<IResults>(
+    manager,
     () => manager.api.results(id),
     id
   );
@@ -72,12 +72,10 @@ function Results(props: IFilesOptions): ReactElement {
           {trans.__('Download the executed notebook')}
         </a>
       </p>
-      <Problem error={error} />
       <List
-        files={value?.files ?? []}
-        nothing={
-          value ? trans.__('The job wrote no files.') : trans.__('Loading…')
-        }
+        files={value?.files ?? null}
+        error={error}
+        nothing={trans.__('The job wrote no files.')}
         trans={trans}
         url={path => manager.api.resultUrl(id, path)}
       />
@@ -94,13 +92,26 @@ function Results(props: IFilesOptions): ReactElement {
 }
 
 interface IListProps {
-  files: readonly { path: string; size: number; change?: 'new' | 'changed' }[];
+  /** Null until they are known. */
+  files:
+    | readonly { path: string; size: number; change?: 'new' | 'changed' }[]
+    | null;
+  /** Why they are not. */
+  error: Error | null;
   nothing: string;
   trans: TranslationBundle;
   url?: (path: string) => string;
 }
 
-function List({ files, nothing, trans, url }: IListProps): ReactElement {
+function List(props: IListProps): ReactElement {
+  const { files, error, nothing, trans, url } = props;
+  if (files === null) {
+    return error === null ? (
+      <p>{trans.__('Loading…')}</p>
+    ) : (
+      <p role="alert">{error.message}</p>
+    );
+  }
   if (files.length === 0) {
     return <p>{nothing}</p>;
   }
@@ -139,17 +150,18 @@ function List({ files, nothing, trans, url }: IListProps): ReactElement {
   );
 }
 
-function Problem({ error }: { error: Error | null }): ReactElement | null {
-  return error === null ? null : <p role="alert">{error.message}</p>;
-}
-
 interface IAnswer<T> {
   value: T | null;
   error: Error | null;
 }
 
-/** What a request answers; it is asked again where the key is another one. */
-function useAnswer<T>(ask: () => Promise<T>, key: string): IAnswer<T> {
+/** What a request answers; it is asked again where the key is another one, or the server is back. */
+function useAnswer<T>(
+  manager: IJobsManager,
+  ask: () => Promise<T>,
+  key: string
+): IAnswer<T> {
+  const returns = useReturns(manager);
   const [answer, setAnswer] = useState<IAnswer<T>>({
     value: null,
     error: null
@@ -166,6 +178,6 @@ function useAnswer<T>(ask: () => Promise<T>, key: string): IAnswer<T> {
     };
     // the question is another function each time, and the same question
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [key]);
+  }, [key, returns]);
   return answer;
 }

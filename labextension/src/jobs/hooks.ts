@@ -2,6 +2,8 @@
 import type { ISignal } from '@lumino/signaling';
 import { useEffect, useReducer, useState } from 'react';
 
+import type { Connection, IJobsManager } from '../tokens';
+
 /** Draw anew when the signal is emitted, as often as the screen is drawn and not more. */
 export function useSignal<S, A>(signal: ISignal<S, A>): void {
   const [, draw] = useReducer((times: number) => times + 1, 0);
@@ -21,6 +23,23 @@ export function useSignal<S, A>(signal: ISignal<S, A>): void {
       signal.disconnect(changed);
     };
   }, [signal]);
+}
+
+/** How often the server has come back: what it could not be asked may be asked again. */
+export function useReturns(manager: IJobsManager): number {
+  const [times, setTimes] = useState(0);
+  useEffect(() => {
+    let before = manager.connection;
+    const changed = (_: IJobsManager, now: Connection): void => {
+      if (now === 'online' && before !== 'connecting') {
+        setTimes(times => times + 1);
+      }
+      before = now;
+    };
+    manager.connectionChanged.connect(changed);
+    return () => void manager.connectionChanged.disconnect(changed);
+  }, [manager]);
+  return times;
 }
 
 /** Seconds since the epoch, once a second while something counts. */

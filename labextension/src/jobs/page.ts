@@ -6,7 +6,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import { Panel, type Widget } from '@lumino/widgets';
 
 import { CommandIDs } from '../ids';
-import type { IJobChange, IJobsManager } from '../tokens';
+import type { Connection, IJobChange, IJobsManager } from '../tokens';
 import { DetailsView } from './details';
 import { FilesView } from './files';
 import { Head, type ITab } from './head';
@@ -46,16 +46,28 @@ export class JobPage extends MainAreaWidget<JobContent> {
     this.title.icon = jobsIcon;
     this.title.closable = true;
     this._rename(options);
-    if (!options.manager.known(options.id)) {
-      void this._learn(options);
-    }
+    const learn = (): void => {
+      if (!options.manager.known(options.id)) {
+        void this._learn(options);
+      }
+    };
+    learn();
     const changed = (_: IJobsManager, change: IJobChange): void => {
       if (change.id === options.id) {
         this._rename(options);
       }
     };
+    const connected = (_: IJobsManager, now: Connection): void => {
+      if (now === 'online') {
+        learn();
+      }
+    };
     options.manager.jobChanged.connect(changed);
-    this.disposed.connect(() => options.manager.jobChanged.disconnect(changed));
+    options.manager.connectionChanged.connect(connected);
+    this.disposed.connect(() => {
+      options.manager.jobChanged.disconnect(changed);
+      options.manager.connectionChanged.disconnect(connected);
+    });
     fill(this, options);
   }
 

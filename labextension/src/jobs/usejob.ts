@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 import type { IJob } from '../records';
 import { asError } from '../request';
 import type { IJobChange, IJobsManager } from '../tokens';
+import { useReturns } from './hooks';
 
 /** What is known of a job. */
 export interface IKnown {
@@ -21,6 +22,8 @@ export function useJob(manager: IJobsManager, id: string): IKnown {
     gone: false,
     error: null
   }));
+  // what is known already, the manager keeps true by itself
+  const turn = useReturns(manager) * Number(known.job === null);
   useEffect(() => {
     const changed = (_: IJobsManager, change: IJobChange): void => {
       if (change.id === id) {
@@ -30,11 +33,13 @@ export function useJob(manager: IJobsManager, id: string): IKnown {
       }
     };
     manager.jobChanged.connect(changed);
+    return () => void manager.jobChanged.disconnect(changed);
+  }, [manager, id]);
+  useEffect(() => {
     manager.job(id).then(
       job => setKnown({ job, gone: false, error: null }),
       (error: unknown) => setKnown(old => ({ ...old, error: asError(error) }))
     );
-    return () => void manager.jobChanged.disconnect(changed);
-  }, [manager, id]);
+  }, [manager, id, turn]);
   return known;
 }

@@ -9,7 +9,12 @@ import { Panel, Widget } from '@lumino/widgets';
 
 import type { IJob } from '../records';
 import { asError } from '../request';
-import type { IJobChange, IJobEvents, IJobsManager } from '../tokens';
+import type {
+  Connection,
+  IJobChange,
+  IJobEvents,
+  IJobsManager
+} from '../tokens';
 import { CellOutputs } from './cells';
 import { JobOutputs } from './outputs';
 
@@ -39,6 +44,7 @@ export class OutputNotebook extends Panel {
     this._message.node.setAttribute('role', 'status');
     this.addWidget(this._message);
     _manager.jobChanged.connect(this._onJobChanged);
+    _manager.connectionChanged.connect(this._onConnectionChanged);
     void this._load();
   }
 
@@ -47,6 +53,7 @@ export class OutputNotebook extends Panel {
       return;
     }
     this._manager.jobChanged.disconnect(this._onJobChanged);
+    this._manager.connectionChanged.disconnect(this._onConnectionChanged);
     this._events?.dispose();
     super.dispose();
     this._model?.dispose();
@@ -57,6 +64,15 @@ export class OutputNotebook extends Panel {
     { id, job }: IJobChange
   ): void => {
     if (id === this._id && job !== null && this._model === null) {
+      void this._load();
+    }
+  };
+
+  private readonly _onConnectionChanged = (
+    _: IJobsManager,
+    now: Connection
+  ): void => {
+    if (now === 'online' && this._model === null) {
       void this._load();
     }
   };
