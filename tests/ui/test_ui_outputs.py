@@ -154,6 +154,8 @@ def test_a_notebook_that_is_renamed_keeps_its_jobs(
     window.page.on("dialog", lambda dialog: dialog.accept())
     window.page.reload()
     window.restored()
+    # (what was open comes back a moment before it is in front)
+    window.page.wait_for_function("window.jupyterapp.shell.currentWidget?.content?.model")
     until(lambda: cells(window)[0][1] == "1\n", "the first cell's output, once more")
     go.touch()
     until(lambda: cells(window)[1][1] == "2\n", "the second cell's output")
