@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import blocking
+from .config import price_of
 from .errors import JobFailed
 from .events import Event, Kind
 from .job import Job as Record
@@ -35,9 +36,9 @@ def manager() -> Manager:
 
 def cost(manager_: Manager, record: Record) -> float | None:
     """What a job has cost so far; None where no price is configured, or not any more."""
-    price = manager_.config.target_options().get(record.spec.target, {}).get("price")
+    price = price_of(manager_.config.target_options().get(record.spec.target, {}))
     seconds = record.lasted(time.time())
-    return None if price is None or seconds is None else float(price) * seconds / 3600
+    return None if price is None or seconds is None else price * seconds / 3600
 
 
 class Job:

@@ -11,7 +11,8 @@ Most users have no such file, and then traitlets, which reads them, is not impor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,11 @@ class Hybrid:
                 f"the target {name!r} names no executor; "
                 f"add c.Hybrid.targets[{name!r}]['executor'], for example 'local'"
             )
+        if options.get("price") is not None and price_of(options) is None:
+            raise ConfigError(
+                f"the target {name!r} has the price {options['price']!r}; "
+                f"c.Hybrid.targets[{name!r}]['price'] is a number, per hour, for example 1.5"
+            )
         named, root = options.pop("root", None), self.home
         if options.get("host"):
             root = Path(far_root(named))
@@ -123,6 +129,13 @@ class Hybrid:
     def target_options(self) -> dict[str, dict[str, Any]]:
         """All targets; ``local`` is there without being configured."""
         return {"local": {"executor": "local"}, **self.targets}
+
+
+def price_of(options: Mapping[str, Any]) -> float | None:
+    """What a target with these options costs per hour; None where no such number is configured."""
+    price = options.get("price")
+    known = isinstance(price, (int, float)) and not isinstance(price, bool)
+    return float(price) if known and math.isfinite(price) and price >= 0 else None
 
 
 def far_root(named: str | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .._version import __version__
+from ..config import price_of
 from ..documents import offer_document
 from ..errors import HybridError
 from ..expecting import expected
@@ -60,7 +61,7 @@ class Targets(Endpoint):
                 # one that is configured wrongly is there as well: its offers say what is wrong
                 "executor": str(options.get("executor", "")),
                 "default": name == config.default_target,
-                "price": options.get("price"),
+                "price": price_of(options),
                 "trouble": trouble_of(self.manager, name) or None,
             }
             for name, options in config.target_options().items()

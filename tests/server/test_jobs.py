@@ -34,17 +34,21 @@ async def test_targets_and_offers_say_what_the_command_line_says(api: Api) -> No
 
 @pytest.fixture
 def typos(jp_config_dir: Path, jp_environ: None) -> None:
-    """Two targets that are not as the configuration should have them."""
-    settings = "c.Hybrid.targets = {'dgx': {'executr': 'slurm'}, 'dxg': {'executor': 'slrum'}}\n"
+    """Three targets that are not as the configuration should have them."""
+    settings = (
+        "c.Hybrid.targets = {'dgx': {'executr': 'slurm'}, 'dxg': {'executor': 'slrum'},"
+        " 'local': {'executor': 'local'}, 'sold': {'executor': 'local', 'price': 'cheap'}}\n"
+    )
     (jp_config_dir / "jupyter_hybrid_config.py").write_text(settings)
 
 
 async def test_a_target_that_is_configured_wrongly_hides_no_other(typos: None, api: Api) -> None:
     names = [target["name"] for target in (await api.get("/targets"))["targets"]]
-    assert names == ["local", "dgx", "dxg"]
+    assert names == ["local", "dgx", "dxg", "sold"]
     found = await api.get("/offers")
     assert [offer["target"] for offer in found["offers"]] == ["local"]
-    assert [problem["target"] for problem in found["problems"]] == ["dgx", "dxg"]
+    assert [problem["target"] for problem in found["problems"]] == ["dgx", "dxg", "sold"]
+    assert found["problems"][2]["message"].startswith("the target 'sold' has the price 'cheap'; ")
     assert found["problems"][0]["message"].startswith("the target 'dgx' names no executor; add ")
 
 

@@ -86,17 +86,22 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     registry?.transform(PluginIDs.notifications, {
       fetch: plugin => ({ ...plugin, schema: worded(plugin.schema, trans) })
     });
-    void registry?.load(PluginIDs.notifications).then(settings => {
-      const read = (): void => {
-        const asked = settings.composite as unknown as IWishes;
-        if (asked.browser && !wishes.browser) {
-          askBrowser();
-        }
-        wishes = asked;
-      };
-      settings.changed.connect(read);
-      read();
-    });
+    registry?.load(PluginIDs.notifications).then(
+      settings => {
+        const read = (): void => {
+          const asked = settings.composite as unknown as IWishes;
+          if (asked.browser && !wishes.browser) {
+            askBrowser();
+          }
+          wishes = asked;
+        };
+        settings.changed.connect(read);
+        read();
+      },
+      () => {
+        // they can be done without; JupyterLab itself tells of what it cannot read
+      }
+    );
   }
 };
 
