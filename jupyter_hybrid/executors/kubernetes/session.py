@@ -152,10 +152,11 @@ class Session:
         except ApiError as error:
             if error.code != 403:
                 raise
-            # the first pod would wait for them as long as it may
-            await self.objects.remove(job, force=True)
+            # the first pod would wait for them as long as it may; told before it is removed, or
+            # what it says of that would be the reason
             words = f"the pods beside the first cannot be made: {error}"
             self.end(JobPaths(Path(job.directory)), ExitRecord("FAILED", Cause.REFUSED, words))
+            await self.objects.remove(job, force=True)
         self._complete.add(job.id)
 
     def _forget_secret(self, job: Job, pod: Pod) -> None:
