@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.needs(*hubs.NEEDS), pytest.mark.timeout(600)]
 
 #: Seconds after which a server of which nothing is heard is ended. Those that work say so every
 #: second, and on a machine full of other tests some ten times later.
-IDLE = 25
+IDLE = 20
 #: What stands for a GPU's program in a server: it says what stands in the file beside it.
 PROGRAM = '#!/bin/sh\nread used </usr/local/bin/used\necho "Tesla V100-SXM2-16GB, 900, $used"\n'
 #: jupyter-hybrid in a terminal of a server.

@@ -63,4 +63,5 @@ async def test_a_pull_may_take_longer_than_a_start(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await spawner.api.api_client.close()
         cluster.kubectl("delete", "pod", "far", "--force", "--ignore-not-found")
