@@ -37,8 +37,10 @@ def jobs_of(running: Server, path: str) -> list[dict[str, Any]]:
 
 
 def shown(window: Window) -> Any:
+    """The dialog, once keys are its."""
     dialog = window.page.locator(DIALOG)
     dialog.locator("tr.jp-mod-selected").wait_for()
+    dialog.locator(":focus").wait_for()
     return dialog
 
 

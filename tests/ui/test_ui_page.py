@@ -58,6 +58,8 @@ def test_what_could_not_be_read_is_told_and_read_when_the_server_is_back(
     assert page.locator("text=Loading…").count() == 0
     window.picture("page-away")
     window.page.unroute(away)
+    # as a browser says; else it may take another minute until somebody asks
+    window.page.evaluate("window.dispatchEvent(new Event('online'))")
     page.get_by_text(job, exact=True).wait_for()
     window.page.wait_for_function(NAMED, arg="by its name")
     window.page.click("role=tab[name=Files]")
