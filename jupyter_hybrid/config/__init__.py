@@ -134,8 +134,9 @@ class Hybrid:
 def price_of(options: Mapping[str, Any]) -> float | None:
     """What a target with these options costs per hour; None where no such number is configured."""
     price = options.get("price")
-    known = isinstance(price, (int, float)) and not isinstance(price, bool)
-    return float(price) if known and math.isfinite(price) and price >= 0 else None
+    if isinstance(price, bool) or not isinstance(price, (int, float)):
+        return None
+    return float(price) if math.isfinite(price) and price >= 0 else None
 
 
 def far_root(named: str | None) -> str:
