@@ -267,15 +267,20 @@ class LocalExecutor(Executor):
                 )
 
     async def _kill(self, job: Job, contained: str, process: ProcessHandle | None) -> None:
-        if contained:
-            from .local_containers import remove_container
+        from .local_containers import remove_container, remove_late_container
 
-            await remove_container(contained, job.id)
+        removed = False
+        if contained:
+            try:
+                removed = await remove_container(contained, job.id)
+            except PlaceError:
+                # its client may be in the midst of making it: once more when that is dead
+                if process is None:
+                    raise
         if process is not None:
             await asyncio.to_thread(kill_tree, process, f"{MARK}={job.id}")
             if contained:
-                # (the client may have made it meanwhile)
-                await remove_container(contained, job.id)
+                await remove_late_container(contained, job.id, expected=not removed)
 
     async def cleanup(self, job: Job) -> None:
         """Remove the job's directory, once nothing writes into it any more."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from getpass import getuser
 from pathlib import Path
 
-from ..containers.engines import Apptainer, Command, engine_named
+from ..containers.engines import Apptainer, Command, Docker, engine_named
 from ..errors import ConfigError, PlaceError
 from ..job import Job
 from ..paths import JobPaths
@@ -17,6 +19,9 @@ from .images.settings import ImageSettings
 from .images.starting import Start, container, proxies
 from .local_directory import CONTAINER, MARK, unwritable
 from .records import write_record
+
+#: Seconds within which a daemon makes the container that a dead client had asked for.
+LATE = 5.0
 
 
 def container_command(
@@ -52,16 +57,42 @@ def container_name(job_id: str) -> str:
     return f"jupyter-hybrid-{job_id}"
 
 
-async def remove_container(engine: str, job_id: str) -> None:
-    """End the job's container and all that runs in it; one that is not there is no error."""
+async def remove_container(engine: str, job_id: str) -> bool:
+    """End the job's container and all that runs in it; False where it is not there.
+
+    Raises ``PlaceError`` where the engine cannot do it now.
+    """
     name = container_name(job_id)
     try:
         command = engine_named(engine).remove(name)
     except ConfigError:
-        return  # the job has written over its own record: its processes are killed all the same
+        return False  # the job has written over its own record: its processes are killed anyway
     done = await run(command) if command is not None else None
-    if done is not None and done.returncode != 0 and "no such container" not in done.stderr.lower():
+    if done is None:
+        return False
+    if done.returncode != 0 and "no such container" not in done.stderr.lower():
         raise PlaceError(f"{engine} cannot remove {name}: {complaint(done)}", transient=True)
+    # (what they have removed they name)
+    return bool(done.stdout.strip())
+
+
+async def remove_late_container(engine: str, job_id: str, *, expected: bool) -> None:
+    """The same for one whose client was killed, which may have been about to make it.
+
+    Docker's daemon goes on with what a dead client had asked for: where the container is
+    ``expected``, that is waited for.
+    """
+    start, waits = time.monotonic(), expected and engine == Docker.name
+    while True:
+        late = time.monotonic() - start > LATE
+        try:
+            if await remove_container(engine, job_id) or late or not waits:
+                return
+        except PlaceError:
+            # what was half made, or half removed, may take a second attempt
+            if late:
+                raise
+        await asyncio.sleep(0.2)
 
 
 def _user_name() -> str:

@@ -135,7 +135,7 @@ async def test_cancelled_while_it_is_made_it_leaves_no_container(
     place: Place, tmp_path: Path
 ) -> None:
     manager, image = place.manager(), place.image("ngc")
-    for delay in (0.0, 0.03, 0.06, 0.09, 0.12, 0.2, 0.3):
+    for delay in (0.0, 0.0, 0.03, 0.06, 0.09, 0.12, 0.2, 0.3):
         job = await manager.submit(a_request(tmp_path, "import time\ntime.sleep(600)", image=image))
         await asyncio.sleep(delay)
         await manager.cancel(job.id)
