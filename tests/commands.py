@@ -105,10 +105,10 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "jupyter_hybrid.cli", *words]
 
 
-def until(condition: Callable[[], Any], what: str = "") -> Any:
-    """The condition's first true value; fails after ``PATIENCE`` seconds."""
-    deadline = time.monotonic() + PATIENCE
+def until(condition: Callable[[], Any], what: str = "", patience: float = PATIENCE) -> Any:
+    """The condition's first true value; fails after so many seconds."""
+    deadline = time.monotonic() + patience
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s for {what or condition}"
+        assert time.monotonic() < deadline, f"waited {patience} s for {what or condition}"
         time.sleep(0.02)
     return value

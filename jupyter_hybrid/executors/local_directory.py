@@ -62,9 +62,13 @@ def remove_directory(directory: Path) -> None:
             with suppress(OSError):
                 if not path.is_symlink():
                     path.chmod(0o700)
-    shutil.rmtree(directory, ignore_errors=True)
-    if directory.exists():
-        raise PlaceError(f"{directory} cannot be removed completely; remove it by hand")
+    # what ends may write its last while we are at it
+    for pause in (0.1, 0.3, 1.0, 0.0):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        time.sleep(pause)
+    raise PlaceError(f"{directory} cannot be removed completely; remove it by hand")
 
 
 #: What engines say where nobody has described the GPUs to them, and what to do about it.

@@ -214,6 +214,7 @@ def test_a_submit_is_among_the_jobs_at_once_and_a_refusal_brings_the_dialog_back
     assert (job["name"], job["parameters"]) == ("held back", {"steps": 4})
 
 
+@pytest.mark.timeout(300)
 def test_a_submit_that_nobody_hears_comes_back_with_everything_in_it(
     window: Window, running: Server, path: str
 ) -> None:
@@ -229,7 +230,9 @@ def test_a_submit_that_nobody_hears_comes_back_with_everything_in_it(
     said = dialog.locator(".jp-hybrid-problems >> text=does not answer. Nothing is lost")
     # JupyterLab may say so as well, and shows one dialog at a time
     theirs = page.locator(".jp-Dialog:has-text('Server Connection Error') button.jp-mod-accept")
-    until(lambda: said.is_visible() or (theirs.is_visible() and theirs.click()), "the dialog")
+    until(
+        lambda: said.is_visible() or (theirs.is_visible() and theirs.click()), "the dialog", 180.0
+    )
     assert field(dialog, "steps").input_value() == "4"
     assert dialog.get_by_label("Name", exact=True).input_value() == "patient"
     assert dialog.locator("tr.jp-mod-selected", has_text="local").is_visible()

@@ -64,7 +64,8 @@ async def test_the_clock_of_the_login_node_is_ten_minutes_off(lone_user: User) -
         assert ended.created_at <= ended.started_at <= ended.finished_at
         waits = await user.submit("1", gpus=1)
         await user.manager.cancel(waits.id)
-        assert (await user.follow(waits))[0].state in (State.CANCELLED, State.COMPLETED)
+        over = (await user.follow(waits))[0]
+        assert over.state in (State.CANCELLED, State.COMPLETED), (over.exit, over.reason)
     finally:
         cluster.restart_sshd()
         shutil.rmtree(library)
