@@ -74,7 +74,11 @@ def _typed(line: str) -> list[str]:
     for option in ("--replay", "--detach"):
         parser.add_argument(option, action="append_const", const=True, default=[])
     # target, hardware and image are the spec's: a rerun may have changed them
-    known, _ = parser.parse_known_args(shlex.split(line)[2:])
+    try:
+        known, _ = parser.parse_known_args(shlex.split(line)[2:])
+    except (ValueError, SystemExit):
+        # no line that was ever accepted: a notebook may have been written by anybody
+        return []
     words: list[str] = []
     for name, values in vars(known).items():
         option = f"-{name}" if len(name) == 1 else f"--{name}"

@@ -155,6 +155,9 @@ def test_a_plain_job_is_a_plain_command() -> None:
             "%%remote dgx --gpus 1 -i x,y -o z --files 'a b.csv' '*.txt' --replay\n\nx",
         ),
         ("# %%remote --name n --image i --detach\nx", "%%remote dgx --gpus 1 --name n --detach\nx"),
+        # nobody can have typed it so
+        ("# %%remote --name it's\nx", "%%remote dgx --gpus 1\nx"),
+        ("# %%remote local -i\nx", "%%remote dgx --gpus 1\nx"),
         # its line was not kept
         ("%%time\nx = 1", "%%remote dgx --gpus 1\n%%time\nx = 1"),
     ],
