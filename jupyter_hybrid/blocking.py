@@ -1,7 +1,9 @@
-"""Call async code from code that is not: one event loop in a background thread.
+"""Between code that blocks and code that is asynchronous, both ways.
 
+``run`` and ``start`` call async code from code that blocks: one event loop in a background thread.
 Kernels run an event loop of their own in the main thread, so ``asyncio.run`` is not to be had
 there; a thread's loop serves kernels, the command line and plain scripts alike.
+``aside`` calls code that blocks from async code.
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -58,3 +61,11 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     except BaseException:
         future.cancel()
         raise
+
+
+async def aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the function returns, called in a thread, so that nothing else waits for it.
+
+    Unlike ``asyncio.to_thread`` it is called, and ends, also where whoever waits is cancelled.
+    """
+    return await asyncio.shield(asyncio.to_thread(function, *args, **kwargs))

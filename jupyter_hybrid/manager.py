@@ -16,21 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import reconcile, staging
+from .blocking import aside
 from .config import Hybrid, load_config
 from .credentials import job_key
 from .errors import (
-    Conflict,
     HybridError,
     PlaceError,
-    StoreError,
-    UnknownJob,
     UnknownTarget,
     UsageError,
 )
 from .events import Event
 from .executors.registry import load_executor
 from .job import Job, State, new_job_id
-from .keeping import ATTEMPTS, Keeper
+from .keeping import Keeper
 from .pace import Pace
 from .paths import JobPaths, job_directory
 from .spec import Cause, ExitRecord, JobSpec, Resources
@@ -125,7 +123,7 @@ class Manager:
         **changes: Any,
     ) -> Job:
         """Submit what a job executed, but for its files ``exclude`` and ``changes`` of its spec."""
-        old = self.get(job_id)
+        old = await aside(self.get, job_id)
         values = {**old.spec.parameters, **(parameters or {})}
         spec = replace(old.spec, parameters=values, **changes)
         executor = self.executor(spec.target)
@@ -143,7 +141,7 @@ class Manager:
         base: str,
         notes: tuple[str, ...] = (),
     ) -> Job:
-        job_id = new_job_id(after=self.store.newest())
+        job_id = new_job_id(after=await aside(self.store.newest))
         job = Job(
             id=job_id,
             spec=spec,
@@ -152,20 +150,21 @@ class Manager:
             notes=notes,
             created_at=time.time(),
         )
-        job = self.store.add(job)
+        job = await aside(self.store.add, job)
         key = job_key(self.config.home, job_id)
         try:
             async for handle in executor.submit(job, replace(bundle, key=key)):
                 # known here at least, where it cannot be saved: what it names must be ended then
                 job = job.evolve(handle=handle)
-                job = replace(self._keeper.change(job, _with_handle(handle)), handle=handle)
+                kept = await self._keeper.change(job, _with_handle(handle))
+                job = replace(kept, handle=handle)
                 if job.state.final:
                     # another process gave it up, because this one took too long
                     raise PlaceError(f"job {job_id} was ended meanwhile: {job.reason}")
         except HybridError as error:
             await self._give_up(executor, job, error)
             raise
-        return self._keeper.note(
+        return await self._keeper.note(
             job, lambda j: j.evolve(state=State.PENDING) if j.state is State.CREATED else j
         )
 
@@ -174,10 +173,10 @@ class Manager:
         refused = f"{job.spec.target}: {error}"
         if job.handle is None and not job.state.final:
             record = ExitRecord("FAILED", Cause.REFUSED, refused)
-            self._keeper.note(job, lambda j: reconcile.finish(j, record, now=time.time()))
+            await self._keeper.note(job, lambda j: reconcile.finish(j, record, now=time.time()))
             return
         wanted = {"wanted": State.CANCELLED, "refused": refused, "reason": refused}
-        job = self._keeper.note(job, lambda j: j if j.state.final else j.evolve(**wanted))
+        job = await self._keeper.note(job, lambda j: j if j.state.final else j.evolve(**wanted))
         try:
             await self._send_cancel(executor, job, force=True)
             await self.refresh(job)
@@ -203,7 +202,7 @@ class Manager:
 
     async def status(self, job_id: str) -> Job:
         """The job's record after asking its place."""
-        job = self.get(job_id)
+        job = await aside(self.get, job_id)
         try:
             return await self.refresh(job)
         except (PlaceError, UsageError) as error:
@@ -216,7 +215,7 @@ class Manager:
 
         Raises ``PlaceError`` where the place does not answer.
         """
-        job = self._keeper.newest(job)
+        job = await self._keeper.newest(job)
         if job.state.final:
             return job
         (changed,) = await self._reconcile_target(self.executor(job.spec.target), [job]) or (job,)
@@ -226,7 +225,7 @@ class Manager:
         """Ask the places about unfinished jobs (or these); returns the jobs that changed."""
         wanted = None if ids is None else frozenset(ids)
         by_target: dict[str, list[Job]] = {}
-        for job in self.store.unfinished():
+        for job in await aside(self.store.unfinished):
             if wanted is None or job.id in wanted:
                 by_target.setdefault(job.spec.target, []).append(job)
         # at once: a place that takes its time keeps nobody waiting for the others
@@ -278,7 +277,7 @@ class Manager:
             current = reconcile.take_events(current, events)
             return reconcile.advance(current, status, now=now, lost_after=lost_after)
 
-        moved = self._keeper.note(job, move)
+        moved = await self._keeper.note(job, move)
         if moved.wanted is State.CANCELLED and not moved.state.final:
             await self._send_cancel(executor, moved, force=False)
         return moved
@@ -287,11 +286,11 @@ class Manager:
 
     async def cancel(self, job_id: str, *, force: bool = False) -> Job:
         """Ask the job to end. CANCELLED is reached when its place confirms that."""
-        job = self.get(job_id)
+        job = await aside(self.get, job_id)
         if job.state.final:
             return job
         wanted = {"wanted": State.CANCELLED}
-        job = self._keeper.change(job, lambda j: j if j.wanted else j.evolve(**wanted))
+        job = await self._keeper.change(job, lambda j: j if j.wanted else j.evolve(**wanted))
         executor = self.executor(job.spec.target)
         self._cancel_sent.pop(job.id, None)
         await self._send_cancel(executor, job, force=force)
@@ -317,7 +316,7 @@ class Manager:
             )
             own = job_directory(self.config.home, job.id)
             await asyncio.to_thread(shutil.rmtree, own, ignore_errors=True)
-        self.store.delete(job.id)
+        await aside(self.store.delete, job.id)
 
     # -- what a job says and makes --------------------------------------------------------------
 
@@ -353,7 +352,7 @@ class Manager:
 
     async def log(self, job_id: str, offset: int = 0) -> bytes:
         """The runner's own output behind ``offset``, for a job that died without a word."""
-        job = self.get(job_id)
+        job = await aside(self.get, job_id)
         executor = self.executor(job.spec.target)
         return await executor.read(job, JobPaths(Path()).log.name, offset)
 
@@ -365,12 +364,12 @@ class Manager:
         directory = await self.result_directory(job)
         fetched = await asyncio.to_thread(bring_back, job, directory, **options)
         if fetched.notebook or fetched.files or fetched.conflicts or fetched.left:
-            self._record_fetch(job, fetched)
+            await self._keeper.note_fetch(job, fetched.to_json())
         return fetched
 
     async def variables(self, job_id: str) -> tuple[Path, bytes]:
         """Where an ended job's variables are, and the key that vouches for them."""
-        job = self.get(job_id)
+        job = await aside(self.get, job_id)
         directory = await self.result_directory(job)
         return JobPaths(directory).outputs, job_key(self.config.home, job.id)
 
@@ -382,18 +381,6 @@ class Manager:
             )
         local = job_directory(self.config.home, job.id)
         return await self.executor(job.spec.target).fetch(job, local)
-
-    def _record_fetch(self, job: Job, fetched: Fetched) -> None:
-        """Remember what came; the results are here already, whatever becomes of this."""
-        for _ in range(ATTEMPTS):
-            try:
-                current = self.store.get(job.id)
-                self.store.save(replace(current, fetched=fetched.to_json()))
-            except Conflict:
-                continue
-            except (StoreError, UnknownJob) as error:
-                log.warning("what came back of job %s is not recorded: %s", job.id, error)
-            return
 
 
 def _with_handle(handle: Handle) -> Callable[[Job], Job]:

@@ -43,6 +43,5 @@ FETCHES = {
     "half of a file": "import shutil\nreal = shutil.copyfileobj\n"
     "def half(source, target, *rest):\n    target.write(source.read(1000)); target.flush(); die()\n"
     "results.shutil.copyfileobj = half",
-    "before it is recorded": "from jupyter_hybrid.manager import Manager\n"
-    "Manager._record_fetch = die",
+    "before it is recorded": "from jupyter_hybrid.keeping import Keeper\nKeeper.note_fetch = die",
 }

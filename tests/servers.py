@@ -27,13 +27,13 @@ class Server:
         self.process = process
         self.url = url
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None, patience: float = PATIENCE) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
         request = urllib.request.Request(
             f"{self.url}jupyter-hybrid/api{path}", data=data, method=method, headers=headers
         )
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(request, timeout=patience) as answer:
             return json.loads(answer.read() or b"null")
 
     def answers(self) -> bool:

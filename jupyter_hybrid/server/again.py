@@ -59,7 +59,7 @@ class Rerun(Endpoint):
     @endpoint("execute")
     async def post(self, job_id: str) -> None:
         """Submit what it executed, perhaps elsewhere and with other parameters."""
-        old = self.job(job_id)
+        old = await self.job(job_id)
         asked = again(old, self.body(), self.manager.config)
         await answer_submit(
             self,
@@ -75,7 +75,7 @@ class InspectJob(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str) -> None:
         """Read the notebook as it was sent; what it was given then stands for its defaults."""
-        job = self.job(job_id)
+        job = await self.job(job_id)
         spec = job.spec
         note, known = "", None
         try:
@@ -123,7 +123,7 @@ class PreviewRerun(Endpoint):
     @endpoint("execute")
     async def post(self, job_id: str) -> None:
         """Go the way of a rerun as far as nothing is sent."""
-        old, body = self.job(job_id), self.body()
+        old, body = await self.job(job_id), self.body()
         config = self.manager.config
         problems: list[dict[str, str]] = []
         preview = None

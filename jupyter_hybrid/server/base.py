@@ -13,6 +13,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, authenticated
 
 from .. import documents
+from ..blocking import aside
 from ..errors import HybridError, UsageError
 from . import contract
 
@@ -69,9 +70,9 @@ class Endpoint(APIHandler):
         """The manager of this server's user; raises ``ConfigError``."""
         return self.service.manager
 
-    def job(self, job_id: str) -> Job:
+    async def job(self, job_id: str) -> Job:
         """The record of the job with exactly this id; raises ``UnknownJob``."""
-        return self.manager.store.get(job_id)
+        return await aside(self.manager.store.get, job_id)
 
     async def require(self, action: str, resource: str) -> None:
         """Answer 403 unless the user may do that with Jupyter's own resource."""

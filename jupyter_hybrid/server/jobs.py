@@ -78,7 +78,7 @@ class OneJob(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str) -> None:
         """Show it as it is recorded or, if asked to, after asking its place."""
-        job = self.job(job_id)
+        job = await self.job(job_id)
         if self.query()["ask"]:
             job = await self.manager.status(job.id)
         words = commands(job, await asyncio.to_thread(self._cell, job))
@@ -97,7 +97,7 @@ class OneJob(Endpoint):
     @endpoint("write")
     async def delete(self, job_id: str) -> None:
         """Forget it."""
-        await self.manager.delete(self.job(job_id).id)
+        await self.manager.delete((await self.job(job_id)).id)
         self.set_status(204)
         self.finish()
 
@@ -111,7 +111,7 @@ class Cancel(Endpoint):
     async def post(self, job_id: str) -> None:
         """Ask for it."""
         force = self.body().get("force", False)
-        job = await self.manager.cancel(self.job(job_id).id, force=force)
+        job = await self.manager.cancel((await self.job(job_id)).id, force=force)
         self.answer(job_answer(self.service, job), 202)
 
 

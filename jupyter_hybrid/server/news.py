@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..errors import HybridError, PlaceError, UnknownJob
 from ..job import Job, State
 from ..manager import Manager
 from ..pace import Pace
+from ..store import Store
 from ..tailing import Tail
 
 #: Takes a schema id, and the data of an event.
@@ -103,7 +104,7 @@ class News:
     async def _look_once(self) -> None:
         try:
             manager = self._manager()
-            self._read_store(manager)
+            await self._read_store(manager)
         except HybridError as error:
             log.warning("%s", error)
             return
@@ -129,7 +130,8 @@ class News:
         finally:
             alarm.cancel()
 
-    def _read_store(self, manager: Manager) -> None:
+    async def _read_store(self, manager: Manager) -> None:
+        """Read it if it was written, and announce what is new; another process may hold it."""
         try:
             status = manager.store.path.stat()
         except FileNotFoundError:
@@ -139,26 +141,32 @@ class News:
         file = (status.st_ino, status.st_size, status.st_mtime_ns)
         if file == self._file:
             return
-        known, now = self._known, manager.store.revisions()
+        now, self._unfinished, changes = await asyncio.to_thread(_read, manager.store, self._known)
         self._known = now
-        self._unfinished = manager.store.unfinished()
         self._file = file if time.time() - status.st_mtime > SETTLED else None
-        if known is None:
-            # a front end that comes to a server reads its list first
-            return
-        for job_id in now.keys() | known.keys():
-            if now.get(job_id) != known.get(job_id):
-                self._tell(manager, job_id, new=job_id not in known)
+        for change in changes:
+            self._announce(JOB, change)
 
-    def _tell(self, manager: Manager, job_id: str, *, new: bool) -> None:
-        try:
-            job = manager.store.get(job_id)
-        except UnknownJob:
-            self._announce(JOB, {"job": job_id, "change": "deleted"})
-            return
-        change = "new" if new else "changed"
-        data = {"job": job_id, "change": change, "state": job.state.value}
-        self._announce(JOB, {**data, "revision": job.revision})
+
+def _read(
+    store: Store, known: Mapping[str, int] | None
+) -> tuple[dict[str, int], list[Job], list[dict[str, Any]]]:
+    """The revision of each job, the unfinished ones, and what is new beside ``known`` as events."""
+    now, unfinished = store.revisions(), store.unfinished()
+    # a front end that comes to a server reads its list first
+    before = now if known is None else known
+    changed = [j for j in now.keys() | before.keys() if now.get(j) != before.get(j)]
+    return now, unfinished, [_change(store, job_id, new=job_id not in before) for job_id in changed]
+
+
+def _change(store: Store, job_id: str, *, new: bool) -> dict[str, Any]:
+    try:
+        job = store.get(job_id)
+    except UnknownJob:
+        return {"job": job_id, "change": "deleted"}
+    change = "new" if new else "changed"
+    data = {"job": job_id, "change": change, "state": job.state.value}
+    return {**data, "revision": job.revision}
 
 
 class _Place:

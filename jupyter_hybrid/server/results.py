@@ -36,7 +36,7 @@ class Sent(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str) -> None:
         """List it."""
-        job = self.job(job_id)
+        job = await self.job(job_id)
         files = await sent_files(self.manager.executor(job.spec.target), job)
         self.answer({"files": [{"path": file.path, "size": file.size} for file in files]})
 
@@ -49,7 +49,7 @@ class Needs(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str) -> None:
         """Compare them as they were sent with the image as it is known, or with another one."""
-        job, query = self.job(job_id), self.query()
+        job, query = await self.job(job_id), self.query()
         config = self.manager.config
         changes: dict[str, Any] = {}
         if query.get("target"):
@@ -74,7 +74,7 @@ class Results(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str) -> None:
         """List it."""
-        directory = await self.manager.result_directory(self.job(job_id))
+        directory = await self.manager.result_directory(await self.job(job_id))
         made = await asyncio.to_thread(made_files, directory)
         self.answer(
             {
@@ -99,7 +99,7 @@ class Download(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str, name: str) -> None:
         """Send it, or the part of it that is asked for, as an attachment."""
-        directory = await self.manager.result_directory(self.job(job_id))
+        directory = await self.manager.result_directory(await self.job(job_id))
         path = made_file(directory, name)
         size = path.stat().st_size
         self.set_header("Accept-Ranges", "bytes")
@@ -140,7 +140,7 @@ class Fetch(Endpoint):
     @endpoint("write", ("write", "contents"))
     async def post(self, job_id: str) -> None:
         """Bring notebook and files to where they came from, or to where the body says."""
-        job, body = self.job(job_id), self.body()
+        job, body = await self.job(job_id), self.body()
         workspace = self.service.workspace
         wanted: dict[str, str] = {
             name: await workspace.clean(body[name]) for name in ("output", "into") if name in body

@@ -22,7 +22,7 @@ class Events(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str) -> None:
         """Give out what is behind a number."""
-        query, job = self.query(), self.job(job_id)
+        query, job = self.query(), await self.job(job_id)
         page = await self.service.reader.page(self.manager, job, query["after"], query["limit"])
         # joined by hand: the events are JSON already
         rest = to_text(
@@ -39,7 +39,7 @@ class Log(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str) -> None:
         """Give out what is behind an offset, or at the end."""
-        query, job = self.query(), self.job(job_id)
+        query, job = self.query(), await self.job(job_id)
         offset, before, final = query["offset"], query.get("before"), job.state.final
         size = query.get("tail", 0 if before is None else TAIL)
         reader = self.service.reader
@@ -73,7 +73,7 @@ class Notebook(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str) -> None:
         """Give it out with the outputs so far."""
-        query, job = self.query(), self.job(job_id)
+        query, job = self.query(), await self.job(job_id)
         # read before the notebook: what comes in between is told twice, and never lost
         last = await self.service.reader.last(self.manager, job)
         notebook = await self.manager.notebook(job.id)

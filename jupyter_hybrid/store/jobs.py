@@ -45,20 +45,21 @@ class Store:
                 if connection.execute(queries()["was_deleted"], {"id": job.id}).fetchone():
                     raise UnknownJob(f"job {job.id} was deleted; submit it again")
                 connection.execute(queries()["insert_job"], _row(job))
+                self._copy(job)
         except sqlite3.IntegrityError as error:
             raise StoreError(f"the store {self.path} has a job {job.id} already") from error
-        self._copy(job)
         return job
 
     def save(self, job: Job) -> Job:
         """Replace the record if nobody else has since it was read; raises ``Conflict``."""
         with self._database.writing() as connection:
             saved = connection.execute(queries()["save_job"], _row(job)).rowcount
+            if saved:
+                job = replace(job, revision=job.revision + 1)
+                self._copy(job)
         if not saved:
             self.get(job.id)
             raise Conflict(f"job {job.id} was changed by another process meanwhile")
-        job = replace(job, revision=job.revision + 1)
-        self._copy(job)
         return job
 
     def get(self, job_id: str) -> Job:
@@ -158,7 +159,10 @@ class Store:
         return self._records / f"{job_id}.json"
 
     def _copy(self, job: Job) -> None:
-        """Keep the record as a file as well; the database is the one that counts."""
+        """Keep the record as a file as well; the database is the one that counts.
+
+        Called within a write of the database, so that no older record replaces a newer one.
+        """
         try:
             self._records.mkdir(mode=0o700, exist_ok=True)
             with replacing(self._record(job.id), 0o600) as file:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,3 +75,39 @@ def test_the_command_line_and_the_server_know_the_same_jobs(tmp_path: Path, home
         assert commands["cli"].endswith(f"{work / 'work.ipynb'} --target local")
     # nothing is written into the workspace that nobody asked for
     assert [path.name for path in work.iterdir()] == ["work.ipynb"]
+
+
+@contextmanager
+def held(store: Path) -> Iterator[None]:
+    """Another process's lock on the store, as one that was stopped in the midst of a write has."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def test_a_store_that_another_process_holds_stops_nothing_else(tmp_path: Path, home: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    go = tmp_path / "go"
+    (work / "work.ipynb").write_text(json.dumps(notebook(WAITING.format(go=str(go)))))
+    with server(work, home) as running, ThreadPoolExecutor(3) as threads:
+        job = running.ask("POST", "/jobs", {"path": "work.ipynb"})["id"]
+        until(lambda: "begun" in running.text(job), "the first line")
+        (store,) = home.rglob("jobs.sqlite")
+        with held(store):
+            # what the job says now cannot be recorded, and what is asked for cannot be read
+            go.touch()
+            listed = threads.submit(running.ask, "GET", "/jobs")
+            shown = threads.submit(running.job, job)
+            another = threads.submit(running.ask, "POST", "/jobs", {"path": "work.ipynb"})
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                # (a server that waits for the store would be silent for as long as SQLite waits)
+                running.ask("GET", "/about", patience=10)
+                time.sleep(0.1)
+            assert not (listed.done() or shown.done() or another.done())
+        assert shown.result()["id"] == job and listed.result()["jobs"]
+        for each in (job, another.result()["id"]):
+            until(lambda each=each: running.job(each)["final"], "the job's end")
+            assert running.job(each)["state"] == "COMPLETED"
