@@ -364,8 +364,12 @@ class Manager:
         directory = await self.result_directory(job)
         fetched = await asyncio.to_thread(bring_back, job, directory, **options)
         if fetched.notebook or fetched.files or fetched.conflicts or fetched.left:
-            await self._keeper.note_fetch(job, fetched.to_json())
+            await self.note_fetch(job, fetched.to_json())
         return fetched
+
+    async def note_fetch(self, job: Job, fetched: Mapping[str, Any]) -> None:
+        """Remember what of the job's results came and where it is, keys as ``Fetched``."""
+        await self._keeper.note_fetch(job, fetched)
 
     async def variables(self, job_id: str) -> tuple[Path, bytes]:
         """Where an ended job's variables are, and the key that vouches for them."""

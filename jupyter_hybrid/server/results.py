@@ -17,7 +17,7 @@ from ..comparing import compare
 from ..errors import ResultError, UsageError
 from ..job import SHORT_ID, Job
 from ..listing import made_file, made_files, sent_files
-from ..results import Fetched
+from ..results import Fetched, bring_back
 from .answers import comparison_answer, fetched_answer
 from .base import Endpoint, endpoint
 from .ranges import parse_range
@@ -173,13 +173,17 @@ class Fetch(Endpoint):
         self, job: Job, options: Mapping[str, bool], wanted: Mapping[str, str]
     ) -> dict[str, Any]:
         """Save the results through the contents manager, beside whatever is there."""
+        job = await self.manager.status(job.id)
+        directory = await self.manager.result_directory(job)
         with TemporaryDirectory(prefix="jupyter-hybrid-") as name:
-            place = Path(name)
-            output = place / "notebook.ipynb"
-            fetched = await self.manager.fetch(
-                job.id, output=output, into=place / "files", **options
+            output, files = Path(name, "notebook.ipynb"), Path(name, "files")
+            fetched = await asyncio.to_thread(
+                bring_back, job, directory, output=output, into=files, **options
             )
-            return await self._save_all(job, fetched, place / "files", wanted)
+            saved = await self._save_all(job, fetched, files, wanted)
+        # where the contents manager has them: the files that they came by are gone
+        await self.manager.note_fetch(job, saved)
+        return saved
 
     async def _save_all(
         self, job: Job, fetched: Fetched, place: Path, wanted: Mapping[str, str]

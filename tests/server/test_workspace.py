@@ -191,5 +191,7 @@ class TestOtherContents:
         assert fetched["path"] == f"results/work.{job['id'][-8:]}.ipynb"
         assert sorted(fetched["paths"]) == ["results/data.csv", "results/out dir/new 日本.txt"]
         assert Shelf.saved["results/data.csv"]["content"] == "Mw=="
+        # and where they are is what the next page is told
+        assert (await api.get(f"/jobs/{job['id']}"))["fetched"] == fetched
         again = await api.post(f"/jobs/{job['id']}/fetch", {"into": "results"})
         assert set(again["paths"]).isdisjoint(fetched["paths"])
