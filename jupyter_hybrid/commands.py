@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .cells.line import cell_parser
+from .errors import UsageError
 from .parameters import parse_value
 
 if TYPE_CHECKING:
@@ -67,28 +68,17 @@ def _cell(spec: JobSpec, notebook: Mapping[str, Any] | None) -> str:
 
 def _typed(line: str) -> list[str]:
     """Options of the line that no spec has: what travels, and who waits."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for option in ("-i", "-o", "--name"):
-        parser.add_argument(option, action="append", default=[])
-    parser.add_argument("--files", nargs="+", action="extend", default=[])
-    for option in ("--replay", "--detach"):
-        parser.add_argument(option, action="append_const", const=True, default=[])
     # target, hardware and image are the spec's: a rerun may have changed them
     try:
-        known, _ = parser.parse_known_args(shlex.split(line)[2:])
-    except (ValueError, SystemExit):
+        typed = cell_parser().parse_line(line.removeprefix(_LINE))
+    except UsageError:
         # no line that was ever accepted: a notebook may have been written by anybody
         return []
-    words: list[str] = []
-    for name, values in vars(known).items():
-        option = f"-{name}" if len(name) == 1 else f"--{name}"
-        if name == "files":
-            words += [option, *values] if values else []
-        elif name in ("replay", "detach"):
-            words += [option] if values else []
-        else:
-            words += [word for value in values for word in (option, value)]
-    return words
+    words = [word for names in typed.send for word in ("-i", names)]
+    words += [word for names in typed.returns or () for word in ("-o", names)]
+    words += ["--name", typed.name] if typed.name is not None else []
+    words += ["--files", *typed.files] if typed.files else []
+    return words + [f"--{flag}" for flag in ("replay", "detach") if getattr(typed, flag)]
 
 
 def _options(spec: JobSpec) -> list[str]:

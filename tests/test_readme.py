@@ -15,10 +15,10 @@ import pytest
 from live_kernel import Live, Result, live_kernel
 from tree import ROOT
 
+from jupyter_hybrid.cells.line import cell_parser
 from jupyter_hybrid.cli.options import VERBS as COMMANDS
 from jupyter_hybrid.config import Hybrid, load_config
 from jupyter_hybrid.job import State
-from jupyter_hybrid.magics.options import cell_parser
 from jupyter_hybrid.magics.verbs import VERBS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

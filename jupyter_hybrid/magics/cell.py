@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import blocking
 from ..api import manager as this_manager
 from ..cells import Prepared, prepare
+from ..cells.line import cell_options, cell_parser, help_text
 from ..cells.options import CellOptions, Surroundings
 from ..cells.sources import cells_above
 from ..display import CellDisplay
@@ -32,7 +33,6 @@ from .endings import (
     unreadable,
 )
 from .meanwhile import bindings, keep, kept_text, remembering, share, shared_text
-from .options import cell_options, cell_parser, help_text
 from .submitting import submitted, tell_detached
 from .tables import notes_text, preview_text
 from .watch import interruptible, is_waiting, let_go_if_interrupted, watch

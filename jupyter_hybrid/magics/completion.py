@@ -6,9 +6,9 @@ import sqlite3
 from typing import Any
 
 from ..api import manager
+from ..cells.line import Parser, cell_parser
 from ..errors import HybridError
 from ..job import SHORT_ID
-from .options import Parser, cell_parser
 from .verbs import VERBS
 
 #: Jobs that are offered.

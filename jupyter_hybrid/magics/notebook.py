@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import blocking, staging
+from ..cells.line import Parser, add_resources, resources
 from ..display import CellDisplay
 from ..errors import ParameterError
 from ..events import Event, Kind
@@ -18,7 +19,6 @@ from ..parameters.values import parse_value
 from ..sentences import one_line
 from ..units import format_duration
 from .endings import failure
-from .options import Parser, add_resources, resources
 from .submitting import submitted, tell_detached
 from .tables import notebook_preview_text, notes_text
 from .watch import interruptible, let_go_if_interrupted, watch

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import blocking
 from ..api import manager as this_manager
+from ..cells.line import Parser, cell_parser, help_text
 from ..errors import UsageError
 from ..events import Kind
 from ..job import SHORT_ID, Job
@@ -19,7 +20,6 @@ from ..sentences import harmless
 from ..spec import Resources
 from ..tailing import tail_of_rank
 from ..units import format_duration, format_size
-from .options import Parser, cell_parser, help_text
 from .submitting import submitted
 from .tables import table
 from .watch import interruptible

@@ -9,10 +9,10 @@ import shlex
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ..cells.options import CellOptions
 from ..errors import UsageError
 from ..spec import Resources
 from ..units import parse_duration, parse_size
+from .options import CellOptions
 
 _NO_NUMBER = r"\1 \2: write a whole number"
 
