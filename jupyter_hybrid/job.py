@@ -95,6 +95,8 @@ class Job:
     directory: str
     #: Directory here that the work directory stands for; results are brought back to it.
     base: str = ""
+    #: What its submit gave, once for all attempts of one; no other job of the store has it.
+    submit_key: str = ""
     #: Why it waits or what it does, in plain words.
     reason: str = ""
     #: Code cells done and to do, and the first line of the current one.

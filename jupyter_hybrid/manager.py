@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,7 @@ from . import reconcile, staging
 from .blocking import aside
 from .config import Hybrid, load_config
 from .credentials import job_key
-from .errors import (
-    HybridError,
-    PlaceError,
-    UnknownTarget,
-    UsageError,
-)
+from .errors import HybridError, PlaceError, UnknownTarget, UsageError
 from .events import Event
 from .executors.registry import load_executor
 from .job import Job, State, new_job_id
@@ -113,13 +109,15 @@ class Manager:
             spec = staging.make_spec(request, executor.target.name, plan, self.config)
             bundle, told = await staging.admitted(executor, spec, bundle, self.config, request)
             notes = (*staging.notes(request, plan), *told)
-            return await self._start(executor, spec, bundle, base=str(plan.base), notes=notes)
+            rest = {"base": str(plan.base), "notes": notes, "submit_key": request.submit_key}
+            return await self._start(executor, spec, bundle, **rest)
 
     async def rerun(
         self,
         job_id: str,
         parameters: Mapping[str, Any] | None = None,
         exclude: Collection[str] = (),
+        submit_key: str = "",
         **changes: Any,
     ) -> Job:
         """Submit what a job executed, but for its files ``exclude`` and ``changes`` of its spec."""
@@ -130,27 +128,22 @@ class Manager:
         await executor.check(spec.resources)
         bundle = await asyncio.to_thread(staging.read_bundle, old, self.config, exclude)
         bundle, told = await staging.admitted(executor, spec, bundle, self.config)
-        return await self._start(executor, spec, bundle, base=old.base, notes=told)
+        rest = {"base": old.base, "notes": told, "submit_key": submit_key}
+        return await self._start(executor, spec, bundle, **rest)
 
-    async def _start(
-        self,
-        executor: Executor,
-        spec: JobSpec,
-        bundle: Bundle,
-        *,
-        base: str,
-        notes: tuple[str, ...] = (),
-    ) -> Job:
+    async def _start(self, executor: Executor, spec: JobSpec, bundle: Bundle, **rest: Any) -> Job:
+        """``rest`` are fields of the record."""
         job_id = new_job_id(after=await aside(self.store.newest))
         job = Job(
             id=job_id,
             spec=spec,
             directory=str(job_directory(executor.target.root, job_id)),
-            base=base,
-            notes=notes,
             created_at=time.time(),
+            **rest,
         )
-        job = await aside(self.store.add, job)
+        if (job := await aside(self.store.add, job)).id != job_id:
+            # another server of the user's was faster with the same submit
+            return job
         key = job_key(self.config.home, job_id)
         try:
             async for handle in executor.submit(job, replace(bundle, key=key)):
@@ -173,9 +166,12 @@ class Manager:
         refused = f"{job.spec.target}: {error}"
         if job.handle is None and not job.state.final:
             record = ExitRecord("FAILED", Cause.REFUSED, refused)
-            await self._keeper.note(job, lambda j: reconcile.finish(j, record, now=time.time()))
+            refuse = partial(reconcile.finish, exit_record=record, now=time.time())
+            # what was refused may be tried again
+            await self._keeper.note(job, lambda j: refuse(replace(j, submit_key="")))
             return
         wanted = {"wanted": State.CANCELLED, "refused": refused, "reason": refused}
+        wanted["submit_key"] = ""
         job = await self._keeper.note(job, lambda j: j if j.state.final else j.evolve(**wanted))
         try:
             await self._send_cancel(executor, job, force=True)

@@ -48,5 +48,7 @@ class Request:
     code: tuple[str, ...] = ()
     #: Modules that the kernel has loaded.
     loaded: tuple[str, ...] = ()
+    #: The same for each attempt of one submit, of which there is one job; empty where none is made.
+    submit_key: str = ""
     #: What the user should read before the job starts.
     notes: tuple[str, ...] = ()

@@ -27,9 +27,16 @@ class Server:
         self.process = process
         self.url = url
 
-    def ask(self, method: str, path: str, body: Any = None, patience: float = PATIENCE) -> Any:
+    def ask(
+        self, method: str, path: str, body: Any = None, patience: float = PATIENCE, **headers: str
+    ) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers = {
+            "Authorization": f"token {TOKEN}",
+            "Content-Type": "application/json",
+            **given,
+        }
         request = urllib.request.Request(
             f"{self.url}jupyter-hybrid/api{path}", data=data, method=method, headers=headers
         )

@@ -30,9 +30,11 @@ async def test_a_refused_submit_is_a_failed_job_with_the_places_words(
     fake.handles = [PlaceError("no quota left; ask for more")]
     manager = a_manager_of(fake)
     with pytest.raises(PlaceError, match="no quota left"):
-        await manager.submit(a_request(tmp_path, "1"))
+        await manager.submit(a_request(tmp_path, "1", submit_key="abc"))
     (job,) = manager.jobs()
     assert job.state is State.FAILED and "no quota left" in job.reason
+    # the same may be tried again, as another job
+    assert job.submit_key == ""
     assert job.exit is not None and job.exit.cause == Cause.REFUSED
     assert "cancel" not in fake.calls
 
@@ -42,9 +44,9 @@ async def test_what_a_failed_submit_made_is_cancelled(fake: Fake, tmp_path: Path
     fake.polls = [running(), ended("CANCELLED")]
     manager = a_manager_of(fake)
     with pytest.raises(PlaceError):
-        await manager.submit(a_request(tmp_path, "1"))
+        await manager.submit(a_request(tmp_path, "1", submit_key="abc"))
     (job,) = manager.jobs()
-    assert job.handle == {"id": 1, "run": 2}
+    assert job.handle == {"id": 1, "run": 2} and job.submit_key == ""
     assert fake.calls == ["handle", "handle", "cancel", "poll"]
     # a cancel is a request: until the place confirms it, money may still be running
     assert not job.state.final

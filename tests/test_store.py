@@ -248,6 +248,19 @@ def test_a_store_of_the_first_version_keeps_its_jobs(store: Store) -> None:
     assert store.jobs(notebook="/home/ada/a.ipynb") == [replace(job, revision=4)]
 
 
+def test_one_submit_is_one_job_for_all_processes(store: Store) -> None:
+    first = store.add(a_job(submit_key="abc"))
+    assert Store(store.path.parent).add(a_job(submit_key="abc")) == first
+    assert store.submitted("abc") == first
+    assert store.submitted("") is None
+    # jobs without a key are as many as there are
+    assert len({store.add(a_job()).id for _ in range(2)}) == 2
+    # what was refused gives its key back
+    store.save(replace(first, submit_key=""))
+    again = a_job(submit_key="abc")
+    assert store.add(again) == again
+
+
 def test_queries_and_statements_are_told_apart() -> None:
     assert parse_queries("-- a --\n-- why\nSELECT 1;\n\n-- b --\nSELECT 2;\n") == {
         "a": "-- why\nSELECT 1;",

@@ -63,7 +63,9 @@ class Rerun(Endpoint):
         asked = again(old, self.body(), self.manager.config)
         await answer_submit(
             self,
-            lambda: self.manager.rerun(old.id, asked.parameters, asked.exclude, **asked.changes),
+            lambda key: self.manager.rerun(
+                old.id, asked.parameters, asked.exclude, key, **asked.changes
+            ),
         )
 
 

@@ -32,6 +32,7 @@ def job_answer(service: Service, job: Job) -> dict[str, Any]:
         "path": workspace.below(job.spec.notebook_path),
         "cost": api.cost(service.manager, job),
         "fetched": fetched_answer(service, job.fetched) if job.fetched else None,
+        "submit_key": job.submit_key or None,
         "revision": job.revision,
     }
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from jupyter_server.utils import url_path_join
 
+from ..blocking import aside
 from ..commands import commands
 from ..errors import NotebookError, UsageError
 from ..job import TRANSITIONS, Job, State
@@ -19,6 +21,8 @@ from .submitting import READ
 
 #: Stands for every state that is not final.
 UNFINISHED = "unfinished"
+#: Characters of an ``Idempotency-Key``.
+LONGEST_KEY = 200
 
 
 class Jobs(Endpoint):
@@ -59,9 +63,10 @@ class Jobs(Endpoint):
         """Submit a notebook."""
         body = self.body()
 
-        async def submit() -> Job:
+        async def submit(key: str) -> Job:
             notebook, _, _ = await notebook_of(self.service, body)
-            return await self.manager.submit(request_of(self.service, notebook, body))
+            request = request_of(self.service, notebook, body)
+            return await self.manager.submit(replace(request, submit_key=key))
 
         await answer_submit(self, submit)
 
@@ -115,12 +120,20 @@ class Cancel(Endpoint):
         self.answer(job_answer(self.service, job), 202)
 
 
-async def answer_submit(handler: Endpoint, submit: Callable[[], Awaitable[Job]]) -> None:
+async def answer_submit(handler: Endpoint, submit: Callable[[str], Awaitable[Job]]) -> None:
     """Submit, once for every ``Idempotency-Key``, and say where the job is."""
-    key = handler.request.headers.get("Idempotency-Key")
+    key = handler.request.headers.get("Idempotency-Key") or ""
+    if len(key) > LONGEST_KEY:
+        raise UsageError(f"Idempotency-Key: it has more than {LONGEST_KEY} characters")
     service = handler.service
+
+    async def once() -> Job:
+        # the answer of a server that is no more may have been lost
+        known = await aside(handler.manager.store.submitted, key) if key else None
+        return known or await submit(key)
+
     with service.news.at_once():
-        job = await service.submits.do(f"{handler.path} {key}" if key else None, submit)
+        job = await service.submits.do(key or None, once)
     base = handler.request.path.partition("/jobs")[0]
     handler.set_header("Location", url_path_join(base, "jobs", job.id))
     handler.answer(job_answer(service, job), 201)

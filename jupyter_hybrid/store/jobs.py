@@ -39,7 +39,10 @@ class Store:
         return cls(directory)
 
     def add(self, job: Job) -> Job:
-        """Remember a new job; raises ``StoreError``, or ``UnknownJob`` if it was deleted."""
+        """Remember a new job; the one that the same submit has made before, where there is one.
+
+        Raises ``StoreError``, or ``UnknownJob`` if it was deleted.
+        """
         try:
             with self._database.writing() as connection:
                 if connection.execute(queries()["was_deleted"], {"id": job.id}).fetchone():
@@ -47,6 +50,9 @@ class Store:
                 connection.execute(queries()["insert_job"], _row(job))
                 self._copy(job)
         except sqlite3.IntegrityError as error:
+            known = self.submitted(job.submit_key)
+            if known is not None:
+                return known
             raise StoreError(f"the store {self.path} has a job {job.id} already") from error
         return job
 
@@ -68,6 +74,11 @@ class Store:
         if not found:
             raise UnknownJob(f"there is no job {job_id!r}; 'jupyter hybrid jobs' lists them")
         return found[0]
+
+    def submitted(self, submit_key: str) -> Job | None:
+        """The job that the submit with this key has made; None where there is none."""
+        found = self._jobs("submitted_job", {"submit_key": submit_key})
+        return found[0] if found else None
 
     def newest(self) -> str:
         """The id of the newest job, or "" where there is none."""
@@ -198,6 +209,7 @@ def _row(job: Job) -> Mapping[str, Any]:
         "name": _text(job.spec.name),
         "notebook": job.spec.notebook_path and _text(job.spec.notebook_path),
         "created_at": job.created_at,
+        "submit_key": _text(job.submit_key) or None,
         "revision": job.revision,
         "record": _document(job),
     }

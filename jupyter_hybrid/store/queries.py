@@ -43,4 +43,4 @@ def parse_statements(text: str) -> list[str]:
 
 
 #: The schema's version that this code reads and writes: the number of migrations.
-VERSION = 3
+VERSION = 4

@@ -1,21 +1,24 @@
 -- insert_job --
 -- A new job; an id that exists is an error.
-INSERT INTO job (id, state, target, name, notebook, created_at, revision, record)
-VALUES (:id, :state, :target, :name, :notebook, :created_at, :revision, :record);
+INSERT INTO job (id, state, target, name, notebook, submit_key, created_at, revision, record)
+VALUES (:id, :state, :target, :name, :notebook, :submit_key, :created_at, :revision, :record);
 
 -- restore_job --
 -- A job from its record file, unless the store knows it already.
-INSERT OR IGNORE INTO job (id, state, target, name, notebook, created_at, revision, record)
-VALUES (:id, :state, :target, :name, :notebook, :created_at, :revision, :record);
+INSERT OR IGNORE INTO job (id, state, target, name, notebook, submit_key, created_at, revision, record)
+VALUES (:id, :state, :target, :name, :notebook, :submit_key, :created_at, :revision, :record);
 
 -- save_job --
 -- Compare-and-set: changes nothing where somebody else has saved the job meanwhile.
 UPDATE job SET state = :state, target = :target, name = :name, notebook = :notebook,
-               revision = :revision + 1, record = :record
+               submit_key = :submit_key, revision = :revision + 1, record = :record
 WHERE id = :id AND revision = :revision;
 
 -- select_job --
 SELECT record, revision FROM job WHERE id = :id;
+
+-- submitted_job --
+SELECT record, revision FROM job WHERE submit_key = :submit_key;
 
 -- bad_record --
 -- SQLite's own check does not read what is in a record.

@@ -246,6 +246,8 @@ export interface IJob {
   cost: number | null;
   exit: IExit | null;
   fetched: IFetched | null;
+  /** The key of the submit that made it; null where that had none. */
+  submit_key: string | null;
   /** Grows with every change. */
   revision: number;
 }

@@ -37,6 +37,7 @@ export function job(id: string, changes: Partial<IJob> = {}): IJob {
     cost: null,
     exit: null,
     fetched: null,
+    submit_key: null,
     revision: 1,
     ...changes
   };

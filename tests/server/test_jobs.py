@@ -320,10 +320,16 @@ async def test_a_repeated_submit_is_one_job(api: Api) -> None:
         *(api.post("/jobs", body, status=201, headers=dict(headers)) for _ in range(3))
     )
     assert len({answer["id"] for answer in answers}) == 1
+    assert answers[0]["submit_key"] == "abc"
     other = await api.post("/jobs", body, status=201)
-    assert other["id"] != answers[0]["id"]
-    assert len((await api.get("/jobs"))["jobs"]) == 2
-    for job in (answers[0], other):
+    assert other["id"] != answers[0]["id"] and other["submit_key"] is None
+    path = f"/jobs/{other['id']}/rerun"
+    again = await api.post(path, {}, status=201, headers={"Idempotency-Key": "def"})
+    assert again["submit_key"] == "def" and again["id"] != other["id"]
+    long = {"Idempotency-Key": "a" * 201}
+    assert "201" not in (await api.post("/jobs", body, status=400, headers=long))["message"]
+    assert len((await api.get("/jobs"))["jobs"]) == 3
+    for job in (answers[0], other, again):
         await api.ended(job["id"])
 
 

@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 from commands import PATIENCE, notebook, until
-from servers import server
+from servers import install_executor, server
 
 #: Prints when it begins, waits for a file, and prints once more.
 WAITING = """
@@ -25,6 +26,20 @@ print("begun", flush=True)
 while not pathlib.Path({go!r}).exists():
     time.sleep(0.01)
 print("went on")
+"""
+
+
+#: Accepts nothing, and is silent about it.
+SLOW = """
+import asyncio
+from jupyter_hybrid.executors.local import LocalExecutor
+
+class Waiting(LocalExecutor):
+    name = "waiting"
+
+    async def submit(self, job, bundle):
+        await asyncio.sleep(600)
+        yield {}
 """
 
 
@@ -57,6 +72,34 @@ def test_a_job_outlives_its_server_and_the_next_one_shows_all_of_it(
         assert second.job(job)["state"] == "COMPLETED"
         assert second.text(job) == "begun\nwent on\n"
         assert second.ask("POST", f"/jobs/{job}/fetch", {})["paths"] == ["made.txt"]
+
+
+def test_a_submit_that_is_repeated_to_the_next_server_is_one_job(
+    tmp_path: Path, home: Path
+) -> None:
+    (home / "config").mkdir()
+    place = tmp_path / "place"
+    place.mkdir()
+    install_executor(place, "waiting", SLOW)
+    config = "c.Hybrid.targets = {'slow': {'executor': 'waiting'}}"
+    (home / "config" / "jupyter_hybrid_config.py").write_text(config)
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "work.ipynb").write_text(json.dumps(notebook("print('once')")))
+    environment = {"PYTHONPATH": str(place)}
+    body = {"path": "work.ipynb", "target": "slow"}
+    with server(work, home, **environment) as first, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(first.ask, "POST", "/jobs", body, Idempotency_Key="abc")
+        (job,) = until(lambda: first.ask("GET", "/jobs")["jobs"], "the job's record")
+        assert (job["state"], job["submit_key"]) == ("CREATED", "abc")
+        first.process.kill()
+        first.process.wait(PATIENCE)
+        with pytest.raises((OSError, HTTPException)):
+            answer.result(PATIENCE)
+    with server(work, home, **environment) as second:
+        again = second.ask("POST", "/jobs", body, Idempotency_Key="abc")
+        assert again["id"] == job["id"]
+        assert [one["id"] for one in second.ask("GET", "/jobs")["jobs"]] == [job["id"]]
 
 
 def test_the_command_line_and_the_server_know_the_same_jobs(tmp_path: Path, home: Path) -> None:

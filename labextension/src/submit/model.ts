@@ -209,10 +209,7 @@ export class SubmitModel implements IDisposable {
     const { _draft: draft, _key: key } = this;
     const job = await send(manager, trans, {
       request: () => subject.submit(draft, this._parameters ?? [], key),
-      isMine: one =>
-        one.kind === (subject.job?.kind ?? 'notebook') &&
-        one.path === pathOf(subject) &&
-        one.target === draft.target,
+      key,
       tell
     });
     void this._keepPreferences();
@@ -391,9 +388,4 @@ export class SubmitModel implements IDisposable {
   private _preview: AbortController | null = null;
   private _asking: ReturnType<typeof setTimeout> | undefined;
   private _previewing: ReturnType<typeof setTimeout> | undefined;
-}
-
-/** As the server writes it. */
-function pathOf({ path }: ISubject): string | null {
-  return path?.replace(/^RTC:/, '') ?? null;
 }

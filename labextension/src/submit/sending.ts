@@ -14,8 +14,8 @@ export type Tell = (trouble: string) => void;
 
 export interface ISend {
   request: () => Promise<IJob>;
-  /** Knows the job that the request makes. */
-  isMine: (job: IJob) => boolean;
+  /** By which the job that the request makes is known from those of other tabs. */
+  key: string;
   tell: Tell;
 }
 
@@ -26,11 +26,11 @@ export interface ISend {
 export async function send(
   manager: IJobsManager,
   trans: TranslationBundle,
-  { request, isMine, tell }: ISend
+  { request, key, tell }: ISend
 ): Promise<IJob> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await recorded(manager, request(), isMine);
+      return await recorded(manager, request(), key);
     } catch (error) {
       const away = error instanceof RequestError && error.away;
       if (!away || attempt === ATTEMPTS) {
@@ -45,11 +45,11 @@ export async function send(
 function recorded(
   { jobChanged }: IJobsManager,
   request: Promise<IJob>,
-  isMine: (job: IJob) => boolean
+  key: string
 ): Promise<IJob> {
   return new Promise((resolve, reject) => {
     const heard = (_: IJobsManager, { change, job }: IJobChange): void => {
-      if (change === 'new' && job && isMine(job)) {
+      if (change === 'new' && job?.submit_key === key) {
         jobChanged.disconnect(heard);
         resolve(job);
       }

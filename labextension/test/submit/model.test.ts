@@ -385,13 +385,13 @@ describe('what comes of a submit', () => {
     const dialog = model();
     await settle();
     const started = dialog.submit();
-    server.put(job('b', { path: 'other.ipynb' }));
-    server.announce('b', 'new');
-    // a `%%remote` cell of the same notebook
-    server.put(job('bb', { kind: 'cell' }));
-    server.announce('bb', 'new');
     await settle();
-    server.put(job('c', { state: 'CREATED' }));
+    // the same notebook to the same target, from the command line and from another tab
+    server.put(job('b'));
+    server.announce('b', 'new');
+    server.put(job('bb', { submit_key: 'another' }));
+    server.announce('bb', 'new');
+    server.put(job('c', { state: 'CREATED', submit_key: sent[0].key }));
     server.announce('c', 'new');
     await settle();
     expect((await started)?.id).toBe('c');
