@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,17 @@ async def append(client: RegistryClient, wish: Append, directory: Path) -> Pushe
         if not error.context.get("codes", frozenset()) & _BLOB_UNKNOWN:
             raise
         # what it had, it has lost, or somebody else was mounting the same at that moment
-        blobs = await work.bring(made, has_base=False)
+        again = await work.bring(made, has_base=False)
+        blobs = [_both(*pair) for pair in zip(blobs, again, strict=True)]
         await client.put_manifest(wish.target, made.manifest, made.media_type)
     work.note(made.digest)
     return Pushed(target, wish.base.reference, tuple(blobs))
+
+
+def _both(first: Blob, second: Blob) -> Blob:
+    """What became of a blob that was brought twice."""
+    how = "sent" if "sent" in (first.how, second.how) else second.how
+    return replace(second, how=how, sent=first.sent + second.sent)
 
 
 class _Work:

@@ -122,8 +122,11 @@ async def test_a_registry_that_lost_the_bases_layers_gets_them_again(
         for lost in layers[:2]:
             path = f"/v2/lab/loses/blobs/{lost.digest}"
             await session.send(Call("DELETE", path, frozenset(), "", expect=frozenset({202})))
-    second = await push(base, f"{target}:2", [a_layer(tmp_path, {"a": b"2"})], tmp_path)
-    assert [blob.how for blob in second.blobs[:3]] == ["mounted"] * 3
+    layer = a_layer(tmp_path, {"a": b"2"})
+    second = await push(base, f"{target}:2", [layer], tmp_path)
+    assert [blob.how for blob in second.blobs] == ["mounted"] * 3 + ["sent"] * 2
+    # the layer was there when the base's were brought, and had travelled all the same
+    assert second.blobs[3].sent == layer.size
     async with RegistryClient(patience=QUICK) as client:
         await client.image(parse_reference(f"{target}:2"))
 
