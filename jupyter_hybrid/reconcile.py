@@ -6,6 +6,7 @@ same news, in any order, any number of times.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,10 @@ from .events import Event, Kind
 from .executors.base import JobStatus
 from .job import TRANSITIONS, Job, State
 from .spec import Cause, ExitRecord
+
+
+_ENDING = (signal.SIGTERM, signal.SIGKILL)
+_CANCELLED = "The job was cancelled; what it had printed and written until then is kept."
 
 
 def advance(job: Job, status: JobStatus, *, now: float, lost_after: float) -> Job:
@@ -53,10 +58,16 @@ def _as_wanted(job: Job, record: ExitRecord) -> ExitRecord:
         return record
     if job.refused:
         return replace(record, state="FAILED", cause=Cause.REFUSED, message=job.refused)
-    if job.wanted is State.CANCELLED and record.cause == Cause.PREEMPTED:
-        # the place ended it because we asked, though the runner could not know that
-        return replace(record, state="CANCELLED", cause=Cause.CANCELLED)
+    if job.wanted is State.CANCELLED and _from_outside(record):
+        # the place ended it because we asked, though what left the record could not know that
+        return replace(record, state="CANCELLED", cause=Cause.CANCELLED, message=_CANCELLED)
     return record
+
+
+def _from_outside(record: ExitRecord) -> bool:
+    """True for an end by signals as places send them to all processes of a job."""
+    died = record.cause in (Cause.KERNEL_DIED, Cause.RUNNER_DIED) and record.signal in _ENDING
+    return died or record.cause == Cause.PREEMPTED
 
 
 def finish(job: Job, exit_record: ExitRecord, *, now: float) -> Job:

@@ -160,10 +160,19 @@ def test_a_state_that_cannot_follow_is_no_news() -> None:
 
 
 def test_what_the_place_ended_because_we_asked_is_cancelled() -> None:
-    record = ExitRecord("FAILED", Cause.PREEMPTED, "ended by the place")
     job = a_job(state=State.RUNNING, wanted=State.CANCELLED)
-    assert advance(job, JobStatus(state=State.FAILED, exit=record)).state is State.CANCELLED
-    assert advance(a_job(), JobStatus(state=State.FAILED, exit=record)).state is State.FAILED
+    for cause, signal in [
+        (Cause.PREEMPTED, None),
+        (Cause.KERNEL_DIED, 15),
+        (Cause.RUNNER_DIED, 9),
+    ]:
+        record = ExitRecord("FAILED", cause, "nobody cancelled it", signal=signal)
+        ended = advance(job, JobStatus(state=State.FAILED, exit=record))
+        assert (ended.state, ended.reason[:21]) == (State.CANCELLED, "The job was cancelled")
+        assert advance(a_job(), JobStatus(state=State.FAILED, exit=record)).state is State.FAILED
+    # its own end came before
+    record = ExitRecord("FAILED", Cause.KERNEL_DIED, "a segmentation fault", signal=11)
+    assert advance(job, JobStatus(state=State.FAILED, exit=record)).state is State.FAILED
 
 
 def test_a_refused_submit_fails_with_its_own_words() -> None:
