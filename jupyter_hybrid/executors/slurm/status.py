@@ -121,8 +121,9 @@ class Statuses:
         if time.monotonic() - first < SHARED and not never_began:
             # over a network file system its record may be on the way
             return JobStatus(state=State.RUNNING, reason="ending", handle=handle)
-        word, cause, message = end_words(row)
-        if row.state == "CANCELLED" and files["cancel"] is None and job.wanted is None:
+        cancelled = files["cancel"] is not None or job.wanted is not None
+        word, cause, message = end_words(row, cancelled=cancelled)
+        if row.state == "CANCELLED" and not cancelled:
             message += " by somebody else"
         record = ExitRecord(word, cause, message, code=row.code or None, signal=row.signal or None)
         return JobStatus(state=State(word), exit=record, handle=handle)

@@ -140,9 +140,12 @@ def _clock(moment: float, now: float) -> str:
     return time.strftime("%a %H:%M" if moment - now < 6 * 86400 else "%d %b %H:%M", local)
 
 
-def end_words(row: Row) -> tuple[str, str, str]:
-    """State, cause and sentence for a job that ended without an exit record."""
-    state, cause, words = ENDS[row.state]
+def end_words(row: Row, *, cancelled: bool = False) -> tuple[str, str, str]:
+    """State, cause and sentence for a job that ended without an exit record.
+
+    ``cancelled`` is one that we told to end: a script that had no time to catch our signal failed.
+    """
+    state, cause, words = ENDS["CANCELLED" if cancelled and row.state == "FAILED" else row.state]
     if row.state == "TIMEOUT" and row.limit:
         words = words.replace("its time was up", f"its {format_duration(row.limit)} were up")
     where = f" on {row.nodes}" if row.nodes and row.state != "NODE_FAIL" else ""

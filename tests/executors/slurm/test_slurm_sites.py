@@ -97,6 +97,20 @@ async def test_the_sites_lines_come_before_the_job(cluster: Cluster, tmp_path: P
         await user.leave()
 
 
+async def test_cancelled_while_the_sites_lines_run(cluster: Cluster, tmp_path: Path) -> None:
+    user = User(cluster, tmp_path, setup="touch ~/begun-$SLURM_JOB_ID\nsleep 600", engine="none")
+    try:
+        job = await user.submit("1")
+        await until(lambda: "begun-" in cluster.ssh("ls ~"))
+        await user.manager.cancel(job.id)
+        ended = (await user.follow(job))[0]
+        # no runner was there to catch the signal: to Slurm its script has failed
+        assert ended.state is State.CANCELLED and "it was cancelled" in ended.reason, ended.reason
+    finally:
+        cluster.ssh("rm -f ~/begun-*")
+        await user.leave()
+
+
 def process_of(cluster: Cluster, machine: str) -> str:
     """The machine's process 1, as this one sees it."""
     pid = (cluster.directory / "run" / f"{machine}.pid").read_text().split()[0]

@@ -225,6 +225,8 @@ def test_every_end_has_its_words(state: str) -> None:
     ended, cause, words = end_words(row)
     assert state_of(row) is State(ended) and cause
     assert "v100-01" in words and state in words
+    told_to_end = end_words(row, cancelled=True)
+    assert (told_to_end[0] == "CANCELLED") is (state in ("CANCELLED", "FAILED"))
 
 
 def test_the_number_of_a_submitted_job() -> None:
