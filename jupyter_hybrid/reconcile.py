@@ -16,7 +16,6 @@ from .executors.base import JobStatus
 from .job import TRANSITIONS, Job, State
 from .spec import Cause, ExitRecord
 
-
 _ENDING = (signal.SIGTERM, signal.SIGKILL)
 _CANCELLED = "The job was cancelled; what it had printed and written until then is kept."
 
