@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from jupyter_hybrid.server.contract import document, validator
 from jupyter_hybrid.server.routes import pattern
+from jupyter_hybrid.server.wording import sentences_of
 
 
 def documented(path: str) -> str | None:
@@ -25,6 +26,8 @@ def checked(method: str, path: str, status: int, headers: Mapping[str, str], bod
     if response is None:
         assert status >= 400, f"{method} {name} answers {status}, which the document does not say"
         response = document()["components"]["responses"]["Problem"]
+    told = sentences_of(name, method.lower(), status) is not None
+    assert ("Content-Language" in headers) == (told and len(body) > 0), f"{method} {path} {status}"
     content = response.get("content", {})
     if not content:
         assert not body

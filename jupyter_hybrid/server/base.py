@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
+from http.client import responses
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from jupyter_core.utils import ensure_async
@@ -15,7 +16,7 @@ from tornado.web import HTTPError, authenticated
 from .. import documents
 from ..blocking import aside
 from ..errors import HybridError, UsageError
-from . import contract
+from . import contract, wording
 
 if TYPE_CHECKING:
     from ..job import Job
@@ -96,8 +97,14 @@ class Endpoint(APIHandler):
         return cast("dict[str, Any]", body)
 
     def answer(self, value: Any, status: int = 200) -> None:
-        """Answer with JSON."""
+        """Answer with JSON, its sentences in the language that was asked for."""
         self.set_status(status)
+        fields = wording.sentences_of(self.path, str(self.request.method).lower(), status)
+        if fields is not None:
+            language = wording.chosen_language(self.request.headers.get("Accept-Language", ""))
+            self.set_header("Content-Language", language)
+            self.add_header("Vary", "Accept-Language")
+            value = wording.worded(value, fields, wording.catalogue(language).word)
         self.finish(to_text(value))
 
     def refuse(self, error: HybridError) -> None:
@@ -108,7 +115,8 @@ class Endpoint(APIHandler):
         """What was not foreseen is told in a sentence too; the server's log has the traceback."""
         error = (kwargs.get("exc_info") or (None, None))[1]
         if isinstance(error, HTTPError):
-            super().write_error(status_code, **kwargs)
+            said = error.log_message or responses.get(status_code, "")
+            self.answer({"message": said, "reason": error.reason}, status_code)
             return
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         message = f"this should not have happened: {what}; the log of Jupyter Server has the rest"

@@ -55,8 +55,10 @@ async def require_room(transport: Transport, size: int, what: str, patience: flo
     left = f"{format_size(room.left)} are left"
     if room.quota is not None and room.left < room.free:
         used, most = room.quota
-        left = f"your quota leaves {format_size(room.left)} ({format_size(used)} of "
-        left += f"{format_size(most)} are used)"
+        left = (
+            f"your quota leaves {format_size(room.left)} ({format_size(used)} of "
+            f"{format_size(most)} are used)"
+        )
     raise PlaceError(
         f"{what} would take {format_size(size)}, and in {room.root} on {room.host} {left}; "
         "make room there, or name another directory: the target's option 'root'"

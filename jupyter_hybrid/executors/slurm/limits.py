@@ -17,8 +17,13 @@ from .qos import Counts, Qos
 
 T = TypeVar("T")
 
-#: What is counted, by Slurm's names, in words.
-_WORDS = {"gres/gpu": "GPUs", "cpu": "cores", "mem": "of memory", "node": "nodes"}
+#: What is counted, by Slurm's names: an amount of one, and of several.
+_WORDS = {
+    "gres/gpu": ("{} GPU", "{} GPUs"),
+    "cpu": ("{} core", "{} cores"),
+    "mem": ("{} of memory", "{} of memory"),
+    "node": ("{} node", "{} nodes"),
+}
 
 
 @dataclass(frozen=True)
@@ -210,10 +215,9 @@ def _wanted(asked: Resources, gpu_type: str) -> dict[str, int]:
 
 
 def _amount(name: str, count: int) -> str:
-    kind = name.partition(":")[2]
-    words = f"{kind} GPUs" if kind else _WORDS[name]
-    words = words[:-1] if count == 1 and words.endswith("s") else words
-    return f"{_number(name, count)} {words}"
+    name, _, kind = name.partition(":")
+    number = _number(name, count)
+    return _WORDS[name][count != 1].format(f"{number} {kind}" if kind else number)
 
 
 def _number(name: str, count: int) -> str:

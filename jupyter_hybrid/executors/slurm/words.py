@@ -147,10 +147,11 @@ def end_words(row: Row, *, cancelled: bool = False) -> tuple[str, str, str]:
     """
     state, cause, words = ENDS["CANCELLED" if cancelled and row.state == "FAILED" else row.state]
     if row.state == "TIMEOUT" and row.limit:
-        words = words.replace("its time was up", f"its {format_duration(row.limit)} were up")
+        limit = format_duration(row.limit)
+        words = f"its {limit} were up and it did not end by itself; ask for more with --time"
     where = f" on {row.nodes}" if row.nodes and row.state != "NODE_FAIL" else ""
     if row.state == "NODE_FAIL" and row.nodes:
-        words = words.replace("the node it ran on", f"its node {row.nodes}")
+        words = f"its node {row.nodes} failed; submit it again"
     return state, cause, f"Slurm ended the job{where} ({row.state}): {words}"
 
 

@@ -1,0 +1,162 @@
+"""All templates of a language, and the words of a sentence in it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from .templates import WORD, Template
+
+LOCALES = Path(__file__).parents[2] / "locale"
+#: Characters of a sentence that is looked at: ours are shorter, and a place may say anything.
+LONGEST = 2000
+#: How deep sentences stand in sentences, how many parts of one are looked at in all, how deep these
+#: stand in one another, and at how many marks one is taken asunder.
+DEEPEST, PARTS, NESTED, CUTS = 6, 300, 60, 12
+#: Sentences that are remembered: a list asks for the same ones again and again.
+REMEMBERED = 4096
+#: What stands between a name and a sentence, between sentences, around an aside, between options.
+_MARK = re.compile(r"\n|; |: |\. |, | \(|\)(?![^ ,;.)])| (?=--)")
+
+
+class Catalogue:
+    """Words sentences in one language."""
+
+    def __init__(self, translations: Mapping[str, str]) -> None:
+        templates = [Template(text, said) for text, said in translations.items()]
+        usable = [template for template in templates if template.usable]
+        # where several fit, that of which most is fixed is the one that it was made by
+        usable.sort(key=lambda template: (-template.weight, template.text))
+        self._order = {template.text: number for number, template in enumerate(usable)}
+        self._by_key: dict[str, list[Template]] = {}
+        for template in usable:
+            self._by_key.setdefault(template.key, []).append(template)
+        self._behind = [template for template in usable if template.behind]
+        #: The sentence in this language; itself where no template knows it.
+        self.word = lru_cache(REMEMBERED)(self._word)
+
+    def _word(self, text: str) -> str:
+        return text if len(text) > LONGEST else _Reader(self).read(text, DEEPEST).said
+
+    def whole(self, text: str) -> Iterator[tuple[Template, list[str]]]:
+        """The templates of which the text is a sentence, the best first, with its values."""
+        words = {"", *WORD.findall(text)}
+        found = [template for word in words for template in self._by_key.get(word, ())]
+        for template in sorted(found, key=lambda template: self._order[template.text]):
+            values = template.match(text)
+            if values is not None:
+                yield template, self._apart(template, values)
+
+    def endings(self, text: str, first: int = 1) -> Iterator[tuple[int, Template, list[str]]]:
+        """Where in the text something begins that is only said behind something else."""
+        for template in self._behind:
+            at = text.find(template.pieces[0], first)
+            values = template.match(text[at:]) if at >= 0 else None
+            if values is not None:
+                yield at, template, values
+
+    def _apart(self, template: Template, values: list[str]) -> list[str]:
+        """The values, where two stand side by side cut where the second begins as ours do."""
+        number = template.adjoining
+        if number is None:
+            return values
+        both = values[number] + values[number + 1]
+        at = min((at for at, _, _ in self.endings(both, 0)), default=len(both))
+        return [*values[:number], both[:at], both[at:], *values[number + 2 :]]
+
+
+class _Reading(NamedTuple):
+    """What a text says in the language, and how much of it was known."""
+
+    said: str
+    known: float
+
+
+class _Reader:
+    """Reads one text: of all ways to understand it, the one in which most of it is known."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._read: dict[str, _Reading] = {}
+        #: How deep in parts of parts we are.
+        self._level = 0
+
+    def read(self, text: str, depth: int) -> _Reading:
+        """The text in the language; itself where nothing of it is known."""
+        found = self._read.get(text)
+        if found is None:
+            nothing = found = _Reading(text, 0)
+            if text and depth > 0 and len(self._read) < PARTS and self._level < NESTED:
+                self._read[text] = nothing  # it stands for itself within itself
+                self._level += 1
+                # (of two that know the same, the first)
+                found = max(self._ways(text, depth), key=lambda way: way.known, default=nothing)
+                self._level -= 1
+                found = found if found.known > 0 else nothing
+            self._read[text] = found
+        return found
+
+    def _ways(self, text: str, depth: int) -> Iterator[_Reading]:
+        if text.endswith("."):
+            sentence = self.read(text[:-1], depth)
+            stop = "." if sentence.said.isascii() else "。"
+            yield _Reading(sentence.said + stop, sentence.known)
+        for template, values in self._catalogue.whole(text):
+            yield self._filled(template, values, depth)
+            ours = (value for n, value in enumerate(values) if not template.as_it_is(n))
+            if not any(map(_MARK.search, ours)):
+                return
+        for at, template, values in self._catalogue.endings(text):
+            head, end = self.read(text[:at], depth), self._filled(template, values, depth)
+            yield _Reading(head.said + end.said, head.known + end.known)
+        for mark in itertools.islice(_MARK.finditer(text), CUTS):
+            yield self._cut(text, mark, depth)
+
+    def _filled(self, template: Template, values: Sequence[str], depth: int) -> _Reading:
+        known: float = template.weight
+        said = []
+        for number, value in enumerate(values):
+            ours = not template.as_it_is(number)
+            reading = self.read(value, depth - 1) if ours else _Reading(value, 0)
+            said.append(reading.said)
+            # a value seldom holds sentences in a row: they rather stand beside this one
+            known += reading.known - 0.5 * (ours and "; " in value)
+        return _Reading(template.fill(said), known)
+
+    def _cut(self, text: str, mark: re.Match[str], depth: int) -> _Reading:
+        """What stands before the mark and what stands behind it, each for itself."""
+        stop = mark[0] == ". "
+        before = self.read(text[: mark.start() + stop], depth)
+        behind = self.read(text[mark.end() :], depth)
+        between = mark[0][stop:]
+        if stop and before.said.endswith("。"):
+            between = ""
+        return _Reading(before.said + between + behind.said, before.known + behind.known)
+
+
+@cache
+def catalogue(language: str) -> Catalogue:
+    """The catalogue of a language, one of ``LANGUAGES``; read when it is first asked for."""
+    return Catalogue(read_catalogue(language))
+
+
+def read_catalogue(language: str) -> dict[str, str]:
+    """Translations by template, as they are written."""
+    translations: dict[str, str] = json.loads(path_of(language).read_bytes())
+    return translations
+
+
+def path_of(language: str) -> Path:
+    """Where the sentences of a language are, beside what JupyterLab reads for our front end."""
+    return LOCALES / language.replace("-", "_") / "LC_MESSAGES" / "sentences.json"
+
+
+def available() -> list[str]:
+    """The languages that there are catalogues of, as tags: ``ja-JP``."""
+    names = (path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/sentences.json"))
+    return sorted(name.replace("_", "-") for name in names)

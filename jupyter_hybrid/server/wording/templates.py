@@ -1,0 +1,95 @@
+"""One sentence as the source writes it, ``{}`` for each value, and how it is said elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+#: A place of a translation: the value's number, and whether the value stays as it is.
+_PLACE = re.compile(r"\{(\d)(!s)?\}")
+#: Letters in a row that stand alone: between characters that are none, or at the template's end.
+_ALONE = re.compile(r"(?<![A-Za-z{}])[A-Za-z]+(?![A-Za-z{}])")
+WORD = re.compile(r"[A-Za-z]+")
+#: Letters that a template with values must have, to be told from a sentence of somebody else's.
+LEAST = 3
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template and its translation, in which ``{0}``, ``{1}`` … stand in any order.
+
+    ``{0!s}`` takes the value as it is, though it looks like a sentence of ours. A template that
+    ends with a blank is said before something else.
+    """
+
+    text: str
+    translation: str
+    #: What stands before, between and behind the values.
+    pieces: Sequence[str] = field(init=False)
+    #: How much of it is fixed: its letters.
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        pieces = self.text.split("{}")
+        if self.text.endswith(" "):
+            object.__setattr__(self, "translation", f"{self.translation}{{{len(pieces) - 1}}}")
+            pieces = [*pieces, ""]
+        object.__setattr__(self, "pieces", pieces)
+        object.__setattr__(self, "weight", sum(map(len, WORD.findall("".join(pieces)))))
+
+    @property
+    def key(self) -> str:
+        """The longest word that stands in every sentence of this template; "" where none does."""
+        # (a value may touch what stands beside it, so that only words apart from it are sure)
+        return max(_ALONE.findall(self.text), key=len, default="")
+
+    @property
+    def usable(self) -> bool:
+        """False where too little of it is fixed to know a sentence by it."""
+        return len(self.pieces) == 1 or self.weight >= LEAST
+
+    @property
+    def behind(self) -> bool:
+        """True for a part that is only ever said behind something else."""
+        begins = self.pieces[0]
+        return begins[:1] in tuple(" ,;:.") and begins.strip() != ""
+
+    def match(self, text: str) -> list[str] | None:
+        """The values in a text that is a sentence of this template, each as short as can be.
+
+        Piece after piece is looked for once, so that no text takes long, however it was made.
+        """
+        if len(self.pieces) == 1:
+            return [] if text == self.text else None
+        first, *middle, last = self.pieces
+        start, end = len(first), len(text) - len(last)
+        if start > end or not text.startswith(first) or not text.endswith(last):
+            return None
+        values = []
+        for piece in middle:
+            at = text.find(piece, start, end)
+            if at < 0:
+                return None
+            values.append(text[start:at])
+            start = at + len(piece)
+        return [*values, text[start:end]]
+
+    @property
+    def adjoining(self) -> int | None:
+        """The number of a value that the next one stands right behind; None where there is none."""
+        middle = self.pieces[1:-1]
+        return middle.index("") if "" in middle else None
+
+    def as_it_is(self, number: int) -> bool:
+        """True where the value of this number is none of ours to word."""
+        return f"{{{number}!s}}" in self.translation
+
+    def fill(self, values: Sequence[str]) -> str:
+        """The translation with these values."""
+        return _PLACE.sub(lambda place: values[int(place[1])], self.translation)
+
+
+def places(translation: str) -> list[int]:
+    """The numbers of the values that a translation has places for, in its order."""
+    return [int(place[1]) for place in _PLACE.finditer(translation)]
