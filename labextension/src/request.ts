@@ -58,15 +58,21 @@ const SIGNED_OUT = 'SignedOut';
 
 /** What is said where the server says nothing to people, in the user's language. */
 export interface ISentences {
+  /** The language (BCP 47), in which the server says all the rest. */
+  language: string;
   /** There was no answer: a browser's own words say nothing. */
   silence: string;
   /** Nobody is signed in: the server's own word is “Forbidden”. */
   signedOut: string;
+  /** It was no answer of ours, perhaps a proxy's: there is its status alone. */
+  answered: (status: string) => string;
 }
 
 const ENGLISH: ISentences = {
+  language: 'en',
   silence: 'The Jupyter server does not answer.',
-  signedOut: 'You are signed out of the Jupyter server.'
+  signedOut: 'You are signed out of the Jupyter server.',
+  answered: status => `The Jupyter server answered ${status}.`
 };
 
 /** True for requests that somebody took back. */
@@ -280,7 +286,10 @@ export class Api implements IApi {
     path: string,
     { query, body, key, signal }: IRequest = {}
   ): Promise<Response> {
-    const init: RequestInit = { method };
+    const headers: Record<string, string> = {
+      'Accept-Language': this._say.language
+    };
+    const init: RequestInit = { method, headers };
     if (signal) {
       init.signal = signal;
     }
@@ -288,7 +297,7 @@ export class Api implements IApi {
       init.body = JSON.stringify(body);
     }
     if (key) {
-      init.headers = { 'Idempotency-Key': key };
+      headers['Idempotency-Key'] = key;
     }
     let response: Response;
     try {
@@ -304,7 +313,7 @@ export class Api implements IApi {
       return this._fail(new RequestError(this._say.silence, 0));
     }
     if (!response.ok) {
-      return this._fail(this._worded(await problem(response)));
+      return this._fail(this._worded(await problem(response, this._say)));
     }
     this._answered(null);
     return response;
@@ -356,7 +365,10 @@ function job(id: string, part = ''): string {
 }
 
 /** The error that a response is, in the server's own sentence where it has one. */
-async function problem(response: Response): Promise<RequestError> {
+async function problem(
+  response: Response,
+  say: ISentences
+): Promise<RequestError> {
   let message: string | null = null;
   let reason: string | null = null;
   try {
@@ -371,7 +383,7 @@ async function problem(response: Response): Promise<RequestError> {
   }
   const status = `${response.status} ${response.statusText}`.trim();
   return new RequestError(
-    message ?? `the server answered ${status}`,
+    message ?? say.answered(status),
     response.status,
     reason
   );

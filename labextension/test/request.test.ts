@@ -1,16 +1,20 @@
 import { ServerConnection } from '@jupyterlab/services';
 import { describe, expect, it } from 'vitest';
 
-import { Api, RequestError } from '../src/request';
+import { Api, type ISentences, RequestError } from '../src/request';
 
 interface ISeen {
   url: string;
   method: string;
   body: unknown;
   key: string | null;
+  language: string | null;
 }
 
-function api(answer: () => Response): { api: Api; seen: ISeen[] } {
+function api(
+  answer: () => Response,
+  say?: ISentences
+): { api: Api; seen: ISeen[] } {
   const seen: ISeen[] = [];
   const settings = ServerConnection.makeSettings({
     baseUrl: 'http://here.test/user/a/',
@@ -22,12 +26,13 @@ function api(answer: () => Response): { api: Api; seen: ISeen[] } {
         url: url.replace(/[?&]\d+$/, ''),
         method,
         body: text ? (JSON.parse(text) as unknown) : null,
-        key: headers.get('Idempotency-Key')
+        key: headers.get('Idempotency-Key'),
+        language: headers.get('Accept-Language')
       });
       return answer();
     }
   });
-  return { api: new Api(settings), seen };
+  return { api: new Api(settings, undefined, say), seen };
 }
 
 function json(value: unknown, status = 200): Response {
@@ -99,5 +104,32 @@ describe('requests', () => {
         message: 'The Jupyter server does not answer.'
       });
     }
+  });
+});
+
+describe('sentences', () => {
+  it('are asked for in the user’s language, with each request', async () => {
+    const japanese: ISentences = {
+      language: 'ja-JP',
+      silence: '応答しません',
+      signedOut: 'サインアウト',
+      answered: status => `応答は ${status} です`
+    };
+    const { api: a, seen } = api(() => json({ jobs: [] }), japanese);
+    await a.jobs({});
+    await a.submit({ path: 'a.ipynb' }, 'key-1');
+    await a.delete('a');
+    expect(seen.map(one => one.language)).toEqual(['ja-JP', 'ja-JP', 'ja-JP']);
+    expect(seen[1].key).toBe('key-1');
+    const other = api(() => json({}));
+    await other.api.about();
+    expect(other.seen[0].language).toBe('en');
+    const broken = api(
+      () => new Response('<html>', { status: 500, statusText: 'Oh' }),
+      japanese
+    );
+    await expect(broken.api.about()).rejects.toMatchObject({
+      message: '応答は 500 Oh です'
+    });
   });
 });

@@ -20,16 +20,19 @@ export const managerPlugin: JupyterFrontEndPlugin<IJobsManager> = {
     app: JupyterFrontEnd,
     translator: ITranslator | null
   ): IJobsManager => {
+    const { languageCode } = translator ?? nullTranslator;
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { serverSettings, events } = app.serviceManager;
     const manager = new JobsManager({
       settings: serverSettings,
       events,
       sentences: {
+        language: languageCode,
         silence: trans.__('The Jupyter server does not answer.'),
         signedOut: trans.__(
           'You are signed out of the Jupyter server. Reload the page to sign in; jobs go on meanwhile.'
-        )
+        ),
+        answered: status => trans.__('The Jupyter server answered %1.', status)
       }
     });
     // JupyterLab shows itself first
