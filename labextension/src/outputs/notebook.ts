@@ -1,7 +1,11 @@
 /** A job's notebook, read-only, with its outputs while they come. */
 import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
-import type { ICell, INotebookContent } from '@jupyterlab/nbformat';
+import type {
+  ICell,
+  IKernelspecMetadata,
+  INotebookContent
+} from '@jupyterlab/nbformat';
 import { NotebookModel, StaticNotebook } from '@jupyterlab/notebook';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ITranslator } from '@jupyterlab/translation';
@@ -98,11 +102,7 @@ export class OutputNotebook extends Panel {
 
   private _show(job: IJob, content: INotebookContent): void {
     this._message.hide();
-    const model = new NotebookModel({
-      translator: this._drawing.translator,
-      // a notebook that never had a kernel does not say it
-      languagePreference: 'python'
-    });
+    const model = new NotebookModel({ translator: this._drawing.translator });
     model.fromJSON(prepared(content, job.final));
     model.readOnly = true;
     this._model = model;
@@ -176,8 +176,16 @@ function drawn(drawing: INotebookDrawing): StaticNotebook {
 
 /** The notebook as a user's own: his outputs may do what they could do in his kernel. */
 function prepared(content: INotebookContent, ended: boolean): INotebookContent {
+  const { kernelspec, language_info: language } = content.metadata;
   return {
     ...content,
+    metadata: {
+      ...content.metadata,
+      // a kernel says it, and the job's when it has ended; one that is not there yet has no name
+      language_info: language?.name
+        ? language
+        : { name: languageOf(kernelspec) }
+    },
     cells: content.cells.filter(isOwn).map(cell => {
       const metadata = { ...cell.metadata, trusted: true, editable: false };
       return cell.cell_type === 'code' && !ended
@@ -185,6 +193,11 @@ function prepared(content: INotebookContent, ended: boolean): INotebookContent {
         : { ...cell, metadata };
     })
   };
+}
+
+function languageOf(kernelspec: IKernelspecMetadata | undefined): string {
+  const named = kernelspec?.['language'];
+  return typeof named === 'string' ? named : 'python';
 }
 
 /** False for the cells in which papermill tells where an error is: the page tells it already. */
