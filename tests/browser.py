@@ -135,14 +135,14 @@ def holds(field: Any, value: str) -> None:
 
 
 class Window:
-    """A page of JupyterLab; what the browser complains of is kept."""
+    """A page of JupyterLab, or one that it opened; what the browser complains of is kept."""
 
-    def __init__(self, context: Any, running: Server) -> None:
-        self.page = context.new_page()
+    def __init__(self, context: Any, running: Server, page: Any = None) -> None:
+        self.page = page or context.new_page()
         self.running = running
         self.complaints: list[str] = []
         self.page.set_default_timeout(PATIENT)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
         self.page.on("console", self._console)
 
     def _console(self, message: Any) -> None:

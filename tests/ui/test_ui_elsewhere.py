@@ -1,4 +1,4 @@
-"""The same extension in Japanese, and in Notebook 7."""
+"""The same extension in Japanese."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import Window, lab
-from commands import notebook, until
+from commands import notebook
 
 pytestmark = pytest.mark.needs("apt:chromium")
 
@@ -41,23 +41,3 @@ def test_japanese(study: Path, tmp_path: Path, browser: Any) -> None:
         window.page.locator(".jp-PluginList >> text=ジョブの通知").click()
         window.page.locator(".jp-SettingsForm >> text=ブラウザーの通知でも知らせる").wait_for()
         window.picture("settings-japanese")
-
-
-def test_notebook_7(study: Path, tmp_path: Path, browser: Any) -> None:
-    with lab(study, tmp_path / "home", "notebook") as running:
-        window = Window(browser.new_context(), running)
-        window.open("study.ipynb", view="notebooks")
-        window.page.click("[data-command='jupyter-hybrid:submit']")
-        dialog = window.page.locator(".jp-hybrid-submit")
-        dialog.locator("tr.jp-mod-selected").wait_for()
-        window.picture("submit-notebook-7")
-        window.page.keyboard.press("Enter")
-        dialog.wait_for(state="detached")
-
-        def ended() -> Any:
-            jobs = running.ask("GET", "/jobs")["jobs"]
-            return next((job for job in jobs if job["final"]), None)
-
-        job = until(ended, "the job's end")
-        assert running.text(job["id"]) == "3\n"
-        window.picture("submit-notebook-7-after")

@@ -35,3 +35,8 @@ function isAway(error: Error): boolean {
     (error instanceof RequestError && error.away)
   );
 }
+
+/** Why there is no new tab of the browser. */
+export function refused(trans: TranslationBundle): string {
+  return trans.__('The browser does not let another tab be opened.');
+}

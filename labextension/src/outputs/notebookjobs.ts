@@ -2,7 +2,6 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { Cell } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import type { IStateDB } from '@jupyterlab/statedb';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -10,6 +9,7 @@ import { Widget } from '@lumino/widgets';
 
 import type { IJob } from '../records';
 import { asError } from '../request';
+import { forgetAsked } from '../tabs';
 import type { IJobList, IJobsManager } from '../tokens';
 import { JobBar } from './bar';
 import { CellHead, insertBelowInput } from './cellhead';
@@ -24,11 +24,20 @@ const NEWEST = 200;
 const EDITED = 'jp-hybrid-mod-edited';
 const RUNNING = 'jp-hybrid-mod-running';
 
+/** Remembers something over a reload. */
+export interface IMemory {
+  fetch(key: string): Promise<unknown>;
+  save(key: string, value: string): Promise<unknown>;
+  remove(key: string): Promise<unknown>;
+}
+
 export interface INotebookJobsOptions {
   manager: IJobsManager;
   trans: TranslationBundle;
+  /** The job whose outputs the notebook was opened for. */
+  asked: string | null;
   /** Remembers which job a notebook shows. */
-  state: IStateDB | null;
+  state: IMemory | null;
   /** The notebook's path as the server knows it. */
   path: () => string;
   open: (id: string) => void;
@@ -129,7 +138,7 @@ export class NotebookJobs implements IDisposable {
   }
 
   private async _start(): Promise<void> {
-    const { manager, state, trans, open } = this._options;
+    const { manager, asked, state, trans, open } = this._options;
     if (this._isDisposed) {
       return;
     }
@@ -142,7 +151,7 @@ export class NotebookJobs implements IDisposable {
     this._changed.connect(showBar);
     showBar();
     // the page was loaded anew while it showed a job: go on, to the job's end
-    const shown = await state?.fetch(this._key());
+    const shown = asked ?? (await state?.fetch(this._key()));
     if (typeof shown === 'string') {
       await this.show(shown);
     }
@@ -180,6 +189,8 @@ export class NotebookJobs implements IDisposable {
 
   private _remember(id: string | null): void {
     const { state } = this._options;
+    // from now on this says what is shown after a reload
+    forgetAsked();
     void (id === null
       ? state?.remove(this._key())
       : state?.save(this._key(), id));

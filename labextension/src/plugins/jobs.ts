@@ -9,7 +9,6 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { addJobCommands } from '../commands/jobs';
 import { CommandIDs, DOMAIN, PluginIDs, WidgetIDs } from '../ids';
-import { jobsIcon } from '../jobs/icons';
 import { openMenu } from '../jobs/menu';
 import { JobsPanel } from '../jobs/panel';
 import { IJobsManager } from '../tokens';
@@ -52,7 +51,6 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIDs.showJobs, {
       label: trans.__('Show Jobs'),
       caption: trans.__('Show the jobs of all targets'),
-      icon: jobsIcon,
       execute: args => {
         shell.activateById(WidgetIDs.jobs);
         if (typeof args['id'] === 'string') {

@@ -12,16 +12,16 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
   id: PluginIDs.launcher,
   description: 'Runs notebooks on other machines: the launcher.',
   autoStart: true,
-  requires: [ILauncher],
-  optional: [ITranslator],
+  // Notebook 7 has none
+  optional: [ILauncher, ITranslator],
   activate: (
     _: JupyterFrontEnd,
-    launcher: ILauncher,
+    launcher: ILauncher | null,
     translator: ITranslator | null
   ): void => {
     // the category is one of JupyterLab's own
     const theirs = (translator ?? nullTranslator).load('jupyterlab');
-    launcher.add({
+    launcher?.add({
       command: CommandIDs.submit,
       category: theirs.__('Other'),
       rank: 5

@@ -12,9 +12,10 @@ import {
   type TranslationBundle
 } from '@jupyterlab/translation';
 
-import { told } from '../commands/told';
+import { refused, told } from '../commands/told';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import type { NotebookJobs } from '../outputs/notebookjobs';
+import { askedJob, openTab, tabShows, tabState } from '../tabs';
 import { IJobsManager } from '../tokens';
 import { oneLine } from '../words';
 
@@ -45,7 +46,8 @@ export const outputsPlugin: JupyterFrontEndPlugin<void> = {
         : new NotebookJobs(panel, {
             manager,
             trans,
-            state,
+            asked: tabShows() === 'notebooks' ? askedJob() : null,
+            state: tabShows() === '' ? state : tabState,
             path: () => contents.localPath(panel.context.path),
             open: id => void commands.execute(CommandIDs.openJob, { id }),
             cancel: id => void commands.execute(CommandIDs.cancel, { id })
@@ -110,6 +112,9 @@ function shower({
       app.shell.activateById(panel.id);
       return true;
     }
+    if (tabShows() !== '') {
+      return openedTab(id, path);
+    }
     try {
       await commands.execute('docmanager:open', { path });
       return true;
@@ -117,6 +122,17 @@ function shower({
       // renamed, moved or deleted: JupyterLab's own word for it is a number
       return false;
     }
+  };
+  const openedTab = async (id: string, path: string): Promise<boolean> => {
+    try {
+      await contents.get(path, { content: false });
+    } catch {
+      return false;
+    }
+    if (!openTab(id, path)) {
+      throw new Error(refused(trans));
+    }
+    return true;
   };
   return async id => {
     const { path } = await manager.job(id);

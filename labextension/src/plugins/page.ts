@@ -1,4 +1,4 @@
-/** Opens a job's page in the main area. */
+/** Opens a job's page: in JupyterLab's main area, in Notebook 7 beside the files. */
 import {
   ILayoutRestorer,
   type JupyterFrontEnd,
@@ -10,10 +10,12 @@ import { NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { launchIcon } from '@jupyterlab/ui-components';
+import { TabPanel } from '@lumino/widgets';
 
-import { told } from '../commands/told';
+import { refused, told } from '../commands/told';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import type { JobPage } from '../jobs/page';
+import { askedJob, forgetAsked, openTab, tabShows } from '../tabs';
 import { IJobsManager } from '../tokens';
 
 type Services = [
@@ -56,20 +58,29 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
       const outputs = (): InstanceType<typeof OutputNotebook> =>
         new OutputNotebook(manager, id, drawing);
       const page = new JobPage({ manager, commands, trans, id, outputs });
-      shell.add(page, 'main');
+      add(shell, page);
       await tracker.add(page);
       return page;
     };
     const making = new Map<string, Promise<JobPage>>();
     /** One page for a job, also for who asks twice while it is loaded. */
-    const open = async (id: string): Promise<void> => {
+    const open = async (id: string): Promise<JobPage> => {
       let page = tracker.find(one => one.jobId === id);
       if (page === undefined) {
         const made = making.get(id) ?? make(id);
         making.set(id, made);
         page = await made.finally(() => making.delete(id));
       }
-      shell.activateById(page.id);
+      activate(shell, page);
+      return page;
+    };
+    const opened = async (id: string): Promise<void> => {
+      // in Notebook 7 a page stands in the tree, and nothing beside a document
+      if (['', 'tree'].includes(tabShows())) {
+        await open(id);
+      } else if (!openTab(id)) {
+        throw new Error(refused(trans));
+      }
     };
     commands.addCommand(CommandIDs.openJob, {
       label: trans.__('Open'),
@@ -78,7 +89,7 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const id = args['id'];
         if (typeof id === 'string') {
-          await told(trans, () => open(id));
+          await told(trans, () => opened(id));
         }
       }
     });
@@ -87,5 +98,51 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
       args: page => ({ id: page.jobId }),
       name: page => page.jobId
     });
+    const asked = askedJob();
+    if (tabShows() === 'tree' && asked !== null) {
+      void app.restored.then(() =>
+        told(trans, async () => named(await open(asked)))
+      );
+    }
   }
 };
+
+/** Put it into the main area or, in Notebook 7, into the tree. */
+function add(shell: JupyterFrontEnd.IShell, page: JobPage): void {
+  const tree = treeOf(shell);
+  if (tree === null) {
+    shell.add(page, 'main');
+  } else {
+    tree.addWidget(page);
+  }
+}
+
+function activate(shell: JupyterFrontEnd.IShell, page: JobPage): void {
+  const tree = treeOf(shell);
+  if (tree === null) {
+    shell.activateById(page.id);
+  } else {
+    tree.currentWidget = page;
+    page.activate();
+  }
+}
+
+/** Notebook 7's files and what runs, which have tabs; null elsewhere. */
+function treeOf(shell: JupyterFrontEnd.IShell): TabPanel | null {
+  const shown = shell.currentWidget;
+  return tabShows() === 'tree' && shown instanceof TabPanel ? shown : null;
+}
+
+/** Give the browser's tab the name of the job that it was opened for. */
+function named(page: JobPage): void {
+  const before = document.title;
+  const name = (): void => {
+    document.title = page.title.label;
+  };
+  page.title.changed.connect(name);
+  name();
+  page.disposed.connect(() => {
+    document.title = before;
+    forgetAsked();
+  });
+}

@@ -1,0 +1,53 @@
+/** Notebook 7 shows one document in each tab of the browser, JupyterLab all of them in one. */
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
+
+/** The part of an address that asks for a job. */
+const ASKED = 'jupyter-hybrid-job';
+
+/** What Notebook 7 shows in this tab (`tree`, `notebooks`, `edit`, …); empty in JupyterLab. */
+export function tabShows(): string {
+  return PageConfig.getOption('notebookPage');
+}
+
+/** Open a tab for a job: in the tree, where its page is, or in a notebook. False where the browser refuses. */
+export function openTab(job: string, path?: string): boolean {
+  const base = PageConfig.getBaseUrl();
+  const shown =
+    path === undefined
+      ? URLExt.join(base, 'tree')
+      : URLExt.join(base, 'notebooks', URLExt.encodeParts(path));
+  const address = new URL(shown, window.location.origin);
+  address.searchParams.set(ASKED, job);
+  // one tab for each job's page; notebooks are in tabs without a name, as Notebook 7 opens them
+  const name = path === undefined ? `${ASKED}-${job}` : '_blank';
+  return window.open(address, name) !== null;
+}
+
+/** The job that this tab was opened for; null where it was opened for none. */
+export function askedJob(): string | null {
+  return new URLSearchParams(window.location.search).get(ASKED);
+}
+
+/** Do not ask for it once more after a reload. */
+export function forgetAsked(): void {
+  const address = new URL(window.location.href);
+  if (address.searchParams.has(ASKED)) {
+    address.searchParams.delete(ASKED);
+    window.history.replaceState(window.history.state, '', address);
+  }
+}
+
+/** What a tab remembers over a reload; Notebook 7 keeps the state of no workspace. */
+export const tabState = {
+  async fetch(key: string): Promise<string | null> {
+    return Promise.resolve(window.sessionStorage.getItem(key));
+  },
+  async save(key: string, value: string): Promise<void> {
+    window.sessionStorage.setItem(key, value);
+    return Promise.resolve();
+  },
+  async remove(key: string): Promise<void> {
+    window.sessionStorage.removeItem(key);
+    return Promise.resolve();
+  }
+};
