@@ -35,7 +35,7 @@ coverage: ## run the tests and say what they reach, in all processes that they s
 
 lint: ## run the gates, without the tests
 	$(prepare) test
-	@$(VENV) tests/tools/gates.py --only ruff,format,sizes,hosts,python3.8,imports,mypy,prettier,tsc,eslint,vitest
+	@$(VENV) tests/tools/gates.py --only ruff,format,sizes,hosts,said,python3.8,imports,mypy,prettier,tsc,eslint,vitest
 
 format: ## let ruff put the code in shape
 	$(prepare) test

@@ -7,7 +7,7 @@ import re
 import pytest
 import said
 
-from jupyter_hybrid.server.wording import LANGUAGES
+from jupyter_hybrid.server.wording import LANGUAGES, catalogue
 from jupyter_hybrid.server.wording.catalogue import read_catalogue
 from jupyter_hybrid.server.wording.templates import Template, places
 
@@ -46,9 +46,16 @@ def test_sentences_end_as_they_do(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_form_can_be_recognised(language: str) -> None:
-    for text in read_catalogue(language):
-        assert Template(text, "").usable, text
+def test_each_sentence_is_taken_for_what_it_is(language: str) -> None:
+    """And for none of those that are nearly alike."""
+    for text, translation in read_catalogue(language).items():
+        template = Template(text, translation)
+        assert template.usable, text
+        values = [f"/value{number}" for number in range(len(template.pieces) - 1)]
+        if template.adjoining is None:
+            ends = zip(template.pieces, [*values, ""], strict=True)
+            sentence = "".join(piece + value for piece, value in ends)
+            assert catalogue(language).word(sentence) == template.fill(values)
 
 
 def test_japanese_knows_no_options_of_the_command_line() -> None:

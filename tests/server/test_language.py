@@ -52,7 +52,8 @@ async def test_a_submit_that_is_refused_and_its_preview(api: Api) -> None:
     assert preview["problems"] == [{"field": "parameters", "message": sentence}]
     body = {"path": "work.ipynb", "resources": {"cpus": 10**6}}
     (problem,) = (await said(api, "POST", "/preview", body, status=200))["problems"]
-    assert problem["message"].startswith("実行先 'local' (このマシン) のコアは 1000000 ではなく")
+    assert problem["message"].startswith("実行先 'local' (このマシン) のコアは ")
+    assert problem["message"].endswith(" 個です (要求は 1000000)。要求を減らしてください")
     english = await api.post("/preview", body)
     assert english["problems"][0]["message"].startswith("the target 'local' (this machine) has")
 

@@ -62,6 +62,7 @@ def gates(
         Gate("format", [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "--diff", "."]),
         Gate("sizes", [PYTHON, str(tools / "sizes.py")]),
         Gate("hosts", [PYTHON, str(tools / "hosts.py")]),
+        Gate("said", [PYTHON, str(tools / "said.py")]),
         Gate("python3.8", [PYTHON, str(tools / "travelling.py")]),
         Gate("imports", [str(BIN / "lint-imports"), "--no-logo"]),
         Gate("mypy", [PYTHON, "-m", "mypy"]),

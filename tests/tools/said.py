@@ -1,6 +1,6 @@
 """The sentences of the source: texts of two words or more, ``{}`` for each value in them.
 
-    python tests/tools/said.py          what has no Japanese form yet
+    python tests/tools/said.py          what has no Japanese form, and forms of what is not said
 
 A choice within a sentence (``{'a' if … else 'b'}``) makes two of it. Texts for programs are left
 out where they are seen to be: what is logged, patterns of ``re``, statements for databases; others
@@ -13,9 +13,12 @@ import ast
 import itertools
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
+from jupyter_hybrid.server.wording import LANGUAGES
 from jupyter_hybrid.server.wording.catalogue import read_catalogue
 from jupyter_hybrid.server.wording.templates import Template
 
@@ -90,6 +93,7 @@ def _for_programs(node: ast.AST) -> bool:
     return receiver in _LOGS or (receiver == "re" and name in _PATTERNS) or name in _DATABASE
 
 
+@cache
 def of_package() -> dict[str, dict[str, int]]:
     """All texts, with their lines, by the file's path in the package."""
     return {
@@ -165,10 +169,17 @@ def unheard(known: Mapping[str, str]) -> list[str]:
     return [k for k in known if k not in source and not any(heard(k, t) for t in templates)]
 
 
-def main() -> None:
-    """List what is missing."""
-    print(*missing(read_catalogue("ja-JP")), sep="\n")
+def main() -> int:
+    """Print what is wrong with the catalogues; 0 where nothing is."""
+    lacks = [f"no Japanese form: {line}" for line in missing(read_catalogue("ja-JP"))]
+    for language in LANGUAGES:
+        gone = unheard(read_catalogue(language))
+        lacks += [f"{language} has a form of what is not said any more: {key!r}" for key in gone]
+    if lacks:
+        print(*lacks, sep="\n")
+        print("(CONTRIBUTING, Rooms, says what to do)")
+    return 1 if lacks else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -31,7 +31,7 @@ class Catalogue:
         templates = [Template(text, said) for text, said in translations.items()]
         usable = [template for template in templates if template.usable]
         # where several fit, that of which most is fixed is the one that it was made by
-        usable.sort(key=lambda template: (-template.weight, template.text))
+        usable.sort(key=lambda template: (-template.weight, -sum(map(len, template.pieces))))
         self._order = {template.text: number for number, template in enumerate(usable)}
         self._by_key: dict[str, list[Template]] = {}
         for template in usable:
