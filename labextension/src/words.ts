@@ -1,21 +1,44 @@
-/** Numbers as people read them. Pure; the same words as on the command line. */
+/** Numbers as people read them; in English the same words as on the command line. */
+
+/** Units of time, with what stands before each: English, and the languages that there are. */
+const UNITS = {
+  en: { s: ' s', min: ' min', h: ' h', d: ' d', between: ' ' },
+  ja: { s: '秒', min: '分', h: '時間', d: '日', between: '' }
+};
+
+/** JupyterLab's language (BCP 47), which it notes there for whoever formats something. */
+export function language(): string {
+  return (document.documentElement.lang || 'en').replaceAll('_', '-');
+}
 
 /** A duration: `12.3 s`, `3 min 05 s`, `2 h 10 min`, `1 d 4 h`. */
 export function duration(seconds: number): string {
   const value = Math.max(0, seconds);
+  const { s, min, h, d, between } = units();
   if (value < 59.95) {
-    return `${value.toFixed(1)} s`;
+    return `${value.toFixed(1)}${s}`;
   }
   const whole = Math.round(value);
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) {
-    return `${minutes} min ${twoDigits(whole % 60)} s`;
+    return `${minutes}${min}${between}${twoDigits(whole % 60)}${s}`;
   }
   const hours = Math.floor(minutes / 60);
   if (hours < 24) {
-    return `${hours} h ${twoDigits(minutes % 60)} min`;
+    return `${hours}${h}${between}${twoDigits(minutes % 60)}${min}`;
   }
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return `${Math.floor(hours / 24)}${d}${between}${hours % 24}${h}`;
+}
+
+/** A duration that counts: whole seconds, so that the first minute does not flicker. */
+export function counted(seconds: number): string {
+  return seconds < 60
+    ? `${Math.floor(seconds)}${units().s}`
+    : duration(seconds);
+}
+
+function units(): (typeof UNITS)['en'] {
+  return language().startsWith('ja') ? UNITS.ja : UNITS.en;
 }
 
 function twoDigits(value: number): string {
@@ -43,7 +66,7 @@ export function amount(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.995) {
     return value.toPrecision(2);
   }
-  digits ??= new Intl.NumberFormat(undefined, {
+  digits ??= new Intl.NumberFormat(language(), {
     minimumFractionDigits: 2,
     maximumFractionDigits: 2
   });

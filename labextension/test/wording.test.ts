@@ -2,7 +2,6 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 
 import {
-  counted,
   elapsed,
   errorLine,
   oneLiner,
@@ -49,15 +48,6 @@ describe('what is said of a job', () => {
     expect(elapsed(cancelled, 130)).toBe(10);
     // the browser's clock may be behind the server's
     expect(elapsed(waits, 90)).toBe(0);
-  });
-
-  it('does not flicker with tenths of seconds', () => {
-    expect([0.4, 59.9, 60, 7500].map(counted)).toEqual([
-      '0 s',
-      '59 s',
-      '1 min 00 s',
-      '2 h 05 min'
-    ]);
   });
 
   it('knows how far it is once it knows how far there is to go', () => {

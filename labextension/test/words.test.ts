@@ -1,8 +1,19 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
-import { amount, duration, oneLine, shortId, size } from '../src/words';
+import {
+  amount,
+  counted,
+  duration,
+  oneLine,
+  shortId,
+  size
+} from '../src/words';
 
 describe('words', () => {
+  afterEach(() => {
+    document.documentElement.lang = '';
+  });
+
   it('say durations as the command line does', () => {
     const said = [0, 0.44, 59.94, 59.96, 200, 3599.6, 7500, 273600];
     expect(said.map(duration)).toEqual([
@@ -16,6 +27,28 @@ describe('words', () => {
       '3 d 4 h'
     ]);
     expect(duration(-3)).toBe('0.0 s');
+  });
+
+  it('do not flicker with tenths of seconds', () => {
+    expect([0.4, 59.9, 60, 7500].map(counted)).toEqual([
+      '0 s',
+      '59 s',
+      '1 min 00 s',
+      '2 h 05 min'
+    ]);
+  });
+
+  it('say durations in the language of JupyterLab', () => {
+    document.documentElement.lang = 'ja_JP';
+    expect([12.34, 200, 7500, 273600].map(duration)).toEqual([
+      '12.3秒',
+      '3分20秒',
+      '2時間05分',
+      '3日4時間'
+    ]);
+    expect(counted(7.9)).toBe('7秒');
+    document.documentElement.lang = 'de-DE';
+    expect(duration(12.34)).toBe('12.3 s');
   });
 
   it('say sizes as the command line does', () => {

@@ -6,7 +6,7 @@ import { type ReactElement, useEffect, useState } from 'react';
 import { Packages, packagesLine } from '../packages';
 import type { IEnvironment, IJob } from '../records';
 import type { IJobsManager } from '../tokens';
-import { duration, size } from '../words';
+import { duration, language, size } from '../words';
 import { useJob } from './usejob';
 import { shown } from './wording';
 
@@ -143,7 +143,9 @@ function environment(job: IJob, trans: TranslationBundle): [string, string][] {
 
 function record(job: IJob, trans: TranslationBundle): [string, string][] {
   const when = (seconds: number | null): string | null =>
-    seconds === null ? null : new Date(seconds * 1000).toLocaleString();
+    seconds === null
+      ? null
+      : new Date(seconds * 1000).toLocaleString(language());
   const peak = job.exit?.peak_memory ?? null;
   const rows: [string, string | null][] = [
     [trans.__('Id'), job.id],

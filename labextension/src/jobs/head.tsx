@@ -6,6 +6,7 @@ import type { KeyboardEvent, ReactElement } from 'react';
 
 import type { IJob } from '../records';
 import type { IJobsManager } from '../tokens';
+import { counted } from '../words';
 import { useNow, useSignal } from './hooks';
 import { statePicture } from './icons';
 import { Bar } from './row';
@@ -13,7 +14,6 @@ import { useJob } from './usejob';
 import {
   clock,
   costText,
-  counted,
   elapsed,
   errorLine,
   progress,

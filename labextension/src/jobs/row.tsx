@@ -4,11 +4,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { memo } from 'react';
 
 import type { IJob } from '../records';
+import { counted } from '../words';
 import { MORE, statePicture, STOP } from './icons';
 import {
   clock,
   costText,
-  counted,
   elapsed,
   oneLiner,
   progress,

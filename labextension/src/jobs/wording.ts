@@ -3,7 +3,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IJob, State } from '../records';
-import { amount, duration, oneLine } from '../words';
+import { amount, language, oneLine } from '../words';
 
 /** Characters of others' text that are shown at most; all of it is in the tooltip. */
 const LONGEST = 300;
@@ -60,11 +60,6 @@ export function elapsed(
   }
   const end = job.finished_at ?? now;
   return Math.max(0, end - (job.started_at ?? job.created_at));
-}
-
-/** A duration that counts: whole seconds, so that the first minute does not flicker. */
-export function counted(seconds: number): string {
-  return seconds < 60 ? `${Math.floor(seconds)} s` : duration(seconds);
 }
 
 /** What it cost until now; empty where nobody knows. */
@@ -126,11 +121,11 @@ let formats: IFormats | undefined;
 function makeFormats(): IFormats {
   const day = { month: 'short', day: 'numeric' } as const;
   return {
-    time: new Intl.DateTimeFormat(undefined, {
+    time: new Intl.DateTimeFormat(language(), {
       hour: '2-digit',
       minute: '2-digit'
     }),
-    day: new Intl.DateTimeFormat(undefined, day),
-    year: new Intl.DateTimeFormat(undefined, { ...day, year: 'numeric' })
+    day: new Intl.DateTimeFormat(language(), day),
+    year: new Intl.DateTimeFormat(language(), { ...day, year: 'numeric' })
   };
 }

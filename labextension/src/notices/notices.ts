@@ -1,9 +1,10 @@
 /** Tells when a job has ended or waits long. Decides and words only; others show it. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { counted, elapsed, errorLine, shown } from '../jobs/wording';
+import { elapsed, errorLine, shown } from '../jobs/wording';
 import type { IJob } from '../records';
 import type { IJobChange } from '../tokens';
+import { counted } from '../words';
 
 /** Seconds from which the end of a `%%remote` cell's job is told: its cell shows it anyway. */
 const LONG_CELL = 60;

@@ -7,16 +7,10 @@ import { useNow, useSignal } from '../jobs/hooks';
 import { statePicture } from '../jobs/icons';
 import { Bar } from '../jobs/row';
 import { useJob } from '../jobs/usejob';
-import {
-  counted,
-  elapsed,
-  oneLiner,
-  progress,
-  shown,
-  stateWord
-} from '../jobs/wording';
+import { elapsed, oneLiner, progress, shown, stateWord } from '../jobs/wording';
 import type { IJob } from '../records';
 import type { IJobsManager } from '../tokens';
+import { counted } from '../words';
 import type { NotebookJobs } from './notebookjobs';
 
 export interface IBarOptions {

@@ -8,15 +8,9 @@ import type { ReactElement } from 'react';
 import { useNow } from '../jobs/hooks';
 import { statePicture, STOP } from '../jobs/icons';
 import { useJob } from '../jobs/usejob';
-import {
-  costText,
-  counted,
-  elapsed,
-  oneLiner,
-  shown,
-  stateWord
-} from '../jobs/wording';
+import { costText, elapsed, oneLiner, shown, stateWord } from '../jobs/wording';
 import type { IJobsManager } from '../tokens';
+import { counted } from '../words';
 
 export interface ICellHeadOptions {
   manager: IJobsManager;
