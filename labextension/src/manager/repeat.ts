@@ -1,4 +1,9 @@
-/** Work that is done again and again, never twice at once, with longer pauses after failures. */
+/**
+ * Work that is done again and again, never twice at once, with longer pauses after failures.
+ *
+ * Not by lumino's `Poll`: that drops a `refresh` during another one, so that news which comes while
+ * the answer is under way would not be read, and begins a second call beside one by its timer.
+ */
 import type { IDisposable } from '@lumino/disposable';
 
 export interface IRepeatOptions {
