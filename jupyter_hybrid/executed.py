@@ -52,9 +52,21 @@ async def notebook_left(executor: Executor, job: Job) -> dict[str, Any] | None:
     return await asyncio.to_thread(_parse, content)
 
 
+async def notebook_sent(executor: Executor, job: Job) -> dict[str, Any]:
+    """The running job's notebook before it has shown anything."""
+    return _assemble(await _as_sent(executor, job), [], None)
+
+
+async def _as_sent(executor: Executor, job: Job) -> dict[str, Any]:
+    notebook: dict[str, Any] = json.loads(
+        await read_all(executor, job, JobPaths(Path()).notebook.name)
+    )
+    return notebook
+
+
 async def notebook_so_far(executor: Executor, job: Job) -> dict[str, Any]:
     """The running job's notebook with the outputs that it has sent until now."""
-    notebook = json.loads(await read_all(executor, job, JobPaths(Path()).notebook.name))
+    notebook = await _as_sent(executor, job)
     events = [event async for event in Tail(executor, job).new()]
     return _assemble(notebook, events, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -12,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 from ..events import Event, Kind
 from ..paths import JobPaths
 from ..progress.text import joined, shown_text
+from ..runner.emit import rough_size
 from ..tailing import Tail
 from .base import to_text
+from .compacting import compacted
 
 if TYPE_CHECKING:
     from ..executors.base import Executor
     from ..job import Job
     from ..manager import Manager
 
-#: Characters after which a page is full, whatever was asked for.
-PAGE = 4 << 20
+#: Characters after which a page is full, whatever was asked for; and one that is shortened.
+PAGE, SHORT_PAGE = 4 << 20, 16 << 20
 #: Places in events that are remembered: more than jobs that are read at the same time.
 REMEMBERED = 1000
 #: Bytes by which the end of a log is looked for: what a place gives out at once.
@@ -49,28 +52,32 @@ class Reader:
     def __init__(self) -> None:
         #: Where the line of an event ends, by job and number.
         self._offsets: OrderedDict[tuple[str, int], int] = OrderedDict()
-        #: The newest event's number, and where its line ends, by job.
-        self._last: dict[str, tuple[int, int]] = {}
 
-    async def page(self, manager: Manager, job: Job, after: int, limit: int) -> Page:
-        """Events behind number ``after``; raises ``PlaceError``."""
+    async def page(
+        self, manager: Manager, job: Job, after: int, limit: int, most: int | None = None
+    ) -> Page:
+        """Events behind number ``after``; raises ``PlaceError``.
+
+        With ``most``, what each cell shows is shortened to about so many characters.
+        """
         offset = self._offsets.get((job.id, after), 0)
         tail = Tail(manager.executor(job.spec.target), job, after=after, offset=offset)
         events: list[Event] = []
-        texts: list[str] = []
-        size, first = 0, offset
+        size, first, full = 0, offset, False
         async for event in tail.new():
             first = first if events else tail.start
             events.append(event)
-            texts.append(to_text(event_document(event)))
-            size += len(texts[-1])
-            if len(events) >= limit or size >= PAGE:
-                self._remember(job.id, event.seq, tail.position)
-                return Page(tuple(events), tuple(texts), event.seq, True, first)
+            size += rough_size(event.data)
+            full = len(events) >= limit or size >= (PAGE if most is None else SHORT_PAGE)
+            if full:
+                break
         last = events[-1].seq if events else after
         if events:
             self._remember(job.id, last, tail.position)
-        return Page(tuple(events), tuple(texts), last, False, first)
+        if most is not None:
+            events = await asyncio.to_thread(compacted, events, most, job.id)
+        texts = tuple(to_text(event_document(event)) for event in events)
+        return Page(tuple(events), texts, last, full, first)
 
     async def ending(self, manager: Manager, job: Job, size: int, before: int | None) -> Page:
         """The last events, or those that end ``before`` there in their file; about so many bytes.
@@ -98,15 +105,7 @@ class Reader:
 
     async def last(self, manager: Manager, job: Job) -> int:
         """The number of the job's newest event; 0 where there is none."""
-        known = self._last.get(job.id, (0, 0))
-        tail = Tail(manager.executor(job.spec.target), job, offset=known[1])
-        number = known[0]
-        async for event, _ in tail.lines():
-            number = max(number, event.seq)
-        self._last[job.id] = (number, tail.position)
-        if len(self._last) > REMEMBERED:
-            self._last.pop(next(iter(self._last)))
-        return number
+        return (await self.ending(manager, job, 1, None)).last
 
     def _remember(self, job_id: str, number: int, offset: int) -> None:
         self._offsets[job_id, number] = offset

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
+from ..executed import notebook_sent
 from .answers import notebook_answer
 from .base import Endpoint, endpoint, to_text
 from .reading import decoded, log_ending, printed
+from .shortening import shortened_notebook
 
 #: Events of one page of text.
 LINES = 2000
@@ -23,7 +26,9 @@ class Events(Endpoint):
     async def get(self, job_id: str) -> None:
         """Give out what is behind a number."""
         query, job = self.query(), await self.job(job_id)
-        page = await self.service.reader.page(self.manager, job, query["after"], query["limit"])
+        page = await self.service.reader.page(
+            self.manager, job, query["after"], query["limit"], query.get("outputs")
+        )
         # joined by hand: the events are JSON already
         rest = to_text(
             {"last": page.last, "more": page.more, "ended": job.state.final and not page.more}
@@ -74,9 +79,16 @@ class Notebook(Endpoint):
     async def get(self, job_id: str) -> None:
         """Give it out with the outputs so far."""
         query, job = self.query(), await self.job(job_id)
-        # read before the notebook: what comes in between is told twice, and never lost
-        last = await self.service.reader.last(self.manager, job)
-        notebook = await self.manager.notebook(job.id)
+        most = query.get("outputs")
+        if most == 0 and not job.state.final:
+            # none of a job's events need be read for that
+            last, notebook = 0, await notebook_sent(self.manager.executor(job.spec.target), job)
+        else:
+            # read before the notebook: what comes in between is told twice, and never lost
+            last = await self.service.reader.last(self.manager, job)
+            notebook = await self.manager.notebook(job.id)
+        if most is not None:
+            notebook = await asyncio.to_thread(shortened_notebook, notebook, most, job.id)
         self.set_header("X-Last-Event", str(last))
         if query["download"]:
             name = f"{job.spec.name}.ipynb".replace("/", "-")

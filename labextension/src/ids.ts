@@ -26,7 +26,7 @@ export const CommandIDs = {
   rerunEdited: 'jupyter-hybrid:rerun-edited',
   /** Show the jobs panel. `{ id? }` selects a job in it. */
   showJobs: 'jupyter-hybrid:show-jobs',
-  /** Open a job's page. `{ id }` */
+  /** Open a job's page. `{ id, tab?: 'outputs' | 'log' | 'files' | 'details' }` */
   openJob: 'jupyter-hybrid:open-job',
   /** Submit once more what a job executed. `{ id }` */
   rerun: 'jupyter-hybrid:rerun',

@@ -192,16 +192,21 @@ export class Api implements IApi {
     return this._json('POST', job(id, 'fetch'), { body: wishes });
   }
 
-  events(id: string, after: number, limit?: number): Promise<IEventPage> {
-    return this._json('GET', job(id, 'events'), { query: { after, limit } });
+  events(
+    id: string,
+    after: number,
+    more: { limit?: number; outputs?: number } = {}
+  ): Promise<IEventPage> {
+    return this._json('GET', job(id, 'events'), { query: { after, ...more } });
   }
 
   log(id: string, of: 'cells' | 'runner', part: ILogPart): Promise<ILogPage> {
     return this._json('GET', job(id, 'log'), { query: { of, ...part } });
   }
 
-  async notebook(id: string): Promise<IOutputNotebook> {
-    const response = await this._send('GET', job(id, 'notebook'));
+  async notebook(id: string, outputs?: number): Promise<IOutputNotebook> {
+    const query = { outputs };
+    const response = await this._send('GET', job(id, 'notebook'), { query });
     const last = Number(response.headers.get('X-Last-Event') ?? 0);
     return { content: (await response.json()) as INotebookContent, last };
   }

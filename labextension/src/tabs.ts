@@ -1,8 +1,9 @@
 /** Notebook 7 shows one document in each tab of the browser, JupyterLab all of them in one. */
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 
-/** The part of an address that asks for a job. */
+/** The parts of an address that ask for a job, and for a part of its page. */
 const ASKED = 'jupyter-hybrid-job';
+const PART = 'jupyter-hybrid-part';
 
 /** What Notebook 7 shows in this tab (`tree`, `notebooks`, `edit`, …); empty in JupyterLab. */
 export function tabShows(): string {
@@ -10,7 +11,10 @@ export function tabShows(): string {
 }
 
 /** Open a tab for a job: in the tree, where its page is, or in a notebook. False where the browser refuses. */
-export function openTab(job: string, path?: string): boolean {
+export function openTab(
+  job: string,
+  { path, part }: { path?: string; part?: string }
+): boolean {
   const base = PageConfig.getBaseUrl();
   const shown =
     path === undefined
@@ -18,6 +22,9 @@ export function openTab(job: string, path?: string): boolean {
       : URLExt.join(base, 'notebooks', URLExt.encodeParts(path));
   const address = new URL(shown, window.location.origin);
   address.searchParams.set(ASKED, job);
+  if (part !== undefined) {
+    address.searchParams.set(PART, part);
+  }
   // one tab for each job's page; notebooks are in tabs without a name, as Notebook 7 opens them
   const name = path === undefined ? `${ASKED}-${job}` : '_blank';
   return window.open(address, name) !== null;
@@ -28,11 +35,17 @@ export function askedJob(): string | null {
   return new URLSearchParams(window.location.search).get(ASKED);
 }
 
+/** The part of its page that is to be shown. */
+export function askedPart(): string | undefined {
+  return new URLSearchParams(window.location.search).get(PART) ?? undefined;
+}
+
 /** Do not ask for it once more after a reload. */
 export function forgetAsked(): void {
   const address = new URL(window.location.href);
   if (address.searchParams.has(ASKED)) {
     address.searchParams.delete(ASKED);
+    address.searchParams.delete(PART);
     window.history.replaceState(window.history.state, '', address);
   }
 }

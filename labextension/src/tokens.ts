@@ -93,10 +93,15 @@ export interface IApi {
   cancel(id: string, force?: boolean): Promise<IJob>;
   delete(id: string): Promise<void>;
   fetch(id: string, wishes?: IFetchWishes): Promise<IFetched>;
-  events(id: string, after: number, limit?: number): Promise<IEventPage>;
+  /** With `outputs`, what a cell shows is shortened to about so many characters. */
+  events(
+    id: string,
+    after: number,
+    more?: { limit?: number; outputs?: number }
+  ): Promise<IEventPage>;
   /** What is behind an offset, or the last bytes, all or `before` there. */
   log(id: string, of: 'cells' | 'runner', part: ILogPart): Promise<ILogPage>;
-  notebook(id: string): Promise<IOutputNotebook>;
+  notebook(id: string, outputs?: number): Promise<IOutputNotebook>;
   /** Where a browser downloads the executed notebook. */
   notebookUrl(id: string): string;
   /** The same for what a job executed, in its own image or in another one. */
@@ -192,7 +197,7 @@ export interface IJobsManager extends IDisposable {
   /** The job as recorded; with `ask` after asking its place. Tells others what it learns. */
   job(id: string, ask?: boolean): Promise<IJobDetail>;
   list(filter?: IJobFilter, pageSize?: number): IJobList;
-  events(id: string, after?: number): IJobEvents;
+  events(id: string, after?: number, outputs?: number): IJobEvents;
   /** Targets as configured; asked for once, and again by `refreshTargets`. */
   targets(): Promise<ITarget[]>;
   refreshTargets(): Promise<ITarget[]>;

@@ -123,7 +123,7 @@ export class FakeServer {
           const revision = job.revision + 1;
           return this.put({ ...job, wanted: 'CANCELLED', revision });
         }),
-      events: (id, after, limit = 1000) =>
+      events: (id, after, { limit = 1000 } = {}) =>
         this._answer(`events ${id} ${after}`, () => {
           const job = this._one(id);
           const all = (this.events.get(id) ?? []).filter(e => e.seq > after);

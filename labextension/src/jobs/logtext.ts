@@ -1,5 +1,5 @@
 /** The text of a log, of which the end is known, and ever more before it. */
-import { withoutOverwritten } from '../outputs/applier';
+import { withoutOverwritten } from '../outputs/plain';
 import type { ILogPage, ILogPart } from '../records';
 import { asError } from '../request';
 

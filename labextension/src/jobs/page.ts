@@ -160,6 +160,11 @@ class JobContent extends Panel {
     ];
     const head = new Head(manager, id, tabs, trans);
     this.addWidget(head);
+    this.showTab = name => {
+      if (tabs.some(tab => tab.name === name)) {
+        head.current = name;
+      }
+    };
     const show = (): void => {
       const shown = tabs.find(one => one.name === head.current);
       if (shown) {
@@ -169,6 +174,9 @@ class JobContent extends Panel {
     head.changed.connect(show);
     show();
   }
+
+  /** Show the part with this name. */
+  readonly showTab: (name: string) => void;
 
   private _show(tab: IPart): void {
     this._parts.forEach(part => part.hide());

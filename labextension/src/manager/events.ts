@@ -13,7 +13,8 @@ export class JobEvents implements IJobEvents {
   constructor(
     private readonly _api: IApi,
     private readonly _id: string,
-    private _last: number
+    private _last: number,
+    private readonly _outputs?: number
   ) {
     // whoever asked connects to `arrived` first
     queueMicrotask(() => this._repeat.now());
@@ -59,7 +60,9 @@ export class JobEvents implements IJobEvents {
   }
 
   private async _read(): Promise<boolean> {
-    const page = await this._api.events(this._id, this._last);
+    const page = await this._api.events(this._id, this._last, {
+      outputs: this._outputs
+    });
     if (this.isDisposed) {
       return false;
     }

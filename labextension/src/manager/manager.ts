@@ -138,8 +138,8 @@ export class JobsManager implements IJobsManager {
     return list;
   }
 
-  events(id: string, after = 0): JobEvents {
-    const stream = new JobEvents(this.api, id, after);
+  events(id: string, after = 0, outputs?: number): JobEvents {
+    const stream = new JobEvents(this.api, id, after, outputs);
     this._streams.set(stream, id);
     stream.disposed.connect(() => this._streams.delete(stream));
     return stream;

@@ -11,8 +11,8 @@ export interface IOutputList {
   add(output: nbformat.IOutput): void;
   /** Take all away, with `wait` not before the next one comes. */
   clear(wait: boolean): void;
-  /** The output with this number. */
-  get(index: number): nbformat.IOutput;
+  /** The output with this number; null where it is left out. */
+  get(index: number): nbformat.IOutput | null;
   /** Put another one in its place. */
   set(index: number, output: nbformat.IOutput): void;
 }
@@ -88,9 +88,10 @@ export class Applier {
   private _update(id: string, event: IJobEvent): void {
     for (const { cell, index } of this._displays.get(id) ?? []) {
       const outputs = this._cells.outputs(cell);
-      if (outputs !== null && index < outputs.length) {
+      const shown = outputs?.get(index);
+      if (outputs && shown) {
         outputs.set(index, {
-          ...outputs.get(index),
+          ...shown,
           data: isObject(event['data']) ? event['data'] : {},
           metadata: isObject(event['metadata']) ? event['metadata'] : {}
         });
@@ -122,93 +123,6 @@ export class Applier {
   private _displays = new Map<string, { cell: string; index: number }[]>();
   /** Cells whose next output replaces the others. */
   private _clearing = new Set<string>();
-}
-
-/** Outputs in memory, for the past of a job: quick with a million lines. */
-export class PlainOutputs implements IOutputList {
-  get length(): number {
-    return this._outputs.length;
-  }
-
-  add(output: nbformat.IOutput): void {
-    if (this._clearNext) {
-      this.clear(false);
-    }
-    const last = this._outputs[this._outputs.length - 1] as
-      nbformat.IOutput | undefined;
-    if (
-      output.output_type === 'stream' &&
-      last?.output_type === 'stream' &&
-      last.name === output.name
-    ) {
-      this._parts.push(text(output['text']));
-      return;
-    }
-    this._end();
-    this._outputs.push(output);
-    this._parts = output.output_type === 'stream' ? [text(output['text'])] : [];
-  }
-
-  clear(wait: boolean): void {
-    this._clearNext = wait;
-    if (!wait) {
-      this._outputs = [];
-      this._parts = [];
-    }
-  }
-
-  get(index: number): nbformat.IOutput {
-    this._end();
-    return this._outputs[index];
-  }
-
-  set(index: number, output: nbformat.IOutput): void {
-    this._outputs[index] = output;
-  }
-
-  /** True where the next output will replace these. */
-  get clearing(): boolean {
-    return this._clearNext;
-  }
-
-  /** All of them, as they are written into a notebook. */
-  toJSON(): nbformat.IOutput[] {
-    this._end();
-    return [...this._outputs];
-  }
-
-  /** Give the last stream the whole of its text. */
-  private _end(): void {
-    const index = this._outputs.length - 1;
-    if (this._parts.length > 0) {
-      const whole = withoutOverwritten(this._parts.join(''));
-      this._outputs[index] = { ...this._outputs[index], text: whole };
-      this._parts = [whole];
-    }
-  }
-
-  private _outputs: nbformat.IOutput[] = [];
-  /** The text of the last output, where that is a stream. */
-  private _parts: string[] = [];
-  private _clearNext = false;
-}
-
-/** What a terminal still shows after carriage returns: a progress bar's last state. */
-export function withoutOverwritten(text: string): string {
-  if (!text.includes('\r')) {
-    return text;
-  }
-  return text.split('\n').map(lastState).join('\n');
-}
-
-function lastState(line: string): string {
-  let end = line.length;
-  while (end > 0 && line[end - 1] === '\r') {
-    end -= 1;
-  }
-  // a return at the very end has overwritten nothing yet
-  const kept = line.slice(line.lastIndexOf('\r', end - 1) + 1);
-  return end === 0 ? '' : kept;
 }
 
 function ended(event: IJobEvent): CellStatus {

@@ -16,19 +16,8 @@ export class CellOutputs implements IShownOutputs {
     this._cell.outputs.add(output);
   }
 
-  clear(wait: boolean): void {
-    this._cell.outputs.clear(wait);
-  }
-
-  get(index: number): nbformat.IOutput {
-    return this._cell.outputs.get(index).toJSON();
-  }
-
   set(index: number, output: nbformat.IOutput): void {
-    // somebody may have cleared them
-    if (index < this.length) {
-      this._cell.outputs.set(index, output);
-    }
+    this._cell.outputs.set(index, output);
   }
 
   replace(outputs: nbformat.IOutput[]): void {

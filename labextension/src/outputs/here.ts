@@ -2,14 +2,17 @@
 import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
 import type * as nbformat from '@jupyterlab/nbformat';
 import type { INotebookModel } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { IJobEvent } from '../records';
 import type { IJobEvents, IJobsManager } from '../tokens';
 import { CellOutputs } from './cells';
+import { teller } from './leftout';
 import { type ICodeCell, type IPair, paired } from './matching';
 import { JobOutputs } from './outputs';
+import { MOST } from './shortening';
 
 /** What a cell showed before. */
 interface IBefore {
@@ -27,9 +30,17 @@ export type Shown = 'shown' | 'running' | 'edited';
 export class OutputsHere implements IDisposable {
   constructor(
     private readonly _manager: IJobsManager,
+    trans: TranslationBundle,
     readonly id: string,
     private readonly _model: INotebookModel
-  ) {}
+  ) {
+    this._outputs = new JobOutputs({
+      status: cell => this._status(cell),
+      // papermill's cell is in the job's notebook, not in the user's
+      inject: () => undefined,
+      leftOut: teller(trans, id)
+    });
+  }
 
   /** A cell begins to run, ends, was edited or is no longer. */
   get changed(): ISignal<this, void> {
@@ -43,7 +54,10 @@ export class OutputsHere implements IDisposable {
   /** Begin; rejects where the job's notebook cannot be read. */
   async start(): Promise<void> {
     const job = await this._manager.job(this.id);
-    const { content } = await this._manager.api.notebook(this.id);
+    const { content } = await this._manager.api.notebook(
+      this.id,
+      job.final ? MOST : 0
+    );
     if (this._isDisposed) {
       return;
     }
@@ -57,7 +71,7 @@ export class OutputsHere implements IDisposable {
       this._compareAll();
     } else {
       this._compareAll();
-      this._events = this._manager.events(this.id);
+      this._events = this._manager.events(this.id, 0, MOST);
       this._events.arrived.connect((_, events) => this._outputs.take(events));
       this._events.changed.connect(() => this._changed.emit());
     }
@@ -232,11 +246,7 @@ export class OutputsHere implements IDisposable {
   private readonly _known = new Map<string, ICodeCellModel>();
   /** Those of them that show the job's outputs. */
   private readonly _showing = new Set<string>();
-  private readonly _outputs: JobOutputs = new JobOutputs({
-    status: cell => this._status(cell),
-    // papermill's cell is in the job's notebook, not in the user's
-    inject: () => undefined
-  });
+  private readonly _outputs: JobOutputs;
   private _pairs: IPair[] = [];
   private _events: IJobEvents | null = null;
   private _isDisposed = false;

@@ -11,6 +11,7 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ITranslator } from '@jupyterlab/translation';
 import { Panel, Widget } from '@lumino/widgets';
 
+import { DOMAIN } from '../ids';
 import type { IJob } from '../records';
 import { asError } from '../request';
 import type {
@@ -20,7 +21,9 @@ import type {
   IJobsManager
 } from '../tokens';
 import { CellOutputs } from './cells';
+import { teller } from './leftout';
 import { JobOutputs } from './outputs';
+import { MOST } from './shortening';
 
 /** What it takes to draw a notebook. */
 export interface INotebookDrawing {
@@ -31,6 +34,12 @@ export interface INotebookDrawing {
 }
 
 const RUNNING = 'jp-hybrid-mod-running';
+/** All that a cell shows here is there: of what is too much, the end as well. */
+const WHOLE = {
+  windowingMode: 'defer',
+  scrollPastEnd: false,
+  maxNumberOutputs: 1000
+} as const;
 /** Tags of papermill's cells and of those that it goes behind. */
 const PARAMETERS = 'parameters';
 const INJECTED = 'injected-parameters';
@@ -59,6 +68,7 @@ export class OutputNotebook extends Panel {
     this._manager.jobChanged.disconnect(this._onJobChanged);
     this._manager.connectionChanged.disconnect(this._onConnectionChanged);
     this._events?.dispose();
+    this._outputs?.dispose();
     super.dispose();
     this._model?.dispose();
   }
@@ -88,7 +98,11 @@ export class OutputNotebook extends Panel {
     this._loading = true;
     try {
       const job = await this._manager.job(this._id);
-      const { content } = await this._manager.api.notebook(this._id);
+      // what a running job has shown comes with its events
+      const { content } = await this._manager.api.notebook(
+        this._id,
+        job.final ? MOST : 0
+      );
       if (!this.isDisposed) {
         this._show(job, content);
       }
@@ -115,7 +129,9 @@ export class OutputNotebook extends Panel {
   }
 
   private _follow(model: NotebookModel): void {
+    const { translator } = this._drawing;
     const outputs = new JobOutputs({
+      leftOut: teller(translator.load(DOMAIN), this._id),
       status: cell => this._status(outputs, cell),
       inject: (cell, source) => {
         if (inject(model, cell, source)) {
@@ -124,7 +140,8 @@ export class OutputNotebook extends Panel {
       }
     });
     attach(outputs, model);
-    this._events = this._manager.events(this._id);
+    this._outputs = outputs;
+    this._events = this._manager.events(this._id, 0, MOST);
     this._events.arrived.connect((_, events) => outputs.take(events));
     this._events.changed.connect(sender => {
       if (sender.ended) {
@@ -154,6 +171,7 @@ export class OutputNotebook extends Panel {
   private _model: NotebookModel | null = null;
   private _notebook: StaticNotebook | null = null;
   private _events: IJobEvents | null = null;
+  private _outputs: JobOutputs | null = null;
 }
 
 function drawn(drawing: INotebookDrawing): StaticNotebook {
@@ -170,7 +188,7 @@ function drawn(drawing: INotebookDrawing): StaticNotebook {
       markdown: readOnly(editors.markdown),
       raw: readOnly(editors.raw)
     },
-    notebookConfig: { ...config, windowingMode: 'defer', scrollPastEnd: false }
+    notebookConfig: { ...config, ...WHOLE }
   });
 }
 

@@ -94,7 +94,7 @@ export class NotebookJobs implements IDisposable {
       return;
     }
     this._here?.dispose();
-    const here = new OutputsHere(manager, id, model);
+    const here = new OutputsHere(manager, trans, id, model);
     here.changed.connect(() => this._mark());
     this._here = here;
     this._remember(id);

@@ -2,19 +2,22 @@
 import type * as nbformat from '@jupyterlab/nbformat';
 
 import type { IJobEvent } from '../records';
-import {
-  Applier,
-  type CellStatus,
-  type ICells,
-  type IOutputList,
-  PlainOutputs
-} from './applier';
+import { Applier, type CellStatus, type ICells } from './applier';
+import { PlainOutputs, type Tell } from './plain';
 
-/** Events that come at once, from which cells are drawn once and not for each of them. */
-const MANY = 50;
+/** Characters of a cell that are drawn with each answer; of more than that seldom. */
+const LITTLE = 20_000;
+/** Milliseconds between two times that much is drawn. */
+const SELDOM = 300;
 
 /** A cell on the screen. */
-export interface IShownOutputs extends IOutputList {
+export interface IShownOutputs {
+  /** How many it shows. */
+  readonly length: number;
+  /** One more; text of the same stream goes on. */
+  add(output: nbformat.IOutput): void;
+  /** Another one in the place of this one. */
+  set(index: number, output: nbformat.IOutput): void;
   /** These and no others. */
   replace(outputs: nbformat.IOutput[]): void;
 }
@@ -31,32 +34,30 @@ export interface IOutputsListener {
   status(cell: string | null): void;
   /** There is one more cell: papermill's, with the parameters. */
   inject(cell: string, source: string): void;
+  /** Makes the output that says what is left out of a cell. */
+  leftOut: Tell;
 }
 
 export class JobOutputs implements ICells {
   constructor(private readonly _listener: IOutputsListener) {}
 
-  /** Apply events, in their order. */
+  /** Apply events, in their order, and draw what they have changed. */
   take(events: readonly IJobEvent[]): void {
-    this._holding = events.length >= MANY;
     for (const event of events) {
       this._applier.apply(event);
     }
-    if (this._holding) {
-      this._holding = false;
-      this._touched.forEach(mirror => mirror.show());
-      this._touched.clear();
-    }
+    this._touched.forEach(mirror => mirror.show());
+    this._touched.clear();
   }
 
   /** Show a cell's outputs here from now on. */
   attach(cell: string, shown: IShownOutputs): void {
-    this.outputs(cell).attach(shown);
+    this._mirror(cell).attach(shown);
   }
 
   /** Show them there no more; what is shown stays. */
   detach(cell: string): void {
-    this.outputs(cell).attach(null);
+    this._mirrors.get(cell)?.attach(null);
   }
 
   /** True where a cell's outputs are shown somewhere. */
@@ -69,18 +70,16 @@ export class JobOutputs implements ICells {
     return this._states.get(cell);
   }
 
+  /** Draw no more. */
+  dispose(): void {
+    this._mirrors.forEach(mirror => mirror.attach(null));
+  }
+
   /** For the applier. */
-  outputs(cell: string): Mirror {
-    let mirror = this._mirrors.get(cell);
-    if (mirror === undefined) {
-      mirror = new Mirror();
-      this._mirrors.set(cell, mirror);
-    }
-    if (this._holding) {
-      mirror.hold();
-      this._touched.add(mirror);
-    }
-    return mirror;
+  outputs(cell: string): PlainOutputs {
+    const mirror = this._mirror(cell);
+    this._touched.add(mirror);
+    return mirror.outputs;
   }
 
   /** For the applier. */
@@ -101,66 +100,123 @@ export class JobOutputs implements ICells {
     this._listener.status(cell);
   }
 
+  private _mirror(cell: string): Mirror {
+    const mirror =
+      this._mirrors.get(cell) ??
+      new Mirror(said => this._listener.leftOut(said));
+    this._mirrors.set(cell, mirror);
+    return mirror;
+  }
+
   private readonly _applier = new Applier(this);
   private readonly _mirrors = new Map<string, Mirror>();
   private readonly _states = new Map<string, ICellState>();
   private readonly _touched = new Set<Mirror>();
-  private _holding = false;
 }
 
 /** Outputs in memory and, where somebody looks, on the screen. */
-class Mirror implements IOutputList {
-  get length(): number {
-    return this._plain.length;
+class Mirror {
+  constructor(tell: Tell) {
+    this.outputs = new PlainOutputs(tell);
   }
+
+  readonly outputs: PlainOutputs;
 
   get isShown(): boolean {
     return this._shown !== null;
   }
 
   attach(shown: IShownOutputs | null): void {
+    clearTimeout(this._timer);
+    this._timer = undefined;
+    if (shown === null && this._shown !== null && this._late) {
+      this._draw(this._shown);
+    }
     this._shown = shown;
-    this.show();
-  }
-
-  /** Draw nothing until `show`. */
-  hold(): void {
-    this._held = true;
-  }
-
-  /** Draw all of them. */
-  show(): void {
-    this._held = false;
-    this._shown?.replace(this._plain.toJSON());
-    if (this._plain.clearing) {
-      this._shown?.clear(true);
+    if (shown !== null) {
+      this._drawn = this.outputs.toJSON();
+      this._mended = false;
+      shown.replace([...this._drawn]);
     }
   }
 
-  add(output: nbformat.IOutput): void {
-    this._plain.add(output);
-    this._drawn?.add(output);
+  /** Draw them: at once where that is little, and otherwise not too often. */
+  show(): void {
+    const shown = this._shown;
+    if (shown === null || this._timer !== undefined) {
+      this._late = true;
+      return;
+    }
+    this._draw(shown);
+    if (this.outputs.size > LITTLE) {
+      this._timer = setTimeout(() => {
+        this._timer = undefined;
+        if (this._late) {
+          this.show();
+        }
+      }, SELDOM);
+    }
   }
 
-  clear(wait: boolean): void {
-    this._plain.clear(wait);
-    this._drawn?.clear(wait);
+  /** Draw what is another than it was drawn. */
+  private _draw(shown: IShownOutputs): void {
+    const before = this._drawn;
+    const outputs = (this._drawn = this.outputs.toJSON());
+    this._late = false;
+    if (outputs.length < before.length || shown.length !== before.length) {
+      this._mended = false;
+      shown.replace([...outputs]);
+      return;
+    }
+    outputs.forEach((output, at) => {
+      if (at >= before.length) {
+        this._mended = false;
+        shown.add(output);
+      } else if (output !== before[at]) {
+        this._change(shown, at, before[at], output);
+      }
+    });
   }
 
-  get(index: number): nbformat.IOutput {
-    return this._plain.get(index);
+  /** Of text that goes on only what is new is drawn. */
+  private _change(
+    shown: IShownOutputs,
+    at: number,
+    before: nbformat.IOutput,
+    output: nbformat.IOutput
+  ): void {
+    const last = at === shown.length - 1;
+    const more = last && !this._mended ? added(before, output) : null;
+    if (more === null) {
+      // JupyterLab does not know any more where in it a carriage return would be
+      this._mended ||= last;
+      shown.set(at, output);
+    } else {
+      shown.add({ ...output, text: more });
+    }
   }
 
-  set(index: number, output: nbformat.IOutput): void {
-    this._plain.set(index, output);
-    this._drawn?.set(index, output);
-  }
-
-  private get _drawn(): IShownOutputs | null {
-    return this._held ? null : this._shown;
-  }
-
-  private readonly _plain = new PlainOutputs();
   private _shown: IShownOutputs | null = null;
-  private _held = false;
+  /** As it was drawn last. */
+  private _drawn: nbformat.IOutput[] = [];
+  /** The last output was drawn anew, and is not appended to. */
+  private _mended = false;
+  /** Something has come since. */
+  private _late = false;
+  private _timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** What a stream has more than before; null where it is not the same with more at its end. */
+function added(
+  before: nbformat.IOutput,
+  output: nbformat.IOutput
+): string | null {
+  const { name, output_type: type, text } = output;
+  if (type !== 'stream' || before['name'] !== name) {
+    return null;
+  }
+  const [old, now] = [before['text'] as string, text as string];
+  return now.startsWith(old) && !old.endsWith('\r')
+    ? now.slice(old.length)
+    : null;
 }

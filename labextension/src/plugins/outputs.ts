@@ -129,7 +129,7 @@ function shower({
     } catch {
       return false;
     }
-    if (!openTab(id, path)) {
+    if (!openTab(id, { path })) {
       throw new Error(refused(trans));
     }
     return true;

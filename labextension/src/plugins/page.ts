@@ -15,8 +15,12 @@ import { TabPanel } from '@lumino/widgets';
 import { refused, told } from '../commands/told';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import type { JobPage } from '../jobs/page';
-import { askedJob, forgetAsked, openTab, tabShows } from '../tabs';
+import { leftOutFactory } from '../outputs/leftout';
+import { askedJob, askedPart, forgetAsked, openTab, tabShows } from '../tabs';
 import { IJobsManager } from '../tokens';
+
+/** Rank of what shows that something is left out: before the text that stands beside it. */
+const FIRST = 0;
 
 type Services = [
   IJobsManager,
@@ -64,7 +68,7 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
     };
     const making = new Map<string, Promise<JobPage>>();
     /** One page for a job, also for who asks twice while it is loaded. */
-    const open = async (id: string): Promise<JobPage> => {
+    const open = async (id: string, part?: string): Promise<JobPage> => {
       let page = tracker.find(one => one.jobId === id);
       if (page === undefined) {
         const made = making.get(id) ?? make(id);
@@ -72,24 +76,31 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
         page = await made.finally(() => making.delete(id));
       }
       activate(shell, page);
+      if (part !== undefined) {
+        page.content.showTab(part);
+      }
       return page;
     };
-    const opened = async (id: string): Promise<void> => {
+    const opened = async (id: string, part?: string): Promise<void> => {
       // in Notebook 7 a page stands in the tree, and nothing beside a document
       if (['', 'tree'].includes(tabShows())) {
-        await open(id);
-      } else if (!openTab(id)) {
+        await open(id, part);
+      } else if (!openTab(id, { part })) {
         throw new Error(refused(trans));
       }
     };
+    const openLog = (id: string): void =>
+      void commands.execute(CommandIDs.openJob, { id, tab: 'log' });
+    rendermime.addFactory(leftOutFactory(trans, openLog), FIRST);
     commands.addCommand(CommandIDs.openJob, {
       label: trans.__('Open'),
       caption: trans.__('Show the job’s notebook, log and files'),
       icon: launchIcon,
       execute: async args => {
-        const id = args['id'];
+        const { id, tab } = args;
         if (typeof id === 'string') {
-          await told(trans, () => opened(id));
+          const part = typeof tab === 'string' ? tab : undefined;
+          await told(trans, () => opened(id, part));
         }
       }
     });
@@ -101,7 +112,7 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
     const asked = askedJob();
     if (tabShows() === 'tree' && asked !== null) {
       void app.restored.then(() =>
-        told(trans, async () => named(await open(asked)))
+        told(trans, async () => named(await open(asked, askedPart())))
       );
     }
   }
