@@ -62,9 +62,10 @@ def test_a_sentence_is_said_with_its_values(sentence: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["\u202eab", "a\nb", "{0}", "{}", "\\1", "%s", "ジョブ", "😀" * 50]
+    "name", ["\u202eab", "a\nb", "{0}", "{}", "\\1", "%s", "ending", "ジョブ", "😀" * 50]
 )
 def test_values_are_what_they_are(name: str) -> None:
+    assert JAPANESE.word("ending") != "ending"
     assert SMALL.word(f"there is no job {name!r}") == f"ジョブ {name!r} はありません"
     assert SMALL.word(f"there is no job {name}") == f"ジョブ {name} はありません"
 

@@ -10,8 +10,10 @@ stand, with the reason, in ``said_in_english.json``.
 from __future__ import annotations
 
 import ast
+import errno
 import itertools
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -153,9 +155,11 @@ def _covers(template: Template, text: str, known: Mapping[str, str]) -> bool:
 def unheard(known: Mapping[str, str]) -> list[str]:
     """Keys of a catalogue that the source does not say.
 
-    A key may be more than the source has: words for one of the values, which it knows.
+    A key may be more than the source has: words for one of the values, which it knows. What the
+    operating system says of a file or a connection is a key as well.
     """
     source = {text for lines in of_package().values() for text in lines}
+    source |= {os.strerror(number) for number in errno.errorcode}
     templates = [Template(text, "") for text in source if "{}" in text]
 
     def heard(key: str, template: Template) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -17,7 +18,9 @@ LOCALES = Path(__file__).parents[2] / "locale"
 LONGEST = 2000
 #: How deep sentences stand in sentences, how many parts of one are looked at in all, how deep these
 #: stand in one another, and at how many marks one is taken asunder.
-DEEPEST, PARTS, NESTED, CUTS = 6, 300, 60, 12
+DEEPEST, PARTS, NESTED, CUTS = 6, 200, 60, 12
+#: Letters that must be known more for it where a value is read over the end of a sentence.
+ASTRAY = 4
 #: Sentences that are remembered: a list asks for the same ones again and again.
 REMEMBERED = 4096
 #: What stands between a name and a sentence, between sentences, around an aside, between options.
@@ -32,49 +35,55 @@ class Catalogue:
         usable = [template for template in templates if template.usable]
         # where several fit, that of which most is fixed is the one that it was made by
         usable.sort(key=lambda template: (-template.weight, -sum(map(len, template.pieces))))
-        self._order = {template.text: number for number, template in enumerate(usable)}
-        self._by_key: dict[str, list[Template]] = {}
-        for template in usable:
-            self._by_key.setdefault(template.key, []).append(template)
-        self._behind = [template for template in usable if template.behind]
+        often = Counter(word for template in usable for word in template.words)
+        #: Their places in this order, by the rarest word that stands in all of their sentences.
+        self._by_key: dict[str, list[int]] = {}
+        for number, template in enumerate(usable):
+            key = min(template.words, key=often.__getitem__)
+            self._by_key.setdefault(key, []).append(number)
+        self._templates = usable
         #: The sentence in this language; itself where no template knows it.
         self.word = lru_cache(REMEMBERED)(self._word)
 
     def _word(self, text: str) -> str:
         return text if len(text) > LONGEST else _Reader(self).read(text, DEEPEST).said
 
-    def whole(self, text: str) -> Iterator[tuple[Template, list[str]]]:
-        """The templates of which the text is a sentence, the best first, with its values."""
-        words = {"", *WORD.findall(text)}
-        found = [template for word in words for template in self._by_key.get(word, ())]
-        for template in sorted(found, key=lambda template: self._order[template.text]):
-            values = template.match(text)
-            if values is not None:
-                yield template, self._apart(template, values)
+    def candidates(self, text: str) -> Sequence[Template]:
+        """Templates that may stand in the text, the best first."""
+        words = self._by_key.keys() & WORD.findall(text)
+        return [self._templates[n] for n in sorted(n for word in words for n in self._by_key[word])]
 
-    def endings(self, text: str, first: int = 1) -> Iterator[tuple[int, Template, list[str]]]:
-        """Where in the text something begins that is only said behind something else."""
-        for template in self._behind:
-            at = text.find(template.pieces[0], first)
-            values = template.match(text[at:]) if at >= 0 else None
-            if values is not None:
-                yield at, template, values
 
-    def _apart(self, template: Template, values: list[str]) -> list[str]:
-        """The values, where two stand side by side cut where the second begins as ours do."""
+def _whole(text: str, candidates: Sequence[Template]) -> Iterator[tuple[Template, list[str]]]:
+    """The templates of which the text is a sentence, with its values."""
+    for template in candidates:
+        values = template.match(text)
         number = template.adjoining
-        if number is None:
-            return values
-        both = values[number] + values[number + 1]
-        at = min((at for at, _, _ in self.endings(both, 0)), default=len(both))
-        return [*values[:number], both[:at], both[at:], *values[number + 2 :]]
+        if values is not None and number is not None:
+            # of two that stand side by side, the second begins where something of ours does
+            both = values[number] + values[number + 1]
+            at = min((at for at, _, _ in _endings(both, candidates, 0)), default=len(both))
+            values[number : number + 2] = both[:at], both[at:]
+        if values is not None:
+            yield template, values
+
+
+def _endings(
+    text: str, candidates: Sequence[Template], first: int = 1
+) -> Iterator[tuple[int, Template, list[str]]]:
+    """Where in the text something begins that is only said behind something else."""
+    for template in candidates:
+        at = text.find(template.pieces[0], first) if template.behind else -1
+        values = template.match(text[at:]) if at >= 0 else None
+        if values is not None:
+            yield at, template, values
 
 
 class _Reading(NamedTuple):
     """What a text says in the language, and how much of it was known."""
 
     said: str
-    known: float
+    known: int
 
 
 class _Reader:
@@ -91,41 +100,46 @@ class _Reader:
         found = self._read.get(text)
         if found is None:
             nothing = found = _Reading(text, 0)
-            if text and depth > 0 and len(self._read) < PARTS and self._level < NESTED:
+            # within a sentence one word is somebody's name for something, whatever it means
+            speaks = depth == DEEPEST or " " in text
+            within = depth > 0 and len(self._read) < PARTS and self._level < NESTED
+            candidates = self._catalogue.candidates(text) if speaks and within else ()
+            if candidates:
                 self._read[text] = nothing  # it stands for itself within itself
                 self._level += 1
+                ways = self._ways(text, candidates, depth)
                 # (of two that know the same, the first)
-                found = max(self._ways(text, depth), key=lambda way: way.known, default=nothing)
+                found = max(ways, key=lambda way: way.known, default=nothing)
                 self._level -= 1
                 found = found if found.known > 0 else nothing
             self._read[text] = found
         return found
 
-    def _ways(self, text: str, depth: int) -> Iterator[_Reading]:
+    def _ways(self, text: str, candidates: Sequence[Template], depth: int) -> Iterator[_Reading]:
         if text.endswith("."):
             sentence = self.read(text[:-1], depth)
             stop = "." if sentence.said.isascii() else "。"
             yield _Reading(sentence.said + stop, sentence.known)
-        for template, values in self._catalogue.whole(text):
+        for template, values in _whole(text, candidates):
             yield self._filled(template, values, depth)
             ours = (value for n, value in enumerate(values) if not template.as_it_is(n))
             if not any(map(_MARK.search, ours)):
                 return
-        for at, template, values in self._catalogue.endings(text):
+        for at, template, values in _endings(text, candidates):
             head, end = self.read(text[:at], depth), self._filled(template, values, depth)
             yield _Reading(head.said + end.said, head.known + end.known)
         for mark in itertools.islice(_MARK.finditer(text), CUTS):
             yield self._cut(text, mark, depth)
 
     def _filled(self, template: Template, values: Sequence[str], depth: int) -> _Reading:
-        known: float = template.weight
+        known = template.weight
         said = []
         for number, value in enumerate(values):
             ours = not template.as_it_is(number)
             reading = self.read(value, depth - 1) if ours else _Reading(value, 0)
             said.append(reading.said)
             # a value seldom holds sentences in a row: they rather stand beside this one
-            known += reading.known - 0.5 * (ours and "; " in value)
+            known += reading.known - (ASTRAY * value.count("; ") if ours else 0)
         return _Reading(template.fill(said), known)
 
     def _cut(self, text: str, mark: re.Match[str], depth: int) -> _Reading:

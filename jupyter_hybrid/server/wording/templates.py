@@ -29,6 +29,10 @@ class Template:
     pieces: Sequence[str] = field(init=False)
     #: How much of it is fixed: its letters.
     weight: int = field(init=False)
+    #: True for a part that is only ever said behind something else.
+    behind: bool = field(init=False)
+    #: The number of a value that the next one stands right behind; None where there is none.
+    adjoining: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         pieces = self.text.split("{}")
@@ -37,23 +41,21 @@ class Template:
             pieces = [*pieces, ""]
         object.__setattr__(self, "pieces", pieces)
         object.__setattr__(self, "weight", sum(map(len, WORD.findall("".join(pieces)))))
+        begins, middle = pieces[0], pieces[1:-1]
+        behind = begins[:1] in tuple(" ,;:.") and begins.strip() != ""
+        object.__setattr__(self, "behind", behind)
+        object.__setattr__(self, "adjoining", middle.index("") if "" in middle else None)
 
     @property
-    def key(self) -> str:
-        """The longest word that stands in every sentence of this template; "" where none does."""
+    def words(self) -> list[str]:
+        """Words that stand in every sentence of this template."""
         # (a value may touch what stands beside it, so that only words apart from it are sure)
-        return max(_ALONE.findall(self.text), key=len, default="")
+        return _ALONE.findall(self.text)
 
     @property
     def usable(self) -> bool:
         """False where too little of it is fixed to know a sentence by it."""
-        return len(self.pieces) == 1 or self.weight >= LEAST
-
-    @property
-    def behind(self) -> bool:
-        """True for a part that is only ever said behind something else."""
-        begins = self.pieces[0]
-        return begins[:1] in tuple(" ,;:.") and begins.strip() != ""
+        return self.words != [] and (len(self.pieces) == 1 or self.weight >= LEAST)
 
     def match(self, text: str) -> list[str] | None:
         """The values in a text that is a sentence of this template, each as short as can be.
@@ -74,12 +76,6 @@ class Template:
             values.append(text[start:at])
             start = at + len(piece)
         return [*values, text[start:end]]
-
-    @property
-    def adjoining(self) -> int | None:
-        """The number of a value that the next one stands right behind; None where there is none."""
-        middle = self.pieces[1:-1]
-        return middle.index("") if "" in middle else None
 
     def as_it_is(self, number: int) -> bool:
         """True where the value of this number is none of ours to word."""
