@@ -13,8 +13,15 @@ from .paths import JobPaths
 from .tailing import Tail, read_all
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .executors.base import Executor
     from .job import Job
+
+#: Where a notebook keeps what its widgets were.
+STATES = "application/vnd.jupyter.widget-state+json"
+#: Output widgets in output widgets that are looked into.
+DEPTH = 4
 
 
 def executed_notebook(paths: JobPaths) -> dict[str, Any]:
@@ -69,6 +76,51 @@ async def notebook_so_far(executor: Executor, job: Job) -> dict[str, Any]:
     notebook = await _as_sent(executor, job)
     events = [event async for event in Tail(executor, job).new()]
     return _assemble(notebook, events, None)
+
+
+def without_widgets(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """The notebook for who has not the kernel of its widgets: as its job's events say them.
+
+    Progress bars are HTML, output widgets are what they hold, others are their texts.
+    """
+    metadata = dict(notebook.get("metadata") or {})
+    kept = metadata.pop("widgets", None)
+    models = _dict(_dict(_dict(kept).get(STATES)).get("state"))
+    states = {name: _dict(_dict(model).get("state")) for name, model in models.items()}
+
+    def shown(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not cell.get("outputs"):
+            return cell
+        outputs = [one for output in cell["outputs"] for one in _static(output, states)]
+        return {**cell, "outputs": outputs}
+
+    cells = [shown(cell) for cell in notebook["cells"]]
+    return {**notebook, "metadata": metadata, "cells": cells}
+
+
+def _static(
+    output: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]], depth: int = DEPTH
+) -> list[Mapping[str, Any]]:
+    from .runner.widgets import VIEW, has_progress, static_form
+
+    data = _dict(output.get("data"))
+    if VIEW not in data:
+        return [output]
+    model = str(_dict(data[VIEW]).get("model_id"))
+    state = states.get(model, {})
+    if state.get("_model_name") == "OutputModel" and depth:
+        held = state.get("outputs") or ()
+        return [shown for one in held for shown in _static(_dict(one), states, depth - 1)]
+    try:
+        if has_progress(states, model):
+            return [{**output, "data": static_form(states, model)}]
+    except (TypeError, ValueError):
+        pass  # a state that is none: its text is left
+    return [{**output, "data": {mime: said for mime, said in data.items() if mime != VIEW}}]
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _parse(content: bytes) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import quote
 
-from ..executed import notebook_sent
+from ..executed import notebook_sent, without_widgets
 from .answers import notebook_answer
 from .base import Endpoint, endpoint, to_text
 from .reading import decoded, log_ending, printed
@@ -87,6 +87,9 @@ class Notebook(Endpoint):
             # read before the notebook: what comes in between is told twice, and never lost
             last = await self.service.reader.last(self.manager, job)
             notebook = await self.manager.notebook(job.id)
+        if not query["download"]:
+            # who looks at it has no kernel with its widgets, of which a file keeps the state
+            notebook = without_widgets(notebook)
         if most is not None:
             notebook = await asyncio.to_thread(shortened_notebook, notebook, most, job.id)
         self.set_header("X-Last-Event", str(last))
