@@ -177,6 +177,20 @@ def test_sentences_of_several_rooms_are_put_together(sentence: str, japanese: st
     assert JAPANESE.word(sentence) == japanese
 
 
+def test_words_of_somebody_else_are_left_alone() -> None:
+    text = "e.yml is not YAML: while parsing a flow node expected the node content"
+    said = "e.yml は YAML ではありません: while parsing a flow node expected the node content"
+    assert JAPANESE.word(text) == said
+    assert JAPANESE.word("module 'x' has no attribute 'E'") == "module 'x' has no attribute 'E'"
+    # a name keeps its blanks, a word of ours needs none beside its like
+    assert JAPANESE.word("the kernel 'データ' (R)") == "カーネル 'データ' (R)"
+    where = "the QOS 'q' allows you 6 cores at once, not 8 cores"
+    said = JAPANESE.word(
+        f"the target 'x' cannot run this: {where}; ask for less, or ask the administrators for more"
+    )
+    assert "同時に 6 コアまでです (要求は 8 コア)" in said
+
+
 def test_english_speaks_of_the_dialog_and_not_of_the_command_line() -> None:
     said = ENGLISH.word("it used more memory than it was given; ask for more with --mem")
     assert said == "it used more memory than it was given; ask for more memory"

@@ -170,7 +170,15 @@ def unheard(known: Mapping[str, str]) -> list[str]:
         mostly = 3 * template.weight >= Template(key, "").weight
         return mostly or all(value == "{}" or value in source for value in values)
 
-    return [k for k in known if k not in source and not any(heard(k, t) for t in templates)]
+    def within(key: str, text: str) -> bool:
+        return text in key and 3 * Template(text, "").weight >= 2 * Template(key, "").weight
+
+    return [
+        key for key in known
+        if key not in source
+        and not any(heard(key, template) for template in templates)
+        and not any(within(key, text) for text in source)
+    ]  # fmt: skip
 
 
 def main() -> int:

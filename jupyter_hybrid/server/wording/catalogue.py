@@ -19,7 +19,7 @@ LONGEST = 2000
 #: How deep sentences stand in sentences, how many parts of one are looked at in all, how deep these
 #: stand in one another, and at how many marks one is taken asunder.
 DEEPEST, PARTS, NESTED, CUTS = 6, 200, 60, 12
-#: Letters that must be known more for it where a value is read over the end of a sentence.
+#: Letters that must be known more for it where a value is read over the end of something.
 ASTRAY = 4
 #: Sentences that are remembered: a list asks for the same ones again and again.
 REMEMBERED = 4096
@@ -73,10 +73,13 @@ def _endings(
 ) -> Iterator[tuple[int, Template, list[str]]]:
     """Where in the text something begins that is only said behind something else."""
     for template in candidates:
-        at = text.find(template.pieces[0], first) if template.behind else -1
-        values = template.match(text[at:]) if at >= 0 else None
-        if values is not None:
-            yield at, template, values
+        begins = template.pieces[0]
+        at = text.find(begins, first) if template.behind else -1
+        for _ in range(CUTS):
+            values = template.match(text[at:]) if at >= 0 else None
+            if values is not None:
+                yield at, template, values
+            at = text.find(begins, at + 1) if at >= 0 else -1
 
 
 class _Reading(NamedTuple):
@@ -92,8 +95,8 @@ class _Reader:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._read: dict[str, _Reading] = {}
-        #: How deep in parts of parts we are.
-        self._level = 0
+        #: How many parts were looked at, and how deep in parts of parts we are.
+        self._looked = self._level = 0
 
     def read(self, text: str, depth: int) -> _Reading:
         """The text in the language; itself where nothing of it is known."""
@@ -102,10 +105,11 @@ class _Reader:
             nothing = found = _Reading(text, 0)
             # within a sentence one word is somebody's name for something, whatever it means
             speaks = depth == DEEPEST or " " in text
-            within = depth > 0 and len(self._read) < PARTS and self._level < NESTED
+            within = depth > 0 and self._looked < PARTS and self._level < NESTED
             candidates = self._catalogue.candidates(text) if speaks and within else ()
             if candidates:
                 self._read[text] = nothing  # it stands for itself within itself
+                self._looked += 1
                 self._level += 1
                 ways = self._ways(text, candidates, depth)
                 # (of two that know the same, the first)
@@ -118,7 +122,7 @@ class _Reader:
     def _ways(self, text: str, candidates: Sequence[Template], depth: int) -> Iterator[_Reading]:
         if text.endswith("."):
             sentence = self.read(text[:-1], depth)
-            stop = "." if sentence.said.isascii() else "。"
+            stop = "." if sentence.said[-1:].isascii() else "。"
             yield _Reading(sentence.said + stop, sentence.known)
         for template, values in _whole(text, candidates):
             yield self._filled(template, values, depth)
@@ -133,14 +137,18 @@ class _Reader:
 
     def _filled(self, template: Template, values: Sequence[str], depth: int) -> _Reading:
         known = template.weight
-        said = []
+        said = list(values)
         for number, value in enumerate(values):
-            ours = not template.as_it_is(number)
-            reading = self.read(value, depth - 1) if ours else _Reading(value, 0)
-            said.append(reading.said)
-            # a value seldom holds sentences in a row: they rather stand beside this one
-            known += reading.known - (ASTRAY * value.count("; ") if ours else 0)
-        return _Reading(template.fill(said), known)
+            if not template.as_it_is(number):
+                reading = self.read(value, depth - 1)
+                said[number] = reading.said
+                known += reading.known
+                # a value seldom holds sentences in a row, or what begins as this does: they rather
+                # stand beside it
+                known -= ASTRAY * value.count("; ")
+                known -= ASTRAY * (template.behind and template.pieces[0][:2] in value)
+        worded = [n for n, value in enumerate(values) if said[n] != value]
+        return _Reading(template.fill(said, worded), known)
 
     def _cut(self, text: str, mark: re.Match[str], depth: int) -> _Reading:
         """What stands before the mark and what stands behind it, each for itself."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 #: A place of a translation: the value's number, and whether the value stays as it is.
-_PLACE = re.compile(r"\{(\d)(!s)?\}")
+_PLACE = re.compile(r"( ?)\{(\d)(!s)?\}( ?)")
+#: Letters of scripts that are written without blanks between words.
+_CLOSE = re.compile("[\u3001-\u30ff\u4e00-\u9fff]")
 #: Letters in a row that stand alone: between characters that are none, or at the template's end.
 _ALONE = re.compile(r"(?<![A-Za-z{}])[A-Za-z]+(?![A-Za-z{}])")
 WORD = re.compile(r"[A-Za-z]+")
-#: Letters that a template with values must have, to be told from a sentence of somebody else's.
-LEAST = 3
+#: Letters that a template with values must have, to be told from a sentence of somebody else's, and
+#: those below which its only value is no more than a word.
+LEAST, SURE = 3, 8
+_WORDS = re.compile("[A-Za-z]{2,} [A-Za-z]{2,}")
 
 
 @dataclass(frozen=True)
@@ -75,17 +79,29 @@ class Template:
                 return None
             values.append(text[start:at])
             start = at + len(piece)
-        return [*values, text[start:end]]
+        values.append(text[start:end])
+        weak = self.weight < SURE and len(values) == 1
+        return None if weak and _WORDS.search(values[0]) else values
 
     def as_it_is(self, number: int) -> bool:
         """True where the value of this number is none of ours to word."""
         return f"{{{number}!s}}" in self.translation
 
-    def fill(self, values: Sequence[str]) -> str:
-        """The translation with these values."""
-        return _PLACE.sub(lambda place: values[int(place[1])], self.translation)
+    def fill(self, values: Sequence[str], worded: Collection[int] = ()) -> str:
+        """The translation with these values, of which those ``worded`` are in its language."""
+        text = self.translation
+
+        def value(place: re.Match[str]) -> str:
+            said, ours = values[int(place[2])], int(place[2]) in worded
+            before, behind = text[: place.start()][-1:], text[place.end() :][:1]
+            # the blank is there for values of another script
+            left = "" if ours and _CLOSE.match(before) and _CLOSE.match(said) else place[1]
+            right = "" if ours and _CLOSE.match(behind) and _CLOSE.match(said[-1:]) else place[4]
+            return f"{left}{said}{right}"
+
+        return _PLACE.sub(value, text)
 
 
 def places(translation: str) -> list[int]:
     """The numbers of the values that a translation has places for, in its order."""
-    return [int(place[1]) for place in _PLACE.finditer(translation)]
+    return [int(place[2]) for place in _PLACE.finditer(translation)]
