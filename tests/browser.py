@@ -56,6 +56,16 @@ SETTINGS = {
         "checkForUpdates": False,
     },
 }
+#: For a page's start: its clock is off by ``days``, and goes on by ``window.daysOff``.
+CLOCK_OFF = """(() => {
+  const Right = Date;
+  window.daysOff = %d;
+  const now = () => Right.now() + window.daysOff * 86400000;
+  window.Date = class extends Right {
+    constructor(...given) { super(...(given.length ? given : [now()])); }
+    static now() { return now(); }
+  };
+})()"""
 #: Waits until the kernel of the notebook in front can run cells.
 KERNEL_IDLE = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;

@@ -27,6 +27,7 @@ import type {
   ITarget,
   IWishes
 } from './records';
+import { hear, ticks } from './clock';
 import type { IApi, Json } from './tokens';
 
 /** It was not done; `message` says why, in a sentence to be shown. */
@@ -304,6 +305,7 @@ export class Api implements IApi {
     if (key) {
       headers['Idempotency-Key'] = key;
     }
+    const asked = ticks();
     let response: Response;
     try {
       response = await ServerConnection.makeRequest(
@@ -317,6 +319,7 @@ export class Api implements IApi {
       }
       return this._fail(new RequestError(this._say.silence, 0));
     }
+    hear(response.headers.get('Date'), asked);
     if (!response.ok) {
       return this._fail(this._worded(await problem(response, this._say)));
     }

@@ -19,7 +19,7 @@ describe('notices', () => {
     notices.ofChange(change(before, after))?.text;
 
   beforeEach(() => {
-    notices = new Notices(trans, 1000);
+    notices = new Notices(trans, () => 1000);
   });
 
   it('tell the end, once', () => {

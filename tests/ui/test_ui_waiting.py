@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Window, lab
+from browser import CLOCK_OFF, Window, lab
 from commands import notebook, until
 from servers import Server, install_executor
 from tree import ROOT
@@ -42,6 +42,8 @@ def running(work: Path, home: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_a_job_that_waits_long_is_told_of_once(window: Window, running: Server, work: Path) -> None:
     go = work / "go"
+    # (the server's clock counts: by this one nobody would have waited before tomorrow)
+    window.page.add_init_script(CLOCK_OFF % -1)
     window.open()
     for name, source in (("first", WAIT.format(go=str(go))), ("second", "1")):
         content = notebook(source, name="python3", display_name="Python 3", language="python")

@@ -2,6 +2,7 @@
 import type { ISignal } from '@lumino/signaling';
 import { useEffect, useReducer, useState } from 'react';
 
+import { serverNow } from '../clock';
 import type { Connection, IJobsManager } from '../tokens';
 
 /** Draw anew when the signal is emitted, as often as the screen is drawn and not more. */
@@ -42,18 +43,18 @@ export function useReturns(manager: IJobsManager): number {
   return times;
 }
 
-/** Seconds since the epoch, once a second while something counts. */
+/** Seconds since the epoch by the server's clock, once a second while something counts. */
 export function useNow(counting: boolean): number {
-  const [now, setNow] = useState(() => Date.now() / 1000);
+  const [time, setTime] = useState(serverNow);
   useEffect(() => {
-    setNow(Date.now() / 1000);
+    setTime(serverNow());
     if (!counting) {
       return;
     }
-    const timer = setInterval(() => setNow(Date.now() / 1000), 1000);
+    const timer = setInterval(() => setTime(serverNow()), 1000);
     return () => clearInterval(timer);
   }, [counting]);
-  return now;
+  return time;
 }
 
 /** The value as it was when it had not changed for some milliseconds. */

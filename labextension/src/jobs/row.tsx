@@ -3,6 +3,7 @@ import type { ReactElement } from 'react';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { memo } from 'react';
 
+import { serverNow } from '../clock';
 import type { IJob } from '../records';
 import { counted } from '../words';
 import { MORE, statePicture, STOP } from './icons';
@@ -121,7 +122,7 @@ function Facts(props: IPartProps & { now: number }): ReactElement {
   const facts = [
     job.started_at === null && job.final ? '' : counted(elapsed(job, now)),
     costText(job.cost),
-    job.final ? clock(job.created_at, Date.now() / 1000) : ''
+    job.final ? clock(job.created_at, serverNow()) : ''
   ];
   return (
     <div className="jp-hybrid-Job-facts">

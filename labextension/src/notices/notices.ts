@@ -20,7 +20,7 @@ export class Notices {
   constructor(
     private readonly _trans: TranslationBundle,
     /** Ends before this (seconds since the epoch) are no news. */
-    private readonly _since: number
+    private readonly _since: () => number
   ) {}
 
   /** What to tell of a change; null: nothing. */
@@ -28,7 +28,9 @@ export class Notices {
     if (job === null || !job.final || job.state === 'CANCELLED') {
       return null;
     }
-    const news = before ? !before.final : (job.finished_at ?? 0) > this._since;
+    const news = before
+      ? !before.final
+      : (job.finished_at ?? 0) > this._since();
     const seconds = elapsed(job, 0);
     if (!news || (job.kind === 'cell' && seconds < LONG_CELL)) {
       return null;

@@ -7,6 +7,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
+import { moment } from '../clock';
 import type { IJob } from '../records';
 import { asError } from '../request';
 import { forgetAsked } from '../tabs';
@@ -49,7 +50,6 @@ export class NotebookJobs implements IDisposable {
     private readonly _panel: NotebookPanel,
     private readonly _options: INotebookJobsOptions
   ) {
-    this._watched = Date.now() / 1000;
     void _panel.context.ready.then(() => this._start());
     _panel.disposed.connect(() => this.dispose());
   }
@@ -73,7 +73,7 @@ export class NotebookJobs implements IDisposable {
     const told =
       job !== undefined &&
       job.id !== this._closed &&
-      (!job.final || (job.finished_at ?? 0) > this._watched);
+      (!job.final || (job.finished_at ?? 0) > this._watched());
     return told ? job.id : null;
   }
 
@@ -267,7 +267,7 @@ export class NotebookJobs implements IDisposable {
   private readonly _changed = new Signal<this, void>(this);
   private readonly _notes = new Map<Cell, Widget>();
   private readonly _heads = new Map<Cell, CellHead>();
-  private readonly _watched: number;
+  private readonly _watched = moment();
   /** By its path, and by those that it had. */
   private readonly _lists: IJobList[] = [];
   private _path = '';

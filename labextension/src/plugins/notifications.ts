@@ -11,6 +11,7 @@ import {
   nullTranslator
 } from '@jupyterlab/translation';
 
+import { moment, serverNow } from '../clock';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import { Failures, Troubles } from '../notices/lasting';
 import { type INotice, Notices } from '../notices/notices';
@@ -42,7 +43,7 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const notices = new Notices(trans, Date.now() / 1000);
+    const notices = new Notices(trans, moment());
     let wishes: IWishes = { ended: true, waiting: 10, browser: false };
     const open = ({ job }: Pick<INotice, 'job'>): void =>
       void app.commands.execute(CommandIDs.openJob, { id: job.id });
@@ -78,8 +79,7 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
       setInterval(() => {
         if (wishes.waiting > 0) {
           const long = wishes.waiting * 60;
-          const now = Date.now() / 1000;
-          notices.ofWaiting(list.jobs, long, now).forEach(tell);
+          notices.ofWaiting(list.jobs, long, serverNow()).forEach(tell);
         }
       }, LOOK);
     });
