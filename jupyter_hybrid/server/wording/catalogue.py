@@ -131,7 +131,10 @@ class _Reader:
                 return
         for at, template, values in _endings(text, candidates):
             head, end = self.read(text[:at], depth), self._filled(template, values, depth)
-            yield _Reading(head.said + end.said, head.known + end.known)
+            # a blank that stands there in English is left out behind a letter of another script
+            lost = template.text.startswith(" ") and not end.said.startswith(" ")
+            gap = " " if lost and head.said[-1:].isascii() else ""
+            yield _Reading(head.said + gap + end.said, head.known + end.known)
         for mark in itertools.islice(_MARK.finditer(text), CUTS):
             yield self._cut(text, mark, depth)
 
