@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from jupyter_hybrid.server.wording import Catalogue, catalogue, chosen_language, worded
-from jupyter_hybrid.server.wording.catalogue import LONGEST
+from jupyter_hybrid.server.wording.catalogue import LONGEST, read_catalogue
+from jupyter_hybrid.server.wording.templates import Template
 
 SMALL = Catalogue(
     {
@@ -81,6 +84,21 @@ def test_no_text_takes_for_ever(piece: str) -> None:
         text = f"{number} " + piece * (LONGEST // len(piece) - 3)
         assert len(text) <= LONGEST and JAPANESE.word(text).startswith(f"{number} ")
     assert JAPANESE.word(piece * 100_000) == piece * 100_000
+
+
+def test_a_long_text_full_of_marks_is_looked_at_a_few_times() -> None:
+    class Counted(Catalogue):
+        looked = 0
+
+        def candidates(self, text: str) -> Sequence[Template]:
+            self.looked += len(text)
+            return super().candidates(text)
+
+    counted = Counted(read_catalogue("ja-JP"))
+    for mark in ("; ", ": ", ", ", " (", ") ", ". ", "\n"):
+        counted.looked, part = 0, f"the disk is full{mark}"
+        said = counted.word((part * LONGEST)[:LONGEST])
+        assert len(said) > 0 and counted.looked < 10 * LONGEST, mark
 
 
 def test_what_was_said_once_is_remembered() -> None:

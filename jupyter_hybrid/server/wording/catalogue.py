@@ -19,6 +19,9 @@ LONGEST = 2000
 #: How deep sentences stand in sentences, how many parts of one are looked at in all, how deep these
 #: stand in one another, and at how many marks one is taken asunder.
 DEEPEST, PARTS, NESTED, CUTS = 6, 200, 60, 12
+#: Characters of a text and of all its parts that are looked at: no sentence of ours was seen to
+#: take more, and a server's loop waits while a page of sentences, whoever's, is worded.
+LOOKED = 10_000
 #: Letters that must be known more for it where a value is read over the end of something.
 ASTRAY = 4
 #: Sentences that are remembered: a list asks for the same ones again and again.
@@ -95,8 +98,8 @@ class _Reader:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._read: dict[str, _Reading] = {}
-        #: How many parts were looked at, and how deep in parts of parts we are.
-        self._looked = self._level = 0
+        #: How many parts were looked at, of how many characters, and how deep in parts we are.
+        self._looked = self._characters = self._level = 0
 
     def read(self, text: str, depth: int) -> _Reading:
         """The text in the language; itself where nothing of it is known."""
@@ -106,10 +109,12 @@ class _Reader:
             # within a sentence one word is somebody's name for something, whatever it means
             speaks = depth == DEEPEST or " " in text
             within = depth > 0 and self._looked < PARTS and self._level < NESTED
+            within = within and self._characters < LOOKED
             candidates = self._catalogue.candidates(text) if speaks and within else ()
             if candidates:
                 self._read[text] = nothing  # it stands for itself within itself
                 self._looked += 1
+                self._characters += len(text)
                 self._level += 1
                 ways = self._ways(text, candidates, depth)
                 # (of two that know the same, the first)
