@@ -9,17 +9,23 @@ there; a thread's loop serves kernels, the command line and plain scripts alike.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
+#: Calls aside that wait at the same time; others wait for these.
+WAITING = 32
+
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_threads: ThreadPoolExecutor | None = None
 #: Loops that this process has from before it was forked.
 _of_parents: list[asyncio.AbstractEventLoop] = []
 
@@ -37,12 +43,12 @@ def loop() -> asyncio.AbstractEventLoop:
 
 
 def _forget() -> None:
-    """A forked child has the loop, but not the thread that runs it: it gets its own."""
-    global _lock, _loop
+    """A forked child has the loop, but not the threads that run it and aside: it gets its own."""
+    global _lock, _loop, _threads
     if _loop is not None:
         # not closed, for it shares its selector with the parent's
         _of_parents.append(_loop)
-    _lock, _loop = threading.Lock(), None
+    _lock, _loop, _threads = threading.Lock(), None, None
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -66,6 +72,18 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 async def aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What the function returns, called in a thread, so that nothing else waits for it.
 
-    Unlike ``asyncio.to_thread`` it is called, and ends, also where whoever waits is cancelled.
+    Unlike ``asyncio.to_thread`` it is called, and ends, also where whoever waits is cancelled; and
+    the threads are ours: a loop has six on a small machine, and where all of them wait for a store,
+    a Jupyter server converts no notebook and lists no kernels.
     """
-    return await asyncio.shield(asyncio.to_thread(function, *args, **kwargs))
+    return await asyncio.shield(_in_thread(partial(function, *args, **kwargs)))
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    global _threads
+    with _lock:
+        if _threads is None:
+            _threads = ThreadPoolExecutor(WAITING, "jupyter-hybrid-aside")
+        threads = _threads
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(threads, context.run, call)

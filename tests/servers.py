@@ -30,6 +30,12 @@ class Server:
     def ask(
         self, method: str, path: str, body: Any = None, patience: float = PATIENCE, **headers: str
     ) -> Any:
+        return self.request(method, f"jupyter-hybrid/api{path}", body, patience, **headers)
+
+    def request(
+        self, method: str, path: str, body: Any = None, patience: float = PATIENCE, **headers: str
+    ) -> Any:
+        """Jupyter Server's own paths too."""
         data = None if body is None else json.dumps(body).encode()
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         headers = {
@@ -38,7 +44,7 @@ class Server:
             **given,
         }
         request = urllib.request.Request(
-            f"{self.url}jupyter-hybrid/api{path}", data=data, method=method, headers=headers
+            f"{self.url}{path}", data=data, method=method, headers=headers
         )
         with urllib.request.urlopen(request, timeout=patience) as answer:
             return json.loads(answer.read() or b"null")

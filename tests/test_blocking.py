@@ -10,7 +10,7 @@ import asyncio, os, sys
 from jupyter_hybrid import blocking
 async def twice(x):
     await asyncio.sleep(0)
-    return 2 * x
+    return await blocking.aside(lambda: 2 * x)
 assert blocking.run(twice(1)) == 2
 child = os.fork()
 if child == 0:

@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable, MutableMapping
 
+from ..blocking import aside
 from ..errors import HybridError
 from ..executors.hardware import gpus_work
 from ..job import State
@@ -52,7 +53,7 @@ class Activity:
 
     async def look(self) -> None:
         """Note the time where a job is under way or a GPU works."""
-        if await asyncio.to_thread(self._busy):
+        if await aside(self._busy):
             self._times[NAME] = datetime.datetime.now(datetime.timezone.utc)
 
     def _busy(self) -> bool:

@@ -42,14 +42,14 @@ class Jobs(Endpoint):
             filters["notebook"] = await self._local(query["path"])
         store = self.manager.store
         states = _states(query["state"]) if query.get("state") else None
-        found = await asyncio.to_thread(
+        found = await aside(
             store.jobs,
             states=states,
             before=query.get("before", query["offset"]),
             limit=limit + 1,
             **filters,
         )
-        counts = await asyncio.to_thread(store.counts, **filters)
+        counts = await aside(store.counts, **filters)
         self.answer(
             {
                 "jobs": [job_answer(self.service, job) for job in found[:limit]],

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from ..blocking import aside
 from ..errors import HybridError, PlaceError, UnknownJob
 from ..job import Job, State
 from ..manager import Manager
@@ -141,7 +142,7 @@ class News:
         file = (status.st_ino, status.st_size, status.st_mtime_ns)
         if file == self._file:
             return
-        now, self._unfinished, changes = await asyncio.to_thread(_read, manager.store, self._known)
+        now, self._unfinished, changes = await aside(_read, manager.store, self._known)
         self._known = now
         self._file = file if time.time() - status.st_mtime > SETTLED else None
         for change in changes:

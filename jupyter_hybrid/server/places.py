@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .._version import __version__
+from ..blocking import aside
 from ..config import price_of
 from ..documents import offer_document
 from ..errors import HybridError
@@ -81,7 +82,7 @@ class Durations(Endpoint):
         local = workspace.local(await workspace.clean(self.query()["path"]))
         found = []
         if local is not None:
-            found = await asyncio.to_thread(expected, self.manager.store, str(local))
+            found = await aside(expected, self.manager.store, str(local))
         self.answer({"durations": [asdict(one) for one in found]})
 
 
