@@ -197,4 +197,9 @@ def test_of_two_tabs_with_a_remote_cell_one_is_closed(
     window.page.locator(".lm-CommandPalette-input").fill("run elsewhere")
     window.page.locator(".lm-CommandPalette-item.lm-mod-active", has_text="Run Elsewhere").click()
     window.page.locator(DIALOG).locator("tr.jp-mod-selected").wait_for()
+    window.page.keyboard.press("Escape")
+    # a browser may refuse it, as for who has not clicked
+    window.page.evaluate("window.open = () => null")
+    head.locator("role=button[name='Open the job']").click()
+    window.page.locator(".Toastify >> text=The browser does not let another tab be").wait_for()
     assert ours(first, window, *tabs) == []
