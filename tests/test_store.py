@@ -19,7 +19,7 @@ import pytest
 from jupyter_hybrid.errors import Conflict, StoreError, UnknownJob, UsageError
 from jupyter_hybrid.job import Job, State, new_job_id
 from jupyter_hybrid.spec import Cause, ExitRecord, JobSpec, Resources
-from jupyter_hybrid.store import Store, default_directory
+from jupyter_hybrid.store import Store, database, default_directory
 from jupyter_hybrid.store.queries import VERSION, migrations, parse_queries, parse_statements
 
 
@@ -259,6 +259,35 @@ def test_one_submit_is_one_job_for_all_processes(store: Store) -> None:
     store.save(replace(first, submit_key=""))
     again = a_job(submit_key="abc")
     assert store.add(again) == again
+
+
+def test_a_store_that_is_made_again_has_both_jobs_that_one_submit_has_left(store: Store) -> None:
+    refused, job = store.add(a_job(submit_key="k")), a_job(submit_key="k")
+    (record,) = (store.path.parent / "records").iterdir()
+    as_it_was = record.read_bytes()
+    store.save(replace(refused, submit_key=""))
+    store.add(job)
+    # as a disk leaves it that was full when the key was given back
+    record.write_bytes(as_it_was)
+    store.path.unlink()
+    assert [job.submit_key for job in store.jobs()] == ["k", ""]
+    assert store.submitted("k") == job
+    store.save(store.get(refused.id).evolve(state=State.PENDING))
+
+
+def test_a_job_that_could_not_be_added_is_not_in_a_store_that_is_made_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = store.add(a_job())
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.1)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM job").fetchone()
+        with pytest.raises(StoreError, match="locked"):
+            store.add(a_job())
+        reader.execute("ROLLBACK")
+    store.path.unlink()
+    assert store.jobs() == [job]
 
 
 def test_queries_and_statements_are_told_apart() -> None:

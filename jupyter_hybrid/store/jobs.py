@@ -43,12 +43,18 @@ class Store:
 
         Raises ``StoreError``, or ``UnknownJob`` if it was deleted.
         """
+        copied = False
         try:
             with self._database.writing() as connection:
                 if connection.execute(queries()["was_deleted"], {"id": job.id}).fetchone():
                     raise UnknownJob(f"job {job.id} was deleted; submit it again")
                 connection.execute(queries()["insert_job"], _row(job))
-                self._copy(job)
+                copied = self._copy(job)
+        except StoreError:
+            if copied:
+                # it never was: on the day that the store is made again, it must not come back
+                self._record(job.id).unlink(missing_ok=True)
+            raise
         except sqlite3.IntegrityError as error:
             known = self.submitted(job.submit_key)
             if known is not None:
@@ -169,8 +175,8 @@ class Store:
     def _record(self, job_id: str) -> Path:
         return self._records / f"{job_id}.json"
 
-    def _copy(self, job: Job) -> None:
-        """Keep the record as a file as well; the database is the one that counts.
+    def _copy(self, job: Job) -> bool:
+        """Keep the record as a file as well; the database is the one that counts. False: it is not.
 
         Called within a write of the database, so that no older record replaces a newer one.
         """
@@ -180,14 +186,20 @@ class Store:
                 file.write(_document(job).encode("ascii"))
         except OSError as error:
             log.warning("no copy of job %s is kept in %s: %s", job.id, self._records, error)
+            return False
+        return True
 
     def _restore(self, connection: sqlite3.Connection) -> None:
-        for path in sorted(self._records.glob("*.json")):
+        keys: set[str] = set()
+        # the newest first: of two by one submit, the older one was refused
+        for path in sorted(self._records.glob("*.json"), reverse=True):
             try:
                 job = Job.from_json(json.loads(path.read_bytes()))
             except (OSError, ValueError, TypeError, KeyError) as error:
                 log.warning("%s is not a job's record and is passed over: %s", path, error)
                 continue
+            job = replace(job, submit_key="") if job.submit_key in keys else job
+            keys.add(job.submit_key)
             connection.execute(queries()["restore_job"], _row(job))
 
 
