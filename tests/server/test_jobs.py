@@ -331,6 +331,9 @@ async def test_a_repeated_submit_is_one_job(api: Api) -> None:
     assert len((await api.get("/jobs"))["jobs"]) == 3
     for job in (answers[0], other, again):
         await api.ended(job["id"])
+    # as it is now, and not as it was when it was submitted
+    known = await api.post("/jobs", body, status=201, headers=dict(headers))
+    assert (known["id"], known["state"]) == (answers[0]["id"], "COMPLETED")
 
 
 HOSTILE = [
