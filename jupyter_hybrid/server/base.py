@@ -17,6 +17,7 @@ from .. import documents
 from ..blocking import aside
 from ..errors import HybridError, UsageError
 from . import contract, wording
+from .workspace import said
 
 if TYPE_CHECKING:
     from ..job import Job
@@ -115,8 +116,8 @@ class Endpoint(APIHandler):
         """What was not foreseen is told in a sentence too; the server's log has the traceback."""
         error = (kwargs.get("exc_info") or (None, None))[1]
         if isinstance(error, HTTPError):
-            said = error.log_message or responses.get(status_code, "")
-            self.answer({"message": said, "reason": error.reason}, status_code)
+            message = said(error) or responses.get(status_code, "")
+            self.answer({"message": message, "reason": error.reason}, status_code)
             return
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         message = f"this should not have happened: {what}; the log of Jupyter Server has the rest"

@@ -125,8 +125,13 @@ def _said(notebook: Notebook) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(cell["cell_type"], cell["source"], tags_of(cell)) for cell in cells]
 
 
+def said(error: HTTPError) -> str:
+    """What a refusal of Jupyter Server's says: tornado keeps it as a format, with its values."""
+    return str(error.log_message % error.args) if error.log_message else ""
+
+
 def _sentence(path: str, error: HTTPError) -> str:
-    reason = error.log_message or error.reason or "the contents manager refused"
+    reason = said(error) or error.reason or "the contents manager refused"
     if error.status_code == 404:
         return f"there is no {path!r} in the workspace; save it, or check the path"
     return f"{path}: {reason}"

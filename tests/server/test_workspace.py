@@ -36,6 +36,12 @@ async def test_an_absolute_path_is_one_below_the_root(api: Api) -> None:
     assert (await api.post("/inspect", {"path": "/x.ipynb"}))["path"] == "x.ipynb"
 
 
+async def test_a_refusal_names_a_file_as_it_is_called(api: Api) -> None:
+    (api.root / "100%.ipynb").write_text("no notebook")
+    refused = await api.post("/inspect", {"path": "100%.ipynb"}, status=400)
+    assert "/100%.ipynb" in refused["message"] and "%%" not in refused["message"]
+
+
 async def test_hidden_files_are_as_hidden_as_the_server_hides_them(
     api: Api, jp_serverapp: Any
 ) -> None:
