@@ -44,7 +44,8 @@ class Screen implements IShownOutputs {
 
 function outputs(said: string[] = []): JobOutputs {
   return new JobOutputs({
-    status: cell => said.push(`status ${String(cell)}`),
+    status: cells =>
+      said.push(`status ${cells === null ? 'all' : [...cells].join(' ')}`),
     inject: cell => said.push(`inject ${cell}`),
     leftOut: said => ({ output_type: 'display_data', ...said })
   });
@@ -110,7 +111,7 @@ describe('the outputs of a job', () => {
     const screen = new Screen();
     all.attach('a', screen);
     all.take(Array.from({ length: 1000 }, (_, line) => printed(`${line} `)));
-    expect(screen.drawn).toBe(2);
+    expect(screen.drawn).toBe(1);
     expect(screen.text.endsWith('998 999 ')).toBe(true);
   });
 
@@ -138,7 +139,20 @@ describe('the outputs of a job', () => {
     all.take([event('started')]);
     expect(all.state('a')).toBeUndefined();
     expect(screen.text).toBe('');
-    expect(said).toEqual(['status a', 'status a', 'status null']);
+    expect(said).toEqual(['status a', 'status all']);
+  });
+
+  it('tell of all cells that an answer changes at once', () => {
+    const said: string[] = [];
+    const all = outputs(said);
+    all.take(
+      ['a', 'b', 'c'].flatMap(cell_id => [
+        { ...event('cell'), cell_id },
+        { ...event('cell_end', { status: 'ok' }), cell_id }
+      ])
+    );
+    // each time it is told all cells of a notebook are looked at
+    expect(said).toEqual(['status a b c']);
   });
 
   it('are drawn anew only where they are others', () => {

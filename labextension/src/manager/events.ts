@@ -8,6 +8,8 @@ import { Repeat } from './repeat';
 
 /** Milliseconds between two looks where no news is announced. */
 const EVERY = 5000;
+/** Events of one answer for who draws what they say. */
+const FEW = 300;
 
 export class JobEvents implements IJobEvents {
   constructor(
@@ -61,7 +63,9 @@ export class JobEvents implements IJobEvents {
 
   private async _read(): Promise<boolean> {
     const page = await this._api.events(this._id, this._last, {
-      outputs: this._outputs
+      outputs: this._outputs,
+      // who draws them does so now and then, and not all at once
+      ...(this._outputs === undefined ? {} : { limit: FEW })
     });
     if (this.isDisposed) {
       return false;

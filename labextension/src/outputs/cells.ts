@@ -4,6 +4,21 @@ import type * as nbformat from '@jupyterlab/nbformat';
 
 import type { IShownOutputs } from './outputs';
 
+/** Cells that are made or changed without a pause: thousands of them take seconds. */
+const SLICE = 50;
+
+/** The cells in parts, after each of which a `pause` keeps the page alive. */
+export function slices<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / SLICE) }, (_, part) =>
+    all.slice(part * SLICE, (part + 1) * SLICE)
+  );
+}
+
+/** Let the page do what else there is to do. */
+export function pause(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve));
+}
+
 /** The outputs of a code cell. */
 export class CellOutputs implements IShownOutputs {
   constructor(private readonly _cell: ICodeCellModel) {}

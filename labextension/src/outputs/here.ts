@@ -8,7 +8,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { IJobEvent } from '../records';
 import type { IJobEvents, IJobsManager } from '../tokens';
-import { CellOutputs } from './cells';
+import { CellOutputs, pause, slices } from './cells';
 import { teller } from './leftout';
 import { type ICodeCell, type IPair, paired } from './matching';
 import { JobOutputs } from './outputs';
@@ -35,7 +35,7 @@ export class OutputsHere implements IDisposable {
     private readonly _model: INotebookModel
   ) {
     this._outputs = new JobOutputs({
-      status: cell => this._status(cell),
+      status: cells => this._status(cells),
       // papermill's cell is in the job's notebook, not in the user's
       inject: () => undefined,
       leftOut: teller(trans, id)
@@ -61,16 +61,27 @@ export class OutputsHere implements IDisposable {
     if (this._isDisposed) {
       return;
     }
-    this._pairs = paired(content.cells.filter(isCode).map(sentCell), [
-      ...this._codeCells()
-    ]);
+    const here = [...this._codeCells().values()].map(cell => ({
+      id: cell.id,
+      source: cell.sharedModel.getSource()
+    }));
+    this._pairs = paired(content.cells.filter(isCode).map(sentCell), here);
+    this._byHere = new Map(this._pairs.map(pair => [pair.here, pair]));
     this._model.cells.changed.connect(this._moved);
+    this._renewAll();
     if (job.final) {
       const cells = content.cells.filter(isCode);
       this._outputs.take(cells.flatMap(asEvents));
-      this._compareAll();
-    } else {
-      this._compareAll();
+    }
+    for (const pairs of slices(this._pairs)) {
+      pairs.forEach(pair => this._compare(pair));
+      await pause();
+      if (this.isDisposed) {
+        return;
+      }
+    }
+    this._compared = true;
+    if (!job.final) {
       this._events = this._manager.events(this.id, 0, MOST);
       this._events.arrived.connect((_, events) => this._outputs.take(events));
       this._events.changed.connect(() => this._changed.emit());
@@ -80,8 +91,8 @@ export class OutputsHere implements IDisposable {
 
   /** How it stands with a cell here; undefined for one that the job does not know. */
   state(here: string): Shown | undefined {
-    const pair = this._pairs.find(one => one.here === here);
-    if (pair === undefined) {
+    const pair = this._byHere.get(here);
+    if (pair === undefined || !this._compared) {
       return undefined;
     }
     if (!this._showing.has(here)) {
@@ -93,14 +104,15 @@ export class OutputsHere implements IDisposable {
 
   /** Cells that were edited since the job was sent. */
   get edited(): number {
-    return this._known.size - this._showing.size;
+    return this._compared ? this._known.size - this._showing.size : 0;
   }
 
   /** Put back what the cells showed before. */
   restore(): void {
     this.dispose();
+    const cells = this._codeCells();
     for (const [id, before] of this._before) {
-      const cell = this._cell(id);
+      const cell = cells.get(id);
       if (cell) {
         cell.outputs.fromJSON(before.outputs);
         cell.executionCount = before.count;
@@ -128,10 +140,18 @@ export class OutputsHere implements IDisposable {
 
   /** True where a cell is another than before, or does other than before. */
   private _compareAll(): boolean {
-    const said = this._pairs.map(pair => this._renew(pair));
+    const renewed = this._renewAll();
     return this._pairs
       .map(pair => this._compare(pair))
-      .concat(said)
+      .concat(renewed)
+      .includes(true);
+  }
+
+  /** True where a cell is another than before. */
+  private _renewAll(): boolean {
+    const cells = this._codeCells();
+    return this._pairs
+      .map(pair => this._renew(pair, cells.get(pair.here) ?? null))
       .includes(true);
   }
 
@@ -145,8 +165,7 @@ export class OutputsHere implements IDisposable {
   };
 
   /** Let go of a cell that is gone: moved, or deleted and taken back, it is another object. */
-  private _renew({ here, sent }: IPair): boolean {
-    const cell = this._cell(here);
+  private _renew({ here, sent }: IPair, cell: ICodeCellModel | null): boolean {
     const before = this._known.get(here) ?? null;
     if (cell === before) {
       return false;
@@ -164,7 +183,7 @@ export class OutputsHere implements IDisposable {
   }
 
   private readonly _edited = (cell: ICellModel): void => {
-    const pair = this._pairs.find(one => one.here === cell.id);
+    const pair = this._byHere.get(cell.id);
     if (pair) {
       // outputs that are written in the midst of an undo would be lost
       queueMicrotask(() => {
@@ -177,7 +196,7 @@ export class OutputsHere implements IDisposable {
 
   /** Show the outputs where the cell is as it was sent; true where that is another than before. */
   private _compare(pair: IPair): boolean {
-    const cell = this._cell(pair.here);
+    const cell = this._known.get(pair.here);
     const same = cell?.sharedModel.getSource() === pair.sent.source;
     if (!cell || same === this._showing.has(pair.here)) {
       return false;
@@ -193,12 +212,12 @@ export class OutputsHere implements IDisposable {
     return true;
   }
 
-  private _status(sent: string | null): void {
+  private _status(sent: ReadonlySet<string> | null): void {
     for (const pair of this._pairs) {
-      if (sent !== null && pair.sent.id !== sent) {
+      if (sent !== null && !sent.has(pair.sent.id)) {
         continue;
       }
-      const cell = this._cell(pair.here);
+      const cell = this._known.get(pair.here);
       if (cell && this._showing.has(pair.here)) {
         this._show(pair, cell);
       }
@@ -223,21 +242,9 @@ export class OutputsHere implements IDisposable {
     cell.executionState = state.status === 'running' ? 'running' : 'idle';
   }
 
-  private _cell(id: string): ICodeCellModel | null {
-    for (const cell of this._model.cells) {
-      if (cell.id === id && cell.type === 'code') {
-        return cell as ICodeCellModel;
-      }
-    }
-    return null;
-  }
-
-  private *_codeCells(): Iterable<ICodeCell> {
-    for (const cell of this._model.cells) {
-      if (cell.type === 'code') {
-        yield { id: cell.id, source: cell.sharedModel.getSource() };
-      }
-    }
+  private _codeCells(): Map<string, ICodeCellModel> {
+    const cells = [...this._model.cells].filter(cell => cell.type === 'code');
+    return new Map(cells.map(cell => [cell.id, cell as ICodeCellModel]));
   }
 
   private readonly _changed = new Signal<this, void>(this);
@@ -248,6 +255,9 @@ export class OutputsHere implements IDisposable {
   private readonly _showing = new Set<string>();
   private readonly _outputs: JobOutputs;
   private _pairs: IPair[] = [];
+  /** All cells have been looked at. */
+  private _compared = false;
+  private _byHere = new Map<string, IPair>();
   private _events: IJobEvents | null = null;
   private _isDisposed = false;
 }

@@ -20,7 +20,7 @@ import type {
   IJobEvents,
   IJobsManager
 } from '../tokens';
-import { CellOutputs } from './cells';
+import { CellOutputs, pause, slices } from './cells';
 import { teller } from './leftout';
 import { JobOutputs } from './outputs';
 import { MOST } from './shortening';
@@ -104,7 +104,7 @@ export class OutputNotebook extends Panel {
         job.final ? MOST : 0
       );
       if (!this.isDisposed) {
-        this._show(job, content);
+        await this._show(job, content);
       }
     } catch (error) {
       // where the place has not got it yet, the job's next change tries again
@@ -114,15 +114,25 @@ export class OutputNotebook extends Panel {
     }
   }
 
-  private _show(job: IJob, content: INotebookContent): void {
+  private async _show(job: IJob, content: INotebookContent): Promise<void> {
     this._message.hide();
     const model = new NotebookModel({ translator: this._drawing.translator });
-    model.fromJSON(prepared(content, job.final));
+    const whole = prepared(content, job.final);
+    const [first = [], ...others] = slices(whole.cells);
+    model.fromJSON({ ...whole, cells: first });
     model.readOnly = true;
     this._model = model;
     this._notebook = drawn(this._drawing);
     this._notebook.model = model;
     this.addWidget(this._notebook);
+    for (const cells of others) {
+      await pause();
+      if (this.isDisposed) {
+        return;
+      }
+      const { sharedModel } = model;
+      sharedModel.insertCells(sharedModel.cells.length, cells);
+    }
     if (!job.final) {
       this._follow(model);
     }
@@ -132,7 +142,7 @@ export class OutputNotebook extends Panel {
     const { translator } = this._drawing;
     const outputs = new JobOutputs({
       leftOut: teller(translator.load(DOMAIN), this._id),
-      status: cell => this._status(outputs, cell),
+      status: cells => this._status(outputs, cells),
       inject: (cell, source) => {
         if (inject(model, cell, source)) {
           attach(outputs, model);
@@ -150,9 +160,12 @@ export class OutputNotebook extends Panel {
     });
   }
 
-  private _status(outputs: JobOutputs, changed: string | null): void {
+  private _status(
+    outputs: JobOutputs,
+    changed: ReadonlySet<string> | null
+  ): void {
     for (const cell of this._notebook?.widgets ?? []) {
-      if (changed !== null && cell.model.id !== changed) {
+      if (changed !== null && !changed.has(cell.model.id)) {
         continue;
       }
       const state = outputs.state(cell.model.id);
@@ -226,7 +239,7 @@ function isOwn(cell: ICell): boolean {
 
 function attach(outputs: JobOutputs, model: NotebookModel): void {
   for (const cell of model.cells) {
-    if (cell.type === 'code') {
+    if (cell.type === 'code' && !outputs.shows(cell.id)) {
       outputs.attach(cell.id, new CellOutputs(cell as ICodeCellModel));
     }
   }

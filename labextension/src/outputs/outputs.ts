@@ -30,8 +30,8 @@ export interface ICellState {
 
 /** Who is told. */
 export interface IOutputsListener {
-  /** A cell begins or ends; null: all of them are as if nothing had run. */
-  status(cell: string | null): void;
+  /** These cells have begun or ended; null: any of them, for all are as if nothing had run. */
+  status(cells: ReadonlySet<string> | null): void;
   /** There is one more cell: papermill's, with the parameters. */
   inject(cell: string, source: string): void;
   /** Makes the output that says what is left out of a cell. */
@@ -45,6 +45,13 @@ export class JobOutputs implements ICells {
   take(events: readonly IJobEvent[]): void {
     for (const event of events) {
       this._applier.apply(event);
+    }
+    // once for all of them: each costs a look at all cells of a notebook
+    const changed = this._begun ? null : this._changed;
+    this._begun = false;
+    this._changed = new Set();
+    if (changed === null || changed.size > 0) {
+      this._listener.status(changed);
     }
     this._touched.forEach(mirror => mirror.show());
     this._touched.clear();
@@ -86,7 +93,7 @@ export class JobOutputs implements ICells {
   begin(): void {
     this._states.clear();
     this._mirrors.forEach((_, cell) => this.outputs(cell).clear(false));
-    this._listener.status(null);
+    this._begun = true;
   }
 
   /** For the applier. */
@@ -97,7 +104,7 @@ export class JobOutputs implements ICells {
   /** For the applier. */
   status(cell: string, status: CellStatus, count: number | null): void {
     this._states.set(cell, { status, count });
-    this._listener.status(cell);
+    this._changed.add(cell);
   }
 
   private _mirror(cell: string): Mirror {
@@ -112,6 +119,8 @@ export class JobOutputs implements ICells {
   private readonly _mirrors = new Map<string, Mirror>();
   private readonly _states = new Map<string, ICellState>();
   private readonly _touched = new Set<Mirror>();
+  private _changed = new Set<string>();
+  private _begun = false;
 }
 
 /** Outputs in memory and, where somebody looks, on the screen. */
@@ -136,7 +145,9 @@ class Mirror {
     if (shown !== null) {
       this._drawn = this.outputs.toJSON();
       this._mended = false;
-      shown.replace([...this._drawn]);
+      if (this._drawn.length + shown.length > 0) {
+        shown.replace([...this._drawn]);
+      }
     }
   }
 
