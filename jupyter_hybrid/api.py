@@ -174,9 +174,9 @@ class Job:
 
 def joined(output: dict[str, Any]) -> dict[str, Any]:
     """The output with whole texts, which notebook files may keep as lists of lines."""
-    if isinstance(output.get("text"), list):
+    if _is_text(output.get("text")):
         return {**output, "text": "".join(output["text"])}
-    if "data" in output:
+    if isinstance(output.get("data"), dict):
         data = {k: "".join(v) if _is_text(v) else v for k, v in output["data"].items()}
         return {**output, "data": data}
     return output

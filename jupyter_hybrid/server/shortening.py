@@ -183,7 +183,8 @@ def _error(output: Output, most: int) -> Output:
 def _length(output: Output) -> int:
     """Characters of text in it, other than a stream's."""
     if output.get("output_type") == "error":
-        return sum(len(str(line)) for line in output.get("traceback") or ())
+        lines = output.get("traceback")
+        return sum(len(str(line)) for line in lines) if isinstance(lines, list) else 0
     data = output.get("data")
     texts = data.items() if isinstance(data, Mapping) else ()
     return sum(len(t) for mime, t in texts if isinstance(t, str) and mime.startswith("text/"))

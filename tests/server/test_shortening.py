@@ -175,6 +175,23 @@ def test_fewer_events_show_the_same(story: list[Event]) -> None:
                    zip(answers, (story[:cut], story[cut:]), strict=True) if whole)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        {},
+        {"output_type": "stream"},
+        {"output_type": "stream", "name": "stdout", "text": ["a", 1]},
+        {"output_type": "display_data", "data": None},
+        {"output_type": "display_data", "data": {"text/plain": 5, "text/html": [1]}},
+        {"output_type": "error", "traceback": 1},
+    ],
+)
+def test_outputs_as_only_a_job_itself_writes_them_hide_no_others(output: dict[str, Any]) -> None:
+    assert brief(shortened([output, stream("seen", "stderr")], MOST, "j")[-1]) == "seen"
+    events = [event(Kind.OUTPUT, output=output), printed("seen", name="stderr")]
+    assert "seen" in str(compacted(events, MOST, "j"))
+
+
 def test_a_flood_becomes_few_events() -> None:
     flood = [printed(LINE * 100) for _ in range(500)]
     head, between, tail = compacted(flood, MOST, "j")
