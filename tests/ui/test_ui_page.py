@@ -40,6 +40,10 @@ def test_a_job_has_one_page_by_its_name(window: Window, job: str) -> None:
     window.page.locator(f"{PAGE} .jp-OutputArea >> text=made").wait_for()
     assert window.page.locator(PAGE).count() == 1
     window.page.wait_for_function(NAMED, arg="by its name")
+    # a link to one that was deleted long ago
+    window.command("jupyter-hybrid:open-job", id="0" * 26)
+    window.page.locator(f"{PAGE} >> text=This job was deleted.").wait_for()
+    assert window.page.locator(f"{PAGE} >> text=Loading…").count() == 0
 
 
 def test_what_could_not_be_read_is_told_and_read_when_the_server_is_back(

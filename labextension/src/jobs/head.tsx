@@ -93,7 +93,7 @@ function Content(props: IContentProps): ReactElement {
         </p>
       )}
       {job !== null && <Facts job={job} trans={trans} />}
-      {job === null && (
+      {job === null && !gone && (
         <p className="jp-hybrid-Head-note" role="status">
           {error === null ? trans.__('Loading…') : error.message}
         </p>
