@@ -18,6 +18,9 @@ CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformanc
 EXAMPLES = 15
 
 
+#: Besides what is asked wrongly, a place, or a registry of images that a made-up name stands for,
+#: may not do its part: 502, and no error of the server's. One of ours is a 500.
+EXPECTED = '[checks]\nnot_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "502"]\n'
 #: What would take away the job that the others are asked about, or start dozens of them.
 NOT_OF_A_JOB = ("deleteJob", "rerunJob")
 
@@ -35,14 +38,14 @@ def test_nothing_that_is_asked_breaks_the_server(tmp_path: Path) -> None:
         until(lambda: running.job(job)["final"], "the job's end")
         # about a job that is known
         settings = f'[parameters]\n"path.id" = "{job}"\n"query.path" = "work.ipynb"\n'
-        (tmp_path / "schemathesis.toml").write_text(settings)
+        (tmp_path / "schemathesis.toml").write_text(settings + EXPECTED)
         only = ["--include-path-regex", r"/jobs/\{id\}|/preferences"]
         for name in NOT_OF_A_JOB:
             only += ["--exclude-operation-id", name]
         ask_everything(tmp_path, url, *only)
         assert running.text(job) == "ü\n1\n"
         # and about whatever schemathesis thinks of, or finds in answers
-        (tmp_path / "schemathesis.toml").unlink()
+        (tmp_path / "schemathesis.toml").write_text(EXPECTED)
         ask_everything(tmp_path, url)
         assert running.process.poll() is None
     log = (home / "server.log").read_text()
