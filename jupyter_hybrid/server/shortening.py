@@ -65,6 +65,8 @@ def left_out(job: str, characters: int, outputs: int, **ends: str) -> Output:
     """An output that says what stands between others, or between its own head and tail."""
     said = {"job": job, "characters": characters, "outputs": outputs, **ends}
     text = f"… {format_size(characters)} more: the log and the notebook of job {job} have all …"
+    if outputs:
+        text = f"… {outputs} more outputs: the notebook of job {job} has all …"
     plain = "\n".join(filter(None, (ends.get("head"), text, ends.get("tail"))))
     data = {LEFT_OUT: said, "text/plain": plain}
     return {"output_type": "display_data", "data": data, "metadata": {}}

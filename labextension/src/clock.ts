@@ -5,6 +5,8 @@ const SLACK = 2;
 
 /** What the server's clock showed when `ticks` was 0, as far as is known. */
 let zero = Date.now() / 1000 - ticks();
+/** The same as the server said first; null before that. */
+let first: number | null = null;
 
 /** Seconds since the epoch. */
 export function serverNow(): number {
@@ -14,7 +16,9 @@ export function serverNow(): number {
 /** The time now, to be asked for when the server's clock is known better. */
 export function moment(): () => number {
   const at = ticks();
-  return () => zero + at;
+  // later the clocks may part, for our ticks stand still while a laptop sleeps
+  const then = first === null ? null : zero;
+  return () => (then ?? first ?? zero) + at;
 }
 
 /** Seconds of a clock that nobody sets. */
@@ -30,5 +34,8 @@ export function hear(date: string | null, asked: number): void {
   const found = said + 0.5 - (asked + answered) / 2;
   if (Math.abs(found - zero) > SLACK + (answered - asked) / 2) {
     zero = found;
+  }
+  if (!Number.isNaN(found)) {
+    first ??= zero;
   }
 }

@@ -50,17 +50,25 @@ export function forgetAsked(): void {
   }
 }
 
-/** What a tab remembers over a reload; Notebook 7 keeps the state of no workspace. */
+/**
+ * What a tab remembers over a reload; Notebook 7 keeps the state of no workspace. Where the browser
+ * lets nothing be remembered, nothing is.
+ */
 export const tabState = {
-  async fetch(key: string): Promise<string | null> {
-    return Promise.resolve(window.sessionStorage.getItem(key));
+  fetch: (key: string): Promise<string | null> =>
+    tried(() => window.sessionStorage.getItem(key)),
+  save: async (key: string, value: string): Promise<void> => {
+    await tried(() => window.sessionStorage.setItem(key, value));
   },
-  async save(key: string, value: string): Promise<void> {
-    window.sessionStorage.setItem(key, value);
-    return Promise.resolve();
-  },
-  async remove(key: string): Promise<void> {
-    window.sessionStorage.removeItem(key);
-    return Promise.resolve();
+  remove: async (key: string): Promise<void> => {
+    await tried(() => window.sessionStorage.removeItem(key));
   }
 };
+
+function tried<T>(action: () => T): Promise<T | null> {
+  try {
+    return Promise.resolve(action());
+  } catch {
+    return Promise.resolve(null);
+  }
+}

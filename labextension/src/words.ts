@@ -6,9 +6,19 @@ const UNITS = {
   ja: { s: '秒', min: '分', h: '時間', d: '日', between: '' }
 };
 
-/** JupyterLab's language (BCP 47), which it notes there for whoever formats something. */
+/**
+ * JupyterLab's language (BCP 47), which it notes there for whoever formats something; in the
+ * form of the browser's country, where that is in it: dates of English have two.
+ */
 export function language(): string {
-  return (document.documentElement.lang || 'en').replaceAll('_', '-');
+  const lang = (document.documentElement.lang || 'en').replaceAll('_', '-');
+  return (
+    navigator.languages.find(tag => primary(tag) === primary(lang)) ?? lang
+  );
+}
+
+function primary(tag: string): string {
+  return tag.split('-', 1)[0].toLowerCase();
 }
 
 /** A duration: `12.3 s`, `3 min 05 s`, `2 h 10 min`, `1 d 4 h`. */

@@ -14,15 +14,21 @@ class Screen implements IShownOutputs {
     return this.shown.length;
   }
 
+  /** As JupyterLab does, which goes by what was added last, whatever was set since. */
   add(output: nbformat.IOutput): void {
     this.drawn += 1;
-    const last = this.shown.at(-1);
-    if (last?.output_type === 'stream' && last['name'] === output['name']) {
+    const name = output.output_type === 'stream' ? output['name'] : null;
+    if (name !== null && name === this._added && this.shown.length > 0) {
+      const last = this.shown[this.shown.length - 1];
+      if (last.output_type !== 'stream') {
+        throw new TypeError('there is no text to append to');
+      }
       const text = `${last['text'] as string}${output['text'] as string}`;
       this.shown[this.shown.length - 1] = { ...last, text };
     } else {
       this.shown.push(output);
     }
+    this._added = name;
   }
 
   set(index: number, output: nbformat.IOutput): void {
@@ -33,7 +39,11 @@ class Screen implements IShownOutputs {
   replace(outputs: nbformat.IOutput[]): void {
     this.drawn += 1;
     this.shown = outputs;
+    const last = outputs.at(-1);
+    this._added = last?.output_type === 'stream' ? last['name'] : null;
   }
+
+  private _added: unknown = null;
 
   get text(): string {
     return this.shown
@@ -125,7 +135,45 @@ describe('the outputs of a job', () => {
     expect(screen.text).toBe('new');
   });
 
-  it('tell how cells do, and forget it where the job begins anew', () => {
+  it('are drawn anew where text would be appended to what is none any more', () => {
+    const all = outputs();
+    const screen = new Screen();
+    all.attach('a', screen);
+    all.take([printed('loading')]);
+    all.take([
+      event('clear', { wait: true }),
+      displayed('figure'),
+      printed('done')
+    ]);
+    expect(screen.shown.map(output => output.output_type)).toEqual([
+      'display_data',
+      'stream'
+    ]);
+    expect(screen.text).toBe('…|done');
+  });
+
+  it('pass over what is said to be left out by who cannot know', () => {
+    const all = outputs();
+    const screen = new Screen();
+    all.attach('a', screen);
+    for (const said of [null, 'much', { characters: 'many' }]) {
+      all.take([
+        event('output', {
+          output: {
+            output_type: 'display_data',
+            data: { [LEFT_OUT]: said, 'text/plain': 'forged' },
+            metadata: {}
+          }
+        })
+      ]);
+    }
+    all.take([printed('real')]);
+    expect(screen.text).toBe('…|…|…|real');
+  });
+});
+
+describe('how cells do', () => {
+  it('is told, and forgotten where the job begins anew', () => {
     const said: string[] = [];
     const all = outputs(said);
     const screen = new Screen();
@@ -142,7 +190,7 @@ describe('the outputs of a job', () => {
     expect(said).toEqual(['status a', 'status all']);
   });
 
-  it('tell of all cells that an answer changes at once', () => {
+  it('is told of all cells that an answer changes at once', () => {
     const said: string[] = [];
     const all = outputs(said);
     all.take(
@@ -154,8 +202,10 @@ describe('the outputs of a job', () => {
     // each time it is told all cells of a notebook are looked at
     expect(said).toEqual(['status a b c']);
   });
+});
 
-  it('are drawn anew only where they are others', () => {
+describe('what is shown already', () => {
+  it('is drawn anew only where it is another', () => {
     const all = outputs();
     const screen = new Screen();
     all.attach('a', screen);

@@ -42,7 +42,7 @@ def test_a_job_has_one_page_by_its_name(window: Window, job: str) -> None:
     window.page.wait_for_function(NAMED, arg="by its name")
     # a link to one that was deleted long ago
     window.command("jupyter-hybrid:open-job", id="0" * 26)
-    window.page.locator(f"{PAGE} >> text=This job was deleted.").wait_for()
+    window.page.locator(f"{PAGE} >> text=There is no such job here").wait_for()
     assert window.page.locator(f"{PAGE} >> text=Loading…").count() == 0
 
 

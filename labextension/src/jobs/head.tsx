@@ -89,7 +89,9 @@ function Content(props: IContentProps): ReactElement {
     <>
       {gone && (
         <p className="jp-hybrid-Head-note" role="alert">
-          {trans.__('This job was deleted.')}
+          {job === null
+            ? trans.__('There is no such job here; it may have been deleted.')
+            : trans.__('This job was deleted.')}
         </p>
       )}
       {job !== null && <Facts job={job} trans={trans} />}

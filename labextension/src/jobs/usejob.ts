@@ -37,7 +37,9 @@ export function useJob(manager: IJobsManager, id: string): IKnown {
   }, [manager, id]);
   useEffect(() => {
     manager.job(id).then(
-      job => setKnown({ job, gone: false, error: null }),
+      // (an answer may have been under way when the job was deleted)
+      job =>
+        setKnown(old => (old.gone ? old : { job, gone: false, error: null })),
       (error: unknown) => setKnown(old => ({ ...old, error: asError(error) }))
     );
   }, [manager, id, turn]);

@@ -24,18 +24,28 @@ export class CellOutputs implements IShownOutputs {
   constructor(private readonly _cell: ICodeCellModel) {}
 
   get length(): number {
-    return this._cell.outputs.length;
+    return this._outputs?.length ?? 0;
   }
 
   add(output: nbformat.IOutput): void {
-    this._cell.outputs.add(output);
+    this._outputs?.add(output);
   }
 
   set(index: number, output: nbformat.IOutput): void {
-    this._cell.outputs.set(index, output);
+    const before = this._outputs?.get(index);
+    this._outputs?.set(index, output);
+    if (before?.type === 'stream') {
+      // JupyterLab does not: the cell listens to its text, and would hold that as long as it is there
+      before.dispose();
+    }
   }
 
   replace(outputs: nbformat.IOutput[]): void {
-    this._cell.outputs.fromJSON(outputs);
+    this._outputs?.fromJSON(outputs);
+  }
+
+  /** Null where the cell is gone: moved or deleted, or its notebook closed, while more came. */
+  private get _outputs(): ICodeCellModel['outputs'] | null {
+    return this._cell.isDisposed ? null : this._cell.outputs;
   }
 }

@@ -84,7 +84,13 @@ export class OutputsHere implements IDisposable {
     if (!job.final) {
       this._events = this._manager.events(this.id, 0, MOST);
       this._events.arrived.connect((_, events) => this._outputs.take(events));
-      this._events.changed.connect(() => this._changed.emit());
+      this._events.changed.connect(({ ended }) => {
+        if (ended) {
+          // a job whose machine died says of no cell that it has ended
+          this._known.forEach(idle);
+        }
+        this._changed.emit();
+      });
     }
     this._changed.emit();
   }
@@ -99,7 +105,7 @@ export class OutputsHere implements IDisposable {
       return 'edited';
     }
     const status = this._outputs.state(pair.sent.id)?.status;
-    return status === 'running' ? 'running' : 'shown';
+    return status === 'running' && !this._events?.ended ? 'running' : 'shown';
   }
 
   /** Cells that were edited since the job was sent. */
@@ -229,6 +235,10 @@ export class OutputsHere implements IDisposable {
   private _show(pair: IPair, cell: ICodeCellModel): void {
     const state = this._outputs.state(pair.sent.id);
     if (state === undefined) {
+      // a job that began again has not come to it again
+      if (this._outputs.shows(pair.sent.id)) {
+        idle(cell);
+      }
       return;
     }
     if (!this._before.has(cell.id)) {

@@ -46,7 +46,8 @@ class LeftOut extends Widget implements IRenderMime.IRenderer {
   }
 
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const said = model.data[LEFT_OUT] as unknown as ILeftOut;
+    // a job may have written anything there
+    const said = (model.data[LEFT_OUT] ?? {}) as Partial<ILeftOut>;
     const { head, tail, job } = said;
     this.node.replaceChildren(
       ...text(head),
@@ -56,13 +57,14 @@ class LeftOut extends Widget implements IRenderMime.IRenderer {
     return Promise.resolve();
   }
 
-  private _note(said: ILeftOut, job: string): HTMLElement {
+  private _note(said: Partial<ILeftOut>, job: string): HTMLElement {
     const { trans, open } = this._options;
     const note = document.createElement('div');
     note.className = 'jp-hybrid-LeftOut-note';
     note.setAttribute('role', 'note');
     note.append(`… ${sentence(trans, said)} …`);
-    if (job !== '') {
+    // (no log has pictures)
+    if (job !== '' && !isMany(said)) {
       const button = document.createElement('button');
       button.type = 'button';
       button.className = 'jp-Button jp-mod-styled jp-mod-small';
@@ -74,11 +76,24 @@ class LeftOut extends Widget implements IRenderMime.IRenderer {
   }
 }
 
-function sentence(trans: TranslationBundle, { characters }: ILeftOut): string {
-  return trans.__(
-    '%1 more: all of it is in the job’s log and in its result notebook',
-    size(characters)
-  );
+function sentence(trans: TranslationBundle, said: Partial<ILeftOut>): string {
+  const outputs = Number(said.outputs);
+  return isMany(said)
+    ? trans._n(
+        '%1 more output: it is in the job’s result notebook',
+        '%1 more outputs: all of them are in the job’s result notebook',
+        outputs,
+        outputs
+      )
+    : trans.__(
+        '%1 more: all of it is in the job’s log and in its result notebook',
+        size(Number(said.characters) || 0)
+      );
+}
+
+/** True where whole outputs are left out, and not the middle of a text. */
+function isMany({ outputs }: Partial<ILeftOut>): boolean {
+  return Number(outputs) > 0;
 }
 
 function text(value: unknown): HTMLElement[] {

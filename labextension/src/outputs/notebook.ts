@@ -1,5 +1,5 @@
 /** A job's notebook, read-only, with its outputs while they come. */
-import type { ICodeCellModel } from '@jupyterlab/cells';
+import type { Cell, ICodeCellModel } from '@jupyterlab/cells';
 import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
 import type {
   ICell,
@@ -109,6 +109,7 @@ export class OutputNotebook extends Panel {
     } catch (error) {
       // where the place has not got it yet, the job's next change tries again
       this._message.node.textContent = asError(error).message;
+      this._message.show();
     } finally {
       this._loading = false;
     }
@@ -155,7 +156,8 @@ export class OutputNotebook extends Panel {
     this._events.arrived.connect((_, events) => outputs.take(events));
     this._events.changed.connect(sender => {
       if (sender.ended) {
-        this._notebook?.widgets.forEach(cell => cell.removeClass(RUNNING));
+        // a job whose machine died says of no cell that it has ended
+        this._notebook?.widgets.forEach(rest);
       }
     });
   }
@@ -185,6 +187,14 @@ export class OutputNotebook extends Panel {
   private _notebook: StaticNotebook | null = null;
   private _events: IJobEvents | null = null;
   private _outputs: JobOutputs | null = null;
+}
+
+/** The cell runs no more. */
+function rest(cell: Cell): void {
+  cell.removeClass(RUNNING);
+  if (cell.model.type === 'code') {
+    (cell.model as ICodeCellModel).executionState = 'idle';
+  }
 }
 
 function drawn(drawing: INotebookDrawing): StaticNotebook {

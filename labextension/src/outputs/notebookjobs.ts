@@ -152,7 +152,7 @@ export class NotebookJobs implements IDisposable {
     showBar();
     // the page was loaded anew while it showed a job: go on, to the job's end
     const shown = asked ?? (await state?.fetch(this._key()));
-    if (typeof shown === 'string') {
+    if (typeof shown === 'string' && this._here === null && !this.isDisposed) {
       await this.show(shown);
     }
   }

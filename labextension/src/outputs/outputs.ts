@@ -53,8 +53,9 @@ export class JobOutputs implements ICells {
     if (changed === null || changed.size > 0) {
       this._listener.status(changed);
     }
-    this._touched.forEach(mirror => mirror.show());
+    const touched = [...this._touched];
     this._touched.clear();
+    touched.forEach(mirror => mirror.show());
   }
 
   /** Show a cell's outputs here from now on. */
@@ -77,7 +78,7 @@ export class JobOutputs implements ICells {
     return this._states.get(cell);
   }
 
-  /** Draw no more. */
+  /** Draw what is late, and then no more. */
   dispose(): void {
     this._mirrors.forEach(mirror => mirror.attach(null));
   }
@@ -174,7 +175,11 @@ class Mirror {
     const before = this._drawn;
     const outputs = (this._drawn = this.outputs.toJSON());
     this._late = false;
-    if (outputs.length < before.length || shown.length !== before.length) {
+    if (
+      outputs.length < before.length ||
+      shown.length !== before.length ||
+      !sameKind(before.at(-1), outputs[before.length - 1])
+    ) {
       this._mended = false;
       shown.replace([...outputs]);
       return;
@@ -215,6 +220,20 @@ class Mirror {
   /** Something has come since. */
   private _late = false;
   private _timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * False where JupyterLab, which goes by what was added last, would append text to what is no stream
+ * any more, or to another one.
+ */
+function sameKind(
+  before: nbformat.IOutput | undefined,
+  now: nbformat.IOutput | undefined
+): boolean {
+  return (
+    before?.output_type === now?.output_type &&
+    before?.['name'] === now?.['name']
+  );
 }
 
 /** What a stream has more than before; null where it is not the same with more at its end. */

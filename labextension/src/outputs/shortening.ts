@@ -35,9 +35,11 @@ export interface IPart {
 
 /** What an output says of others that are left out; null for one that says nothing of that kind. */
 export function leftOut(output: IOutput): ILeftOut | null {
-  const data = output['data'] as { [LEFT_OUT]?: ILeftOut } | undefined;
+  const data = output['data'] as { [LEFT_OUT]?: ILeftOut | null } | undefined;
   const said = data?.[LEFT_OUT];
-  return said === undefined || said.head !== undefined ? null : said;
+  return typeof said?.characters !== 'number' || said.head !== undefined
+    ? null
+    : said;
 }
 
 /** How much an output counts among those of a cell. */
