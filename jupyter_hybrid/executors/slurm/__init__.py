@@ -15,7 +15,7 @@ from ...bundle import Bundle
 from ...errors import PlaceError, ResultError, UsageError
 from ...job import Job
 from ...paths import JobPaths, job_directory
-from ...spec import JobSpec, Resources
+from ...spec import Cause, JobSpec, Resources
 from ...transport import LocalTransport, Transport
 from ...transport.ssh import SSHTransport
 from ...transport.watching import Watches
@@ -29,7 +29,7 @@ from .options import SlurmOptions, read_options
 from .qos import with_use
 from .queue import NODES_FRESH, QOS_FRESH, Queue
 from .script import Place, job_name, render
-from .status import MARKER, Statuses, member
+from .status import MARKER, Statuses, exit_record, member
 
 if TYPE_CHECKING:
     from ...environment.facts import ImageFacts
@@ -233,26 +233,32 @@ class SlurmExecutor(Executor):
         """Out of the queue, or SIGTERM to the runner, which saves; with ``force`` all at once."""
         directory = relative_directory(job)
         names = JobPaths(Path())
-        exit_record, spec, marker = await self.transport.peek(
+        ended, spec, marker = await self.transport.peek(
             [f"{directory}/{name}" for name in (names.exit, names.spec, MARKER)]
         )
-        if exit_record is not None:
+        record = exit_record(ended)
+        # one that Slurm has put back into its queue would begin again, and cost what it costs
+        if record is not None and record.cause != Cause.PREEMPTED:
             return
-        if spec is not None:
+        if spec is not None and record is None:
             await self.transport.write({f"{directory}/{names.cancel.name}": b""}, patience=PATIENCE)
         now = time.monotonic()
         rows = await self.queue.rows([job], {job.id: member(marker)}, since=now)
         if job.id not in rows:
             return
-        number = rows[job.id].id
+        await self._scancel(rows[job.id].id, force=force, anew=record is not None)
+        self.queue.forget()
+
+    async def _scancel(self, number: str, *, force: bool, anew: bool) -> None:
+        """``anew`` is a job that would begin again: it has nothing to save."""
         # what waits goes at once; what runs gets the signal on which it saves, and its children not
         await self.queue.command("scancel", "--state=PENDING", number)
         if force:
             await self.queue.command("scancel", "--full", "--signal=KILL", number)
+        if force or anew:
             await self.queue.command("scancel", number)
         else:
             await self.queue.command("scancel", "--batch", "--signal=TERM", number)
-        self.queue.forget()
 
     async def cleanup(self, job: Job) -> None:
         """Remove the job's directories, there and here."""

@@ -48,7 +48,7 @@ class Statuses:
         outside: dict[str, ExitRecord] = {}
         asked = []
         for job in jobs:
-            record = _exit(files[job.id]["exit.json"])
+            record = exit_record(files[job.id]["exit.json"])
             if record is not None:
                 if record.cause not in _FROM_OUTSIDE or job.wanted is not None:
                     found[job.id] = JobStatus(state=State(record.state), exit=record)
@@ -226,7 +226,8 @@ def _missing(*, started: bool) -> JobStatus:
     return JobStatus(state=state, missing=True, started=started, reason=reason)
 
 
-def _exit(peek: Peek | None) -> ExitRecord | None:
+def exit_record(peek: Peek | None) -> ExitRecord | None:
+    """How the job's last attempt ended; None where it has not."""
     if peek is None:
         return None
     try:

@@ -95,6 +95,7 @@ async def test_a_requeued_job_begins_again_and_says_so(cluster: Cluster, tmp_pat
     try:
         job = await user.submit(source)
         await user.says(job, "tick 2")
+        await user.state(job, State.RUNNING)
         following = asyncio.create_task(user.follow(job))
         number = cluster.jobs()[0].split()[0]
         cluster.on("hpc-login", "scontrol", "requeue", number)
@@ -109,6 +110,21 @@ async def test_a_requeued_job_begins_again_and_says_so(cluster: Cluster, tmp_pat
         # what the first attempt printed was shown; the record is the second's
         assert text.count("tick 1\n") == 2
         assert str(await user.manager.notebook(job.id)).count("tick 1") == 1
+    finally:
+        await user.leave()
+
+
+async def test_cancelled_while_it_waits_to_begin_again(cluster: Cluster, tmp_path: Path) -> None:
+    user = User(cluster, tmp_path, requeue=True)
+    try:
+        job = await user.submit(TICKS.format(600))
+        await user.says(job, "tick 2")
+        await user.state(job, State.RUNNING)
+        cluster.on("hpc-login", "scontrol", "requeue", cluster.jobs()[0].split()[0])
+        await user.state(job, State.PENDING)
+        # the record of the first attempt is there, and does not stand for the second's
+        assert (await user.manager.cancel(job.id)).state is State.CANCELLED
+        await until(lambda: not cluster.jobs())
     finally:
         await user.leave()
 
