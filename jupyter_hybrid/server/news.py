@@ -136,8 +136,9 @@ class News:
         try:
             status = manager.store.path.stat()
         except FileNotFoundError:
-            # no job was ever made here: the first one is news
-            self._known = self._known or {}
+            if not manager.store.is_lost:
+                # no job was ever made here: the first one is news
+                self._known = self._known or {}
             return
         file = (status.st_ino, status.st_size, status.st_mtime_ns)
         if file == self._file:

@@ -86,6 +86,11 @@ class Store:
         found = self._jobs("submitted_job", {"submit_key": submit_key})
         return found[0] if found else None
 
+    @property
+    def is_lost(self) -> bool:
+        """True where there are only the jobs' own records, of which the next use makes it again."""
+        return not self.path.exists() and any(self._records.glob("*.json"))
+
     def newest(self) -> str:
         """The id of the newest job, or "" where there is none."""
         with self._database.reading() as connection:

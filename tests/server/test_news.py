@@ -106,6 +106,28 @@ async def test_a_slow_place_delays_no_other(tmp_path: Path, monkeypatch: Any) ->
     await finished(manager, slow)
 
 
+async def test_jobs_of_a_store_that_is_made_again_are_no_news(tmp_path: Path) -> None:
+    manager = a_manager()
+    old = await manager.submit(a_request(tmp_path, "1"))
+    await finished(manager, old)
+    manager.store.path.unlink()
+    announced: list[Any] = []
+    looking = News(lambda: manager, lambda _, data: announced.append(data))
+    task = asyncio.create_task(looking.run())
+    await asyncio.sleep(0.3)
+    assert not manager.store.path.exists()
+    # whoever asks first makes it again, and a page that opens then asks for what it shows
+    assert [job.id for job in manager.jobs()] == [old.id]
+    looking.somebody_looks()
+    await asyncio.sleep(0.5)
+    new = await manager.submit(a_request(tmp_path, "2"))
+    await finished(manager, new)
+    await until(lambda: any(data["job"] == new.id for data in announced))
+    assert {data["job"] for data in announced} == {new.id}
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_a_place_that_is_down_is_asked_again(tmp_path: Path, monkeypatch: Any) -> None:
     manager = a_manager()
     executor, poll, failures = manager.executor("local"), manager.executor("local").poll, [0]
