@@ -23,6 +23,8 @@ LEFT_OUT = "application/vnd.jupyter-hybrid.left-out+json"
 MANY = 200
 #: Marks in HTML and SVG with which a page is quick; and characters, where they are few.
 MARKS, LONG = 20_000, 8_000_000
+#: Characters of an output that is more than the name of what it shows.
+TEXT = 1000
 #: Characters before a cut in which colours are looked for.
 COLOURED = 1 << 16
 
@@ -65,7 +67,8 @@ def left_out(job: str, characters: int, outputs: int, **ends: str) -> Output:
     """An output that says what stands between others, or between its own head and tail."""
     said = {"job": job, "characters": characters, "outputs": outputs, **ends}
     text = f"… {format_size(characters)} more: the log and the notebook of job {job} have all …"
-    if outputs:
+    # pictures, of which the log has the names
+    if characters <= TEXT * outputs:
         text = f"… {outputs} more outputs: the notebook of job {job} has all …"
     plain = "\n".join(filter(None, (ends.get("head"), text, ends.get("tail"))))
     data = {LEFT_OUT: said, "text/plain": plain}

@@ -34,6 +34,9 @@ export function leftOutFactory(
   };
 }
 
+/** Characters of an output that is more than the name of what it shows. */
+const TEXT = 1000;
+
 class LeftOut extends Widget implements IRenderMime.IRenderer {
   constructor(
     private readonly _options: {
@@ -91,9 +94,9 @@ function sentence(trans: TranslationBundle, said: Partial<ILeftOut>): string {
       );
 }
 
-/** True where whole outputs are left out, and not the middle of a text. */
-function isMany({ outputs }: Partial<ILeftOut>): boolean {
-  return Number(outputs) > 0;
+/** True where pictures and the like are left out, and hardly a text. */
+function isMany({ outputs, characters }: Partial<ILeftOut>): boolean {
+  return Number(outputs) > 0 && !(Number(characters) > TEXT * Number(outputs));
 }
 
 function text(value: unknown): HTMLElement[] {
