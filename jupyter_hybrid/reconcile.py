@@ -14,10 +14,10 @@ from typing import Any
 from .events import Event, Kind
 from .executors.base import JobStatus
 from .job import TRANSITIONS, Job, State
+from .runner.endings import cancelled
 from .spec import Cause, ExitRecord
 
 _ENDING = (signal.SIGTERM, signal.SIGKILL)
-_CANCELLED = "The job was cancelled; what it had printed and written until then is kept."
 
 
 def advance(job: Job, status: JobStatus, *, now: float, lost_after: float) -> Job:
@@ -59,7 +59,8 @@ def _as_wanted(job: Job, record: ExitRecord) -> ExitRecord:
         return replace(record, state="FAILED", cause=Cause.REFUSED, message=job.refused)
     if job.wanted is State.CANCELLED and _from_outside(record):
         # the place ended it because we asked, though what left the record could not know that
-        return replace(record, state="CANCELLED", cause=Cause.CANCELLED, message=_CANCELLED)
+        ours = cancelled()
+        return replace(record, state=ours.state, cause=ours.cause, message=ours.message)
     return record
 
 
