@@ -56,6 +56,8 @@ export class RequestError extends Error {
 
 /** The reason of errors for who is not signed in; Jupyter gives none. */
 const SIGNED_OUT = 'SignedOut';
+/** Jupyter's own words for them; the cookie that is missed goes with the other one. */
+const SIGNED_OUT_WORDS = /^(Forbidden|Unauthorized)$|^'_xsrf' argument missing/;
 
 /** What is said where the server says nothing to people, in the user's language. */
 export interface ISentences {
@@ -333,7 +335,7 @@ export class Api implements IApi {
       return new RequestError(this._say.silence, status);
     }
     // whoever is known, and may not, is told so in a sentence
-    return reason === null && /^(Forbidden|Unauthorized)$/.test(message)
+    return reason === null && SIGNED_OUT_WORDS.test(message)
       ? new RequestError(this._say.signedOut, status, SIGNED_OUT)
       : error;
   }
