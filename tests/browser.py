@@ -66,6 +66,17 @@ CLOCK_OFF = """(() => {
     static now() { return now(); }
   };
 })()"""
+#: Whether JupyterLab has shown what it restores, asked as often as need be.
+RESTORED = """() => {
+  const app = window.jupyterapp;
+  if (!app || document.querySelector('#jupyterlab-splash') !== null) return false;
+  if (location.pathname.includes('/lab') && location.search.includes('reset')) return false;
+  if (window.testRestored === undefined) {
+    window.testRestored = false;
+    void app.restored.then(() => { window.testRestored = true; });
+  }
+  return window.testRestored;
+}"""
 #: Waits until the kernel of the notebook in front can run cells.
 KERNEL_IDLE = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -170,11 +181,13 @@ class Window:
             self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
 
     def restored(self) -> None:
-        """Wait until JupyterLab is there."""
-        self.page.wait_for_function(
-            "window.jupyterapp && document.querySelector('#jupyterlab-splash') === null"
-        )
-        self.page.evaluate("window.jupyterapp.restored.then(() => null)")
+        """Wait until JupyterLab is there.
+
+        On a full machine JupyterLab comes to ``reset`` after it has read its state, and loads the
+        page anew: a promise of the page before is lost with it, so this asks until a page says
+        yes that has left ``reset`` behind.
+        """
+        self.page.wait_for_function(RESTORED)
 
     def kernel(self) -> None:
         """Wait until cells can run."""
