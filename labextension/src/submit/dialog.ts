@@ -97,6 +97,9 @@ class SubmitDialog extends Dialog<void> {
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
+    // JupyterLab gives the focus to what is drawn later: a key pressed meanwhile is for the dialog
+    this.node.tabIndex = -1;
+    this.node.focus({ preventScroll: true });
     // why it is here again, where it is
     this._showProblem();
   }
