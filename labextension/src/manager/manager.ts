@@ -24,6 +24,7 @@ import type {
 import { JobEvents } from './events';
 import { JobList } from './list';
 import { News } from './news';
+import { Readings } from './readings';
 import { Repeat } from './repeat';
 import { Sendings } from './sending';
 
@@ -108,6 +109,7 @@ export class JobsManager implements IJobsManager {
     window.removeEventListener('online', this._look);
     this._repeat.dispose();
     this._news.dispose();
+    this._readings.dispose();
     [...this._lists, ...this._streams.keys()].forEach(one => one.dispose());
     Signal.clearData(this);
   }
@@ -184,7 +186,7 @@ export class JobsManager implements IJobsManager {
 
   async fetch(id: string, wishes?: IFetchWishes): Promise<IFetched> {
     const fetched = await this.api.fetch(id, wishes);
-    void this._read(id, false);
+    this._readings.ask(id, false);
     return fetched;
   }
 
@@ -210,7 +212,7 @@ export class JobsManager implements IJobsManager {
   private _forget(id: string): void {
     const before = this._known.get(id) ?? null;
     this._known.delete(id);
-    this._reading.delete(id);
+    this._readings.drop(id);
     this._tell({ id, change: 'deleted', before, job: null });
   }
 
@@ -232,32 +234,7 @@ export class JobsManager implements IJobsManager {
     if (change === 'deleted') {
       this._forget(id);
     } else if ((this._known.get(id)?.revision ?? -1) < revision) {
-      void this._read(id, change === 'new');
-    }
-  }
-
-  /** Read a job's record; once more where news of it comes meanwhile. */
-  private async _read(id: string, fresh: boolean): Promise<void> {
-    if (this._reading.has(id)) {
-      this._reading.set(id, true);
-      return;
-    }
-    this._reading.set(id, false);
-    try {
-      const job = await this.api.job(id);
-      // not where it was deleted meanwhile: no id is used twice
-      if (this._reading.has(id)) {
-        this._learn(job, { fresh, news: true });
-      }
-    } catch (error) {
-      if (error instanceof RequestError && error.status === 404) {
-        this._forget(id);
-      }
-    }
-    const again = this._reading.get(id);
-    this._reading.delete(id);
-    if (again) {
-      await this._read(id, false);
+      this._readings.ask(id, change === 'new');
     }
   }
 
@@ -309,7 +286,7 @@ export class JobsManager implements IJobsManager {
   private _missed(running: ReadonlySet<string>): void {
     for (const job of this._known.values()) {
       if (!job.final && !running.has(job.id)) {
-        void this._read(job.id, false);
+        this._readings.ask(job.id, false);
       }
     }
   }
@@ -365,8 +342,11 @@ export class JobsManager implements IJobsManager {
   private readonly _known = new Map<string, IJob>();
   private readonly _lists = new Set<JobList>();
   private readonly _streams = new Map<JobEvents, string>();
-  /** Jobs that are being read; true where that has to be done once more. */
-  private readonly _reading = new Map<string, boolean>();
+  private readonly _readings = new Readings({
+    read: id => this.api.job(id),
+    took: (job, fresh) => this._learn(job, { fresh, news: true }),
+    gone: id => this._forget(id)
+  });
   private readonly _connectionChanged = new Signal<this, Connection>(this);
   private readonly _jobChanged = new Signal<this, IJobChange>(this);
   private readonly _progressed = new Signal<this, IProgress>(this);
