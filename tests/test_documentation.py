@@ -225,3 +225,12 @@ def test_every_check_is_explained() -> None:
     section = read("docs/targets.md").partition("## Checks\n")[2]
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \|(.*)\|$", section, re.MULTILINE)
     assert {n: set(re.findall(r"`(\w+)`", told)) | {"do"} for n, told in rows} == dict(RULES)
+
+
+def test_what_the_japanese_guide_names_is_on_the_screen() -> None:
+    path = "jupyter_hybrid/locale/ja_JP/LC_MESSAGES/jupyter_hybrid.json"
+    catalogue = json.loads(read(path))
+    shown = {forms[0] for key, forms in catalogue.items() if key}
+    named = set(re.findall(r"「(.+?)」", read("docs/ja.md")))
+    # the menu is JupyterLab's
+    assert named - shown == {"設定"}
