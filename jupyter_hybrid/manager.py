@@ -340,7 +340,12 @@ class Manager:
         if not job.state.final:
             return await executed.notebook_so_far(executor, job)
         # its files may be a thousand times as large, and who reads it need not want them
-        left = await executed.notebook_left(executor, job)
+        try:
+            left = await executed.notebook_left(executor, job)
+        except PlaceError as error:
+            # it may be here; if not, that is what is said next
+            log.info("%s: %s", job.spec.target, error)
+            left = None
         if left is not None:
             return left
         directory = await self.result_directory(job)

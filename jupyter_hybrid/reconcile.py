@@ -120,6 +120,8 @@ def _missing(job: Job, status: JobStatus, *, now: float, lost_after: float) -> J
         return finish(job, ExitRecord("CANCELLED", Cause.CANCELLED, message), now=now)
     if not status.started:
         message = f"the submit was interrupted before anything ran {where}; submit it again"
+        # whoever does that by the same request gets another job
+        job = replace(job, submit_key="")
         return finish(job, ExitRecord("FAILED", Cause.SUBMIT_INTERRUPTED, message), now=now)
     message = (
         f"{status.reason or f'the job is not known {where} any more'}, and it left no exit record; "

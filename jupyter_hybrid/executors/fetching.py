@@ -13,6 +13,7 @@ from ..files import file_digest, replacing
 from ..paths import JobPaths
 from ..runner.changes import IGNORED
 from ..transport import Transport
+from .locks import fetching, made
 
 #: Names below the job's directory that stay there.
 STAYS = ("work", "runtime", "inputs", "ranks")
@@ -26,13 +27,28 @@ PIECE = 1 << 20
 async def fetch_results(transport: Transport, remote: str, local: Path, patience: float) -> None:
     """Bring the results of the job in ``remote``, below the transport's directory, to ``local``.
 
-    Nothing is brought twice, and a large file goes on where it broke off. Raises ``ResultError``.
+    Nothing is brought twice, and a large file goes on where it broke off. What is here stays good
+    where the place has removed its own, or is out of reach. Raises ``ResultError``.
     """
+    made(local)
+    async with fetching(local):
+        marker = local / FETCHED
+        have = marker.read_bytes() if marker.exists() else b""
+        try:
+            name = f"{remote}/{JobPaths(local).exit.name}"
+            exits = await transport.read(name, patience=0.0 if have else patience)
+        except PlaceError:
+            if have:
+                return
+            raise
+        if not have or exits not in (b"", have):
+            await _fetch(transport, remote, local, patience)
+            if exits:
+                marker.write_bytes(exits)
+
+
+async def _fetch(transport: Transport, remote: str, local: Path, patience: float) -> None:
     paths = JobPaths(local)
-    exits = await transport.read(f"{remote}/{paths.exit.name}", patience=patience)
-    marker = local / FETCHED
-    if exits and marker.exists() and marker.read_bytes() == exits:
-        return
     entries = await transport.walk(remote, without=STAYS)
     names = [(name, size, mode) for name, size, mode, _ in entries]
     if not any(name == paths.spec.name for name, _, _ in names):
@@ -41,10 +57,7 @@ async def fetch_results(transport: Transport, remote: str, local: Path, patience
         )
     wanted = [(n, s, m) for n, s, m in names if "/." not in f"/{n}" and n != paths.key.name]
     wanted += await _changed(transport, remote)
-    local.mkdir(mode=0o700, parents=True, exist_ok=True)
     await _bring(transport, remote, local, wanted, patience)
-    if exits:
-        marker.write_bytes(exits)
 
 
 async def _changed(transport: Transport, remote: str) -> list[tuple[str, int, int]]:

@@ -33,14 +33,13 @@ from .local_directory import (
     claimed,
     engine_of,
     handled,
-    locked,
     origin,
     read_behind,
     remove_directory,
     spawned,
     status_of,
-    unwritable,
 )
+from .locks import locked, made, unwritable
 from .records import write_record
 
 if TYPE_CHECKING:
@@ -166,10 +165,7 @@ class LocalExecutor(Executor):
     async def submit(self, job: Job, bundle: Bundle) -> AsyncIterator[Handle]:
         """Start the runner, or adopt the one that an earlier submit of this job started."""
         paths = JobPaths(Path(job.directory))
-        try:
-            paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(paths.directory, error) from error
+        made(paths.directory)
         yield {"directory": job.directory}
         ready: Ready | None = None
         # held until the job has started: others see by it that this submit is under way

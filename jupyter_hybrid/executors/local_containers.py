@@ -17,7 +17,8 @@ from .images.commands import complaint, run
 from .images.preparing import Ready
 from .images.settings import ImageSettings
 from .images.starting import Start, container, proxies
-from .local_directory import CONTAINER, MARK, unwritable
+from .local_directory import CONTAINER, MARK
+from .locks import unwritable
 from .records import write_record
 
 #: Seconds within which a daemon makes the container that a dead client had asked for.

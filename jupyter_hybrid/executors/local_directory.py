@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
 import math
 import os
 import shutil
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from ..errors import PlaceError
 from ..job import Job, State
@@ -21,6 +17,7 @@ from ..process import ProcessHandle, is_running, marked
 from ..sentences import telling_lines
 from ..spec import Cause, ExitRecord
 from .base import JobStatus
+from .locks import is_locked
 from .records import read_exit, read_record
 
 #: Environment variable that marks a job's processes.
@@ -35,7 +32,6 @@ CHUNK = 1 << 22
 SPAWNED = "spawned.json"
 #: The engine in whose container the job runs, noted before that is started.
 CONTAINER = "container.json"
-_LOCK = "submit.lock"
 
 
 def read_behind(path: Path | str, offset: int) -> bytes:
@@ -213,47 +209,3 @@ def spawned(paths: JobPaths) -> ProcessHandle | None:
 def handled(job: Job) -> ProcessHandle | None:
     """What the store remembers, for a directory that is gone."""
     return ProcessHandle.from_json(job.handle) if job.handle and "pid" in job.handle else None
-
-
-def unwritable(directory: Path, error: OSError) -> PlaceError:
-    """The error's words, and what to do."""
-    return PlaceError(
-        f"{directory} cannot be written: {error.strerror or error}; make room on its disk, or name "
-        "another directory with JUPYTER_HYBRID_DIR"
-    )
-
-
-@asynccontextmanager
-async def locked(directory: Path) -> AsyncIterator[None]:
-    """Of several submitters of one job, one at a time; a dead one holds nothing."""
-    try:
-        file = (directory / _LOCK).open("w")
-    except OSError as error:
-        raise unwritable(directory, error) from error
-    with file:
-        deadline = time.monotonic() + 30.0
-        while not _try_lock(file):
-            if time.monotonic() > deadline:
-                raise PlaceError(
-                    f"another process has been submitting the job in {directory} for 30 "
-                    "seconds; end it, or try again"
-                )
-            await asyncio.sleep(0.01)
-        yield
-
-
-def is_locked(directory: Path) -> bool:
-    """Whether a submit of the job in the directory is under way."""
-    try:
-        with (directory / _LOCK).open("r+") as file:
-            return not _try_lock(file)
-    except OSError:
-        return False
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -18,7 +18,8 @@ from ...job import Job
 from ...paths import JobPaths
 from ...spec import Cause, ExitRecord, JobSpec, Resources
 from ..base import Executor, Handle, JobStatus, Offer, Prepared, TargetConfig
-from ..local_directory import locked, read_behind, remove_directory, unwritable
+from ..local_directory import read_behind, remove_directory
+from ..locks import locked, made
 from ..records import read_exit
 from .api import Api, ApiError
 from .manifest import Inside, gpu_resource, make_job, to_yaml
@@ -112,10 +113,7 @@ class KubernetesExecutor(Executor):
             )
         self._submitting.image(job.spec)
         session.depot.check()
-        try:
-            paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(paths.directory, error) from error
+        made(paths.directory)
         yield {"namespace": self._api.namespace, "name": job_name(job.id)}
         # held until the Job exists: others see by it that this submit is under way
         async with locked(paths.directory):

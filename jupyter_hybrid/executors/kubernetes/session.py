@@ -19,7 +19,7 @@ from ...job import Job, State
 from ...paths import JobPaths, blob_directory
 from ...spec import Cause, ExitRecord
 from ..base import JobStatus, TargetConfig
-from ..local_directory import is_locked
+from ..locks import is_locked
 from ..records import read_exit, read_record, write_record
 from . import delivery, reasons
 from .api import Api, ApiError

@@ -21,6 +21,7 @@ from ...transport.ssh import SSHTransport
 from ...transport.watching import Watches
 from ..base import Executor, Freed, Handle, JobStatus, Offer, Prepared, TargetConfig
 from ..fetching import fetch_results
+from ..locks import locked, made
 from ..shipping import Shipped, relative_directory, runner_archive, runner_directory, ship
 from . import hardware
 from .arrays import Submits, forget
@@ -71,7 +72,7 @@ class SlurmExecutor(Executor):
         self._made_images: ClusterImages | None = None
         self._watches = Watches(self.transport)
         self._submits = Submits(self, PATIENCE)
-        self._statuses = Statuses(self.transport, self.queue)
+        self._statuses = Statuses(self.transport, self.queue, self.home)
         #: Jobs that have ended, by the last poll: what they said last may not have arrived yet.
         self._over: set[str] = set()
 
@@ -198,14 +199,21 @@ class SlurmExecutor(Executor):
         """Ship the job and queue it once; a submit cut off before is found by the job's name."""
         handle = {"name": job_name(job)}
         yield handle
+        made(directory := job_directory(self.home, job.id))
+        # held until Slurm has it: files on a slow line take longer than a job may be unknown
+        async with locked(directory):
+            number = await self._shipped(job, bundle)
+        yield {**handle, "job": number}
+
+    async def _shipped(self, job: Job, bundle: Bundle) -> str:
+        """Slurm's number for the job, once all that it needs is over there."""
         shipped = await ship(self.transport, job, bundle, self.home, PATIENCE)
         interior = None
         if image := self.image(job.spec):
             images = self._images()
             interior = (await images.ready(image, job.spec, bundle.environment)).interior
         script = await self._script(job, shipped, interior)
-        number = await self._submits.submit(job, script)
-        yield {**handle, "job": number}
+        return await self._submits.submit(job, script)
 
     async def poll(self, jobs: Sequence[Job]) -> Mapping[str, JobStatus]:
         """Exit records first, then one squeue for all the others."""

@@ -6,13 +6,16 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ...errors import PlaceError
 from ...job import Job, State
+from ...paths import job_directory
 from ...spec import Cause, ExitRecord
 from ...transport import Peek, Transport
 from ...units import format_duration
 from ..base import JobStatus
+from ..locks import is_locked
 from ..shipping import relative_directory
 from .listing import Row
 from .queue import Queue
@@ -36,8 +39,8 @@ _AGAIN = "it was put back into the queue and starts again, with its first cell"
 class Statuses:
     """Says how jobs are. One question to the files and one to Slurm for all of them."""
 
-    def __init__(self, transport: Transport, queue: Queue) -> None:
-        self._transport, self._queue = transport, queue
+    def __init__(self, transport: Transport, queue: Queue, home: Path) -> None:
+        self._transport, self._queue, self._home = transport, queue, home
         #: When a job was first seen to have ended without a record, by a monotonic clock.
         self._ended: dict[str, float] = {}
 
@@ -129,12 +132,15 @@ class Statuses:
         return JobStatus(state=State(word), exit=record, handle=handle)
 
     def _unknown(self, job: Job, files: dict[str, Peek | None]) -> JobStatus | None:
+        submitted = files["slurm.id"] is not None
+        if not submitted and job.wanted is None and is_locked(job_directory(self._home, job.id)):
+            # its files are on their way
+            return None
         marker = files[MARKER]
-        if marker is not None and files["slurm.id"] is None:
-            # a submit that is under way, or that died: the next one finds out
-            return None if marker.age < 60 else _missing(started=False)
-        if files["slurm.id"] is None:
-            return _missing(started=False)
+        if not submitted:
+            # a submit from elsewhere, or that died: the next one finds out
+            fresh = marker is not None and marker.age < 60
+            return None if fresh else _missing(started=False)
         claim = files["runner.json"]
         if claim is not None and claim.age < 30:
             # its runner shows that it lives

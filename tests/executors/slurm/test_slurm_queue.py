@@ -96,7 +96,7 @@ async def test_where_nothing_is_accounted_for_nobody_asks_again(site: Site) -> N
 async def test_many_that_were_ended_are_explained_by_one_answer(site: Site) -> None:
     site.program("sacct", "")
     jobs = [site.job(record=KILLED) for _ in range(50)]
-    statuses = Statuses(site.transport, site.queue)
+    statuses = Statuses(site.transport, site.queue, site.folder)
     assert await statuses.of(jobs) == {}
     assert site.asked() == ["squeue", "sacct"]
 
@@ -104,7 +104,7 @@ async def test_many_that_were_ended_are_explained_by_one_answer(site: Site) -> N
 async def test_what_has_ended_is_told_while_slurm_does_not_answer(site: Site) -> None:
     site.program("squeue", "echo 'slurm_load_jobs error: Unable to contact' >&2; exit 1")
     ended, runs = site.job(record=ExitRecord("COMPLETED")), site.job()
-    statuses = Statuses(site.transport, site.queue)
+    statuses = Statuses(site.transport, site.queue, site.folder)
     found = await statuses.of([runs, ended])
     assert {job_id: status.state for job_id, status in found.items()} == {ended.id: State.COMPLETED}
     with pytest.raises(PlaceError, match="Unable to contact"):
@@ -116,7 +116,7 @@ async def test_a_record_that_nobody_can_read_ends_nothing(site: Site) -> None:
     site.program("squeue", f"echo '7|RUNNING|p|900|10:00|1|n1|None|{job_name(job)}'")
     for text in ("[" * 50_000, '{"state": []}', "null"):
         (site.folder / "root" / "jobs" / job.id / "exit.json").write_text(text)
-        status = (await Statuses(site.transport, site.queue).of([job]))[job.id]
+        status = (await Statuses(site.transport, site.queue, site.folder).of([job]))[job.id]
         assert status.state is State.RUNNING
 
 

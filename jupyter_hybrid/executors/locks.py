@@ -1,0 +1,82 @@
+"""Who works on a job's directory here: one process at a time, and a dead one holds nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+from ..errors import PlaceError
+
+#: Seconds after which another process that submits the same job is complained of.
+PATIENCE = 30.0
+_SUBMIT = "submit.lock"
+_FETCH = "fetch.lock"
+
+
+def unwritable(directory: Path, error: OSError) -> PlaceError:
+    """The error's words, and what to do."""
+    return PlaceError(
+        f"{directory} cannot be written: {error.strerror or error}; make room on its disk, or name "
+        "another directory with JUPYTER_HYBRID_DIR"
+    )
+
+
+def made(directory: Path) -> None:
+    """Have the directory, for its owner alone. Raises ``PlaceError``."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(directory, error) from error
+
+
+@asynccontextmanager
+async def locked(directory: Path) -> AsyncIterator[None]:
+    """Of several submitters of one job, one at a time."""
+    with _opened(directory / _SUBMIT) as file:
+        deadline = time.monotonic() + PATIENCE
+        while not _try_lock(file):
+            if time.monotonic() > deadline:
+                raise PlaceError(
+                    f"another process has been submitting the job in {directory} for 30 "
+                    "seconds; end it, or try again"
+                )
+            await asyncio.sleep(0.01)
+        yield
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a submit of the job in the directory is under way."""
+    try:
+        with (directory / _SUBMIT).open("r+") as file:
+            return not _try_lock(file)
+    except OSError:
+        return False
+
+
+@asynccontextmanager
+async def fetching(directory: Path) -> AsyncIterator[None]:
+    """Of several who bring a job's results here, one at a time, however long that takes."""
+    with _opened(directory / _FETCH) as file:
+        while not _try_lock(file):
+            await asyncio.sleep(0.05)
+        yield
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("w")
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
