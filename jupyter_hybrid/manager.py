@@ -281,13 +281,19 @@ class Manager:
     # -- end ------------------------------------------------------------------------------------
 
     async def cancel(self, job_id: str, *, force: bool = False) -> Job:
-        """Ask the job to end. CANCELLED is reached when its place confirms that."""
+        """Ask the job to end. CANCELLED is reached when its place confirms that.
+
+        A job of a target that is not configured any more is LOST: nobody can be asked.
+        """
         job = await aside(self.get, job_id)
         if job.state.final:
             return job
         wanted = {"wanted": State.CANCELLED}
         job = await self._keeper.change(job, lambda j: j if j.wanted else j.evolve(**wanted))
-        executor = self.executor(job.spec.target)
+        try:
+            executor = self.executor(job.spec.target)
+        except UnknownTarget:
+            return await self._keeper.note(job, partial(reconcile.orphan, now=time.time()))
         self._cancel_sent.pop(job.id, None)
         await self._send_cancel(executor, job, force=force)
         return await self.status(job.id)

@@ -127,6 +127,19 @@ def _missing(job: Job, status: JobStatus, *, now: float, lost_after: float) -> J
         f"{status.reason or f'the job is not known {where} any more'}, and it left no exit record; "
         "what it printed and wrote until then is kept"
     )
+    return _lost(job, message, now=now)
+
+
+def orphan(job: Job, *, now: float) -> Job:
+    """The job, given up with its target: else it would be among those that run for ever."""
+    words = (
+        f"the target {job.spec.target!r} is not configured any more, so what the job does there "
+        "can be neither seen nor ended from here"
+    )
+    return job if job.state.final else _lost(job, words, now=now)
+
+
+def _lost(job: Job, message: str, *, now: float) -> Job:
     return job.evolve(
         state=State.LOST,
         exit=ExitRecord("FAILED", Cause.LOST, message),

@@ -10,7 +10,7 @@ from fakes import Fake, a_manager_of, ended, lines, missing, running
 from jobs import a_manager, a_request
 
 from jupyter_hybrid import reconcile
-from jupyter_hybrid.errors import PlaceError, ResultError, StoreError, UnknownJob
+from jupyter_hybrid.errors import PlaceError, ResultError, StoreError, UnknownJob, UsageError
 from jupyter_hybrid.events import Event
 from jupyter_hybrid.executors.base import Handle
 from jupyter_hybrid.job import Job, State
@@ -277,3 +277,21 @@ async def test_a_job_that_cannot_be_read_does_not_hide_the_others(
     (record,) = caplog.records
     assert record.message == f"job {one.id} was passed over: permission denied"
     assert not record.exc_info
+
+
+async def test_a_job_of_a_target_that_is_gone_can_be_cancelled_and_deleted(
+    fake: Fake, tmp_path: Path
+) -> None:
+    fake.polls = [running()]
+    manager = a_manager_of(fake)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    later = a_manager(default_target="local")
+    assert later.get(job.id).spec.target not in later.config.target_options()
+    with pytest.raises(UsageError, match="cancel it before"):
+        await later.delete(job.id)
+    lost = await later.cancel(job.id)
+    assert lost.state is State.LOST and "not configured any more" in lost.reason
+    assert fake.calls == ["handle"]
+    await later.delete(job.id)
+    with pytest.raises(UnknownJob):
+        later.get(job.id)

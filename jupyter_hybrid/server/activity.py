@@ -15,7 +15,6 @@ from collections.abc import Callable, MutableMapping
 from ..blocking import aside
 from ..errors import HybridError
 from ..executors.hardware import gpus_work
-from ..job import State
 from ..manager import Manager
 
 log = logging.getLogger(__name__)
@@ -24,8 +23,6 @@ NAME = "jupyter_hybrid"
 #: Seconds between two looks; a hub is told every five minutes, if its administrator does not say
 #: otherwise by this variable.
 EVERY, TOLD = 60.0, "JUPYTERHUB_ACTIVITY_INTERVAL"
-#: States of jobs that somebody waits for.
-UNDER_WAY = (State.CREATED, State.PENDING, State.RUNNING)
 
 
 def interval() -> float:
@@ -58,9 +55,12 @@ class Activity:
 
     def _busy(self) -> bool:
         try:
-            counts = self._manager().store.counts()
+            manager = self._manager()
+            targets = manager.config.target_options()
+            # of a target that is not configured any more nobody will hear
+            waiting = any(job.spec.target in targets for job in manager.store.unfinished())
         except HybridError as error:
             # told to whoever asks for jobs
-            log.debug("jobs are not counted: %s", error)
-            counts = {}
-        return any(counts.get(state) for state in UNDER_WAY) or self._gpus()
+            log.debug("jobs are not looked at: %s", error)
+            waiting = False
+        return waiting or self._gpus()

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from jobs import a_manager
 
 from jupyter_hybrid.errors import StoreError
 from jupyter_hybrid.executors.hardware import parse_work
-from jupyter_hybrid.job import State
+from jupyter_hybrid.job import Job, State, new_job_id
 from jupyter_hybrid.server.activity import NAME, TOLD, Activity, interval
+from jupyter_hybrid.spec import JobSpec
 
 
-def manager(**counts: int) -> Any:
-    found = Counter({State(name): number for name, number in counts.items()})
-    return SimpleNamespace(store=SimpleNamespace(counts=lambda: found))
+def job(state: str, target: str = "local") -> Job:
+    spec = JobSpec("x", target, "notebook")
+    return Job(id=new_job_id(), spec=spec, directory="", created_at=0.0, state=State(state))
 
 
 @pytest.mark.parametrize(
-    ("counts", "gpus", "busy"),
+    ("jobs", "gpus", "busy"),
     [
-        ({"RUNNING": 1}, False, True),
-        ({"PENDING": 1, "FAILED": 3}, False, True),
-        ({"COMPLETED": 7}, False, False),
-        ({}, True, True),
+        ([job("RUNNING")], False, True),
+        ([job("PENDING"), job("FAILED")], False, True),
+        ([job("COMPLETED")], False, False),
+        ([], True, True),
+        # nobody will hear of it again
+        ([job("RUNNING", "gone")], False, False),
     ],
 )
-async def test_work_is_activity(counts: dict[str, int], gpus: bool, busy: bool) -> None:
-    times: dict[str, Any] = {}
-    await Activity(times, lambda: manager(**counts), lambda: gpus).look()
+async def test_work_is_activity(jobs: list[Job], gpus: bool, busy: bool) -> None:
+    manager, times = a_manager(), dict[str, Any]()
+    for one in jobs:
+        manager.store.add(one)
+    await Activity(times, lambda: manager, lambda: gpus).look()
     assert (NAME in times) is busy
 
 
@@ -64,6 +68,8 @@ async def test_a_server_reports_it(jp_serverapp: Any) -> None:
     (extension,) = app
     times = jp_serverapp.web_app.settings["last_activity_times"]
     before = jp_serverapp.web_app.last_activity()
-    await Activity(times, lambda: manager(RUNNING=1), lambda: False).look()
+    manager = a_manager()
+    manager.store.add(job("RUNNING"))
+    await Activity(times, lambda: manager, lambda: False).look()
     assert jp_serverapp.web_app.last_activity() > before
     assert extension.service._looking
