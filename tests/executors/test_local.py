@@ -14,6 +14,7 @@ from jupyter_hybrid.errors import ConfigError, UsageError
 from jupyter_hybrid.executors import hardware, local_directory
 from jupyter_hybrid.executors.base import TargetConfig
 from jupyter_hybrid.executors.local import LocalExecutor
+from jupyter_hybrid.executors.locks import locked
 from jupyter_hybrid.job import Job, State
 from jupyter_hybrid.paths import JobPaths
 from jupyter_hybrid.process import marked
@@ -108,7 +109,7 @@ async def test_a_job_of_another_machine_is_left_to_it(
 async def test_a_submit_that_takes_its_time_is_no_news(executor: LocalExecutor) -> None:
     job, _ = a_job(executor.target.root, "1")
     Path(job.directory).mkdir(parents=True)
-    async with local_directory.locked(Path(job.directory)):
+    async with locked(Path(job.directory)):
         assert await executor.poll([job]) == {}
     assert (await executor.poll([job]))[job.id].missing
 
