@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,13 +85,18 @@ def _typed(line: str) -> list[str]:
 def _options(spec: JobSpec) -> list[str]:
     words: list[str] = []
     for name, value in _asked(spec.resources).items():
-        text = f"{value:g}" if isinstance(value, float) else str(value)
+        text = _plain(value) if isinstance(value, float) else str(value)
         words += [f"--{name.replace('_', '-')}", text]
     for name in ("image", "kernel"):
         value = getattr(spec, name)
         if value is not None and (name != "kernel" or value != "python3"):
             words += [f"--{name}", value]
     return words
+
+
+def _plain(value: float) -> str:
+    """All of its digits and no exponent, which no duration has."""
+    return str(int(value)) if value.is_integer() else f"{Decimal(repr(value)):f}"
 
 
 def _asked(resources: Resources) -> dict[str, Any]:

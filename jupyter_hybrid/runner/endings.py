@@ -100,7 +100,7 @@ def why_ended(paths: JobPaths, said: Mapping[str, Sequence[float]]) -> Optional[
 def out_of_time(seconds: float) -> ExitRecord:
     """The record of a job that took longer than its wall time."""
     message = (
-        f"The job was stopped after its wall time of {seconds:g} s. Ask for more with --time; "
+        f"The job was stopped after its wall time of {seconds:.15g} s. Ask for more with --time; "
         "what it had printed and written until then is kept."
     )
     return failed(Cause.WALL_TIME, message)

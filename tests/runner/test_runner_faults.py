@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_hybrid.runner.control import Control
+from jupyter_hybrid.runner.endings import out_of_time
 from jupyter_hybrid.runner.processes import descendants, started_ticks
 from runner.jobs import Make, Runner
 
@@ -131,6 +132,10 @@ def test_wall_time(make: Make) -> None:
     assert record.seconds is not None
     # the supervisor counts from its own start, the record from that of the runner below it
     assert 2 < record.seconds < 15
+
+
+def test_a_long_wall_time_is_told_in_digits() -> None:
+    assert "wall time of 1209600 s." in out_of_time(1_209_600.0).message
 
 
 def test_a_runner_that_hangs_is_killed_after_the_grace_period(make: Make) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,14 @@ def test_a_job_in_other_words_asks_for_the_same() -> None:
         "target": "dgx", "parameters": SPEC.parameters, "resources": SPEC.resources,
         "name": SPEC.name, "image": SPEC.image, "env": SPEC.env,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", [1_209_600.0, 1e7 + 0.5, 0.00002, 90.25])
+def test_a_wall_time_is_copied_as_it_is(seconds: float) -> None:
+    spec = replace(SPEC, resources=Resources(time=seconds))
+    words = commands(Job(id="0" * 26, spec=spec, directory="/j", created_at=1.0))
+    assert words["cli"] is not None
+    assert resources_of(parse(shlex.split(words["cli"])[2:])) == spec.resources
 
 
 def submitted_by(code: str) -> dict[str, object]:
