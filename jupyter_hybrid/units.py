@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from .errors import UsageError
@@ -18,7 +19,7 @@ def parse_duration(text: str) -> float:
     Raises ``UsageError`` for anything else and for zero.
     """
     value = _clock(text.strip()) if ":" in text else _phrase(text.strip().lower())
-    if value is None or value <= 0:
+    if value is None or not 0 < value < math.inf:
         raise UsageError(
             f"{text!r} is not a duration. Write 90 (seconds), 30s, 10m, 2h or 1:30:00."
         )
@@ -50,10 +51,10 @@ def parse_size(text: str) -> int:
     Raises ``UsageError`` for anything else and for zero.
     """
     match = _SIZE.fullmatch(text.strip())
-    value = int(float(match[1]) * 1024 ** _SIZES[match[2].lower()]) if match else 0
-    if value <= 0:
+    value = float(match[1]) * 1024 ** _SIZES[match[2].lower()] if match else 0.0
+    if not 1 <= value < math.inf:
         raise UsageError(f"{text!r} is not a size. Write 512M, 4G or a number of bytes.")
-    return value
+    return int(value)
 
 
 def format_size(n: int) -> str:

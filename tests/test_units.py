@@ -18,7 +18,13 @@ def test_parse_duration(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "2x", "h", "1:2:3:4", "two hours", "1 2", "nan"])
+#: More than there are numbers for.
+ENDLESS = "9" * 400
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "2x", "h", "1:2:3:4", "two hours", "1 2", "nan", "inf", ENDLESS]
+)
 def test_parse_duration_refuses(text: str) -> None:
     with pytest.raises(UsageError, match="not a duration"):
         parse_duration(text)
@@ -32,7 +38,7 @@ def test_parse_size(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "0", "-4G", "4X", "G", "4 G G"])
+@pytest.mark.parametrize("text", ["", "0", "-4G", "4X", "G", "4 G G", ENDLESS])
 def test_parse_size_refuses(text: str) -> None:
     with pytest.raises(UsageError, match="not a size"):
         parse_size(text)

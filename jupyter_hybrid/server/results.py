@@ -99,7 +99,9 @@ class Download(Endpoint):
     @endpoint("read")
     async def get(self, job_id: str, name: str) -> None:
         """Send it, or the part of it that is asked for, as an attachment."""
-        directory = await self.manager.result_directory(await self.job(job_id))
+        # (a job's id is text, as the store is)
+        asked = job_id.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        directory = await self.manager.result_directory(await self.job(asked))
         path = made_file(directory, name)
         size = path.stat().st_size
         self.set_header("Accept-Ranges", "bytes")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ..containers.references import parse_reference
 from ..errors import (
     BundleError,
     HybridError,
@@ -59,8 +61,8 @@ def request_of(service: Service, notebook: Notebook, body: Mapping[str, Any]) ->
         name=body.get("name") or stem or None,
         target=target.name,
         resources=resources_of(body.get("resources") or {}),
-        image=body.get("image"),
-        env={**(body.get("env") or {}), **variables_of(body.get("env_text") or "")},
+        image=_checked_image(body.get("image")),
+        env={**_checked(body.get("env") or {}), **variables_of(body.get("env_text") or "")},
         files=tuple(map(_glob, body.get("files") or ())),
         exclude=tuple(body.get("exclude") or ()),
     )
@@ -85,19 +87,33 @@ def variables_of(text: str) -> dict[str, str]:
     for name, equals, value in pairs:
         named = equals and re.fullmatch(r"[A-Za-z_]\w*", name.strip(), re.ASCII)
         if not named or not possible(value):
-            raise UsageError(
-                f"{name + equals + value!r} is no variable; write NAME=value, one a line"
-            )
+            raise _no_variable(name + equals + value)
     return {name.strip(): value for name, _, value in pairs}
+
+
+def _checked(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """Variables that a process can be given; raises ``UsageError``."""
+    for name, value in variables.items():
+        if not name or "=" in name or not possible(name + value):
+            raise _no_variable(f"{name}={value}")
+    return variables
+
+
+def _no_variable(text: str) -> UsageError:
+    return UsageError(f"{text!r} is no variable; write NAME=value, one a line")
 
 
 def resources_of(body: Mapping[str, Any], old: Resources | None = None) -> Resources:
     """Hardware and time, where a size or a duration may be in words; raises ``UsageError``."""
     given = {name: value for name, value in body.items() if value not in (None, "")}
+    for name, value in given.items():
+        if isinstance(value, float) and name != "time":
+            # JSON has one kind of numbers, and 2.0 counts as whole; programs' options have two
+            given[name] = int(value)
     if isinstance(given.get("mem"), str):
         given["mem"] = parse_size(given["mem"])
-    if isinstance(given.get("time"), str):
-        given["time"] = parse_duration(given["time"])
+    if isinstance(given.get("time"), str) or given.get("time") == math.inf:
+        given["time"] = parse_duration(str(given["time"]))
     for name in ("mem", "time"):
         if name in given and not given[name] > 0:
             raise UsageError(
@@ -108,8 +124,24 @@ def resources_of(body: Mapping[str, Any], old: Resources | None = None) -> Resou
 
 def image_named(name: str | None, config: Hybrid) -> str | None:
     """The image by the name that registries know; None for the target's own."""
-    name = (name or "").strip()
+    name = (_checked_image(name) or "").strip()
     return config.images.get(name, name) if name else None
+
+
+def _checked_image(name: str | None) -> str | None:
+    """The name if it is text that a program can be given; raises ``ImageError``."""
+    if name and ("\0" in name or not _encodes(name)):
+        # the grammar knows no such characters, and says what it wants
+        parse_reference(name)
+    return name
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def field_of(error: HybridError) -> str:

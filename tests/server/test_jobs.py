@@ -148,6 +148,26 @@ async def test_variables_are_read_as_they_are_typed(api: Api) -> None:
         assert problem["message"] == f"{wrong!r} is no variable; write NAME=value, one a line"
 
 
+async def test_variables_and_images_are_what_a_process_can_be_given(api: Api) -> None:
+    api.write("work.ipynb", "1")
+    for name, value in (("A=B", "x"), ("", "x"), ("A", "x\0"), ("A", "\ud800")):
+        body = {"path": "work.ipynb", "env": {name: value}}
+        refused = await api.post("/jobs", body, status=400)
+        assert refused["message"].startswith(f"{f'{name}={value}'!r} is no variable; ")
+    for image in ("\ud800", "\udcff", "a\0"):
+        for path in ("/jobs", "/environment"):
+            refused = await api.post(path, {"path": "work.ipynb", "image": image}, status=400)
+            assert "is not the name of an image" in refused["message"]
+
+
+async def test_a_whole_number_is_one_however_json_has_it(api: Api) -> None:
+    job = await api.submit("1", resources={"mem": 1e9, "cpus": 1.0, "nodes": 1.0, "time": 60.0})
+    ended = await api.ended(job["id"])
+    assert (ended["state"], ended["resources"]["mem"]) == ("COMPLETED", 10**9), ended["reason"]
+    endless = '{"path": "work.ipynb", "resources": {"time": 1e999}}'
+    assert "is not a duration" in (await api.post("/jobs", endless, status=400))["message"]
+
+
 async def test_a_preview_has_every_problem_and_what_would_travel(api: Api) -> None:
     (api.root / "data.csv").write_text("1,2\n")
     (api.root / "more.txt").write_text("more")

@@ -93,6 +93,7 @@ async def test_results_are_listed_downloaded_and_fetched(api: Api) -> None:
     await _check_ranges(api, name)
     for wrong in ("none.txt", "../spec.json", "out dir"):
         await api.ask("GET", f"{path}/results/{wrong.replace('..', '%2E%2E')}", status=409)
+    await api.ask("GET", "/jobs/%FF/results/data.csv", status=404)
     # what was changed here since is kept
     (api.root / "lab" / "data.csv").write_text("mine")
     fetched = await api.post(f"{path}/fetch", {})
