@@ -7,6 +7,7 @@ What was changed here since the submit is kept: the job's copy goes beside it, n
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,9 @@ from .executed import executed_notebook
 from .files import file_digest, replacing
 from .job import SHORT_ID, Job
 from .paths import JobPaths, leads_inside
+
+#: Bytes of a name that we make: the 255 of nearly all file systems, less a number of ``free_path``.
+LONGEST_NAME = 245
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +95,15 @@ def _notebook_path(job: Job, output: Path | None, digest: str) -> Path:
         return output
     source = Path(job.spec.notebook_path or Path(job.base or ".") / f"{job.spec.name}.ipynb")
     stem = source.stem.replace("/", "-") or "notebook"
-    return free_path(source.with_name(f"{stem}.{job.id[-SHORT_ID:]}.ipynb"), digest)
+    return free_path(marked(source.with_name(f"{stem}.ipynb"), job.id[-SHORT_ID:]), digest)
+
+
+def marked(path: Path, mark: str) -> Path:
+    """The path with the mark before its suffix; a name that is too long loses its middle."""
+    stem, suffix = path.stem, f".{mark}{path.suffix}"
+    while stem and len(os.fsencode(stem + suffix)) > LONGEST_NAME:
+        stem = stem[:-1]
+    return path.with_name(stem + suffix)
 
 
 def free_path(path: Path, digest: str) -> Path:
@@ -163,7 +175,7 @@ class _Changes:
                 self._unchanged += 1
                 return
             if self._changed_here(target, here, sent):
-                beside = free_path(_beside(target, self._job.id), digest)
+                beside = free_path(marked(target, self._job.id[-SHORT_ID:]), digest)
                 _copy(source, beside)
                 self._conflicts.append((str(target), str(beside)))
                 return
@@ -258,10 +270,6 @@ def _inside(relative: str) -> bool:
 
 def _inside_really(target: Path, base: Path) -> bool:
     return target.parent.resolve().is_relative_to(base.resolve())
-
-
-def _beside(target: Path, job_id: str) -> Path:
-    return target.with_name(f"{target.stem}.{job_id[-SHORT_ID:]}{target.suffix}")
 
 
 def _write(path: Path, data: bytes) -> None:

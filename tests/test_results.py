@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,21 @@ def test_a_result_that_was_edited_here_is_kept_by_another_fetch(place: Place) ->
     )
     assert third.notebook == first.notebook.replace(".ipynb", ".2.ipynb")
     assert Path(third.conflicts[0][1]).read_text() == "the job's"
+
+
+def test_long_names_lose_their_ends_and_no_half_of_a_character(place: Place) -> None:
+    long = "日" * 82
+    spec = replace(place.job().spec, notebook_path=str(place.base / f"{long}.ipynb"))
+    job = place.job(created_at=1.0, spec=spec)
+    (place.base / f"{long}.csv").write_text("mine")
+    place.write(f"{long}.csv", "the job's")
+    first = place.fetch(job=job)
+    ((_, beside),) = first.conflicts
+    short = job.id[-8:]
+    assert Path(first.notebook).name == f"{'日' * 76}.{short}.ipynb"
+    assert Path(beside).name == f"{'日' * 77}.{short}.csv"
+    Path(first.notebook).write_text("mine")
+    assert place.fetch(job=job).notebook.endswith(f"日.{short}.2.ipynb")
 
 
 def test_fetching_twice_changes_nothing(place: Place) -> None:

@@ -17,7 +17,7 @@ from ..comparing import compare
 from ..errors import ResultError, UsageError
 from ..job import SHORT_ID, Job
 from ..listing import made_file, made_files, sent_files
-from ..results import Fetched, bring_back
+from ..results import Fetched, bring_back, marked
 from .answers import comparison_answer, fetched_answer
 from .base import Endpoint, endpoint
 from .ranges import parse_range
@@ -213,4 +213,4 @@ class Fetch(Endpoint):
 
 def _file_name(job: Job) -> str:
     stem = job.spec.name.replace("/", "-").strip(". ")[:100] or "notebook"
-    return f"{stem}.{job.id[-SHORT_ID:]}.ipynb"
+    return marked(Path(f"{stem}.ipynb"), job.id[-SHORT_ID:]).name

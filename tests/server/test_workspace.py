@@ -127,6 +127,14 @@ async def test_results_of_a_job_from_elsewhere_need_a_place(api: Api, tmp_path: 
     assert fetched["path"] == f"here/a-b.{job.id[-8:]}.ipynb"
 
 
+async def test_a_name_of_many_characters_is_cut_for_the_file(api: Api, tmp_path: Path) -> None:
+    manager = a_manager()
+    job = await manager.submit(a_request(tmp_path, "1", name="日" * 99))
+    await ended(manager, job.id)
+    fetched = await api.post(f"/jobs/{job.id}/fetch", {"into": "here"})
+    assert fetched["path"] == f"here/{'日' * 76}.{job.id[-8:]}.ipynb"
+
+
 async def ended(manager: Manager, job_id: str) -> None:
     async for _ in manager.follow(job_id):
         pass
