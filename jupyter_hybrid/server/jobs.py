@@ -134,7 +134,7 @@ async def answer_submit(handler: Endpoint, submit: Callable[[str], Awaitable[Job
 
     with service.news.at_once():
         job = await service.submits.do(key or None, once)
-    base = handler.request.path.partition("/jobs")[0]
+    base = handler.request.path.rpartition("/jobs")[0]
     handler.set_header("Location", url_path_join(base, "jobs", job.id))
     handler.answer(job_answer(service, job), 201)
 

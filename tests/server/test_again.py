@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,3 +97,21 @@ async def test_variables_files_kernel_and_image_may_be_others(api: Api, old: Any
     # the image is the place's to judge: no engine here, or no such name
     await api.post(f"{where}/rerun", {"image": "NO IMAGE"}, status=400)
     assert (await api.get(f"{where}/environment", image=" "))["environment"] is None
+
+
+class TestSomebodyCalledJobs:
+    """A hub's user whose name is a word of our own paths."""
+
+    @pytest.fixture
+    def jp_base_url(self) -> str:
+        return "/user/jobs/"
+
+    async def test_a_new_job_is_where_it_is_said_to_be(self, api: Api) -> None:
+        api.write("work.ipynb", "1")
+        first = await api.ask("POST", "/jobs", {"path": "work.ipynb"}, status=201)
+        job = json.loads(first.body)["id"]
+        await api.ended(job)
+        again = await api.ask("POST", f"/jobs/{job}/rerun", {}, status=201)
+        for response in (first, again):
+            where = f"/user/jobs/jupyter-hybrid/api/jobs/{json.loads(response.body)['id']}"
+            assert response.headers["Location"] == where
