@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..blocking import aside
 from .base import Endpoint, endpoint
 
 
@@ -14,7 +15,7 @@ class PreferencesOf(Endpoint):
     async def get(self) -> None:
         """Give out what was kept."""
         path = self.query().get("path")
-        kept = self.service.preferences.get(await self._key(path))
+        kept = await aside(self.service.preferences.get, await self._key(path))
         self.answer({"path": path, "preferences": kept})
 
     @endpoint("write")
@@ -22,7 +23,7 @@ class PreferencesOf(Endpoint):
         """Keep a choice."""
         body = self.body()
         path = body.get("path")
-        self.service.preferences.put(await self._key(path), body["preferences"])
+        await aside(self.service.preferences.put, await self._key(path), body["preferences"])
         self.answer({"path": path, "preferences": body["preferences"]})
 
     async def _key(self, path: str | None) -> str:
