@@ -66,7 +66,13 @@ class Workspace:
         # both as they are written and where links lead, for people write either; the disk is asked
         # only where it has to be: a list has hundreds of paths
         written = _relative(Path(path), self.root)
-        return _relative(Path(path).resolve(), self.root.resolve()) if written is None else written
+        if written is not None:
+            return written
+        try:
+            return _relative(Path(path).resolve(), self.root.resolve())
+        # (Python up to 3.12 has a RuntimeError for links that lead in circles)
+        except (OSError, RuntimeError):
+            return None
 
     async def saved(self, path: str) -> Notebook:
         """The notebook as it is saved (a clean path); raises ``NotebookError``."""

@@ -127,6 +127,20 @@ async def test_results_of_a_job_from_elsewhere_need_a_place(api: Api, tmp_path: 
     assert fetched["path"] == f"here/a-b.{job.id[-8:]}.ipynb"
 
 
+async def test_a_notebook_behind_links_in_circles_is_one_from_elsewhere(
+    api: Api, tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    manager = a_manager()
+    job = await manager.submit(a_request(away, "1", notebook_path=away / "n.ipynb"))
+    await ended(manager, job.id)
+    away.rmdir()
+    away.symlink_to(away)
+    (listed,) = (await api.get("/jobs"))["jobs"]
+    assert (listed["id"], listed["path"]) == (job.id, None)
+
+
 async def test_a_name_of_many_characters_is_cut_for_the_file(api: Api, tmp_path: Path) -> None:
     manager = a_manager()
     job = await manager.submit(a_request(tmp_path, "1", name="日" * 99))
