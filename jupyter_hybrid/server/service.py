@@ -50,7 +50,8 @@ class Service:
 
     def empty(self) -> Path:
         """A directory without files: the folder of notebooks whose contents are no files."""
-        if self._empty is None:
+        # (what nobody has used for days is tidied out of /tmp while a server runs)
+        if self._empty is None or not self._empty.is_dir():
             self._empty = Path(tempfile.mkdtemp(prefix="jupyter-hybrid-"))
         return self._empty
 

@@ -224,3 +224,12 @@ class TestOtherContents:
         assert (await api.get(f"/jobs/{job['id']}"))["fetched"] == fetched
         again = await api.post(f"/jobs/{job['id']}/fetch", {"into": "results"})
         assert set(again["paths"]).isdisjoint(fetched["paths"])
+
+    async def test_a_submit_does_without_the_folder_that_was_tidied_away(
+        self, api: Api, jp_serverapp: Any
+    ) -> None:
+        await api.post("/preview", {"path": "shelf/work.ipynb"})
+        (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_hybrid"]
+        app.service.empty().rmdir()
+        job = await api.post("/jobs", {"path": "shelf/work.ipynb"}, status=201)
+        await api.ended(job["id"])
