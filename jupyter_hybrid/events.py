@@ -76,7 +76,7 @@ def parse_events(chunk: bytes) -> Tuple[List[Event], int]:
                 kind=str(record.pop("kind")),
                 data=record,
             )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             continue
         events.append(event)
     return events, end

@@ -93,3 +93,9 @@ async def test_each_line_tells_its_end(job: Job) -> None:
     assert ends[-1] == len(content)
     rest = [event.seq async for event, _ in Tail(Slow(content), job, offset=ends[0]).lines()]
     assert rest == [2, 3]
+
+
+@pytest.mark.parametrize("line", [b'{"seq": 1e999, "time": 0, "kind": "note"}', b"[" * 100_000])
+async def test_a_line_that_is_no_event_is_passed_over(job: Job, line: bytes) -> None:
+    place = Slow(line + b"\n" + three(), size=1 << 20)
+    assert [event.seq async for event in Tail(place, job).new()] == [1, 2, 3]
