@@ -183,6 +183,8 @@ class _Place:
         self._paces: dict[str, Pace] = {}
         #: Jobs that have said something since their place was asked about them.
         self._fresh: set[str] = set()
+        #: How often jobs could not be read since they were.
+        self._unread: dict[str, int] = {}
         self._trouble = Pace(1.0, 60.0)
         #: Why the target does not answer, as was told.
         self._told = ""
@@ -205,15 +207,8 @@ class _Place:
 
     async def _look(self, manager: Manager, jobs: list[Job], watched: bool) -> None:
         self._forget_others(jobs)
-        try:
-            for job in jobs if watched else ():
-                if await self._printed(manager, job):
-                    self._fresh.add(job.id)
-            self._trouble.again()
-        except HybridError as error:
-            if self._trouble.due():
-                log.warning("%s: %s", jobs[0].spec.target, error)
-                self._trouble.later(2.0)
+        if watched:
+            await self._listen(manager, jobs)
         try:
             await self._ask(manager, jobs)
         except HybridError as error:
@@ -222,6 +217,27 @@ class _Place:
         except Exception:
             log.exception("jupyter-hybrid could not look after %s", jobs[0].spec.target)
         self._tell(jobs[0].spec.target, trouble_of(manager, jobs[0].spec.target))
+
+    async def _listen(self, manager: Manager, jobs: list[Job]) -> None:
+        """Note which jobs have said something; those that could not be read come last.
+
+        The first that cannot be read ends it: where the place is down, each may take its time.
+        """
+        for job in sorted(jobs, key=lambda job: self._unread.get(job.id, 0)):
+            try:
+                if await self._printed(manager, job):
+                    self._fresh.add(job.id)
+            # whatever it is, the place is asked about its jobs all the same
+            except Exception as error:
+                self._unread[job.id] = self._unread.get(job.id, 0) + 1
+                if self._trouble.due():
+                    unforeseen = not isinstance(error, HybridError)
+                    where = f"{job.spec.target}: job {job.id}"
+                    log.warning("%s cannot be read: %s", where, error, exc_info=unforeseen)
+                    self._trouble.later(2.0)
+                return
+            self._unread.pop(job.id, None)
+        self._trouble.again()
 
     def _tell(self, target: str, trouble: str) -> None:
         """Announce, once, that the target does not answer, for another reason, or does again."""
@@ -273,7 +289,7 @@ class _Place:
     def _forget_others(self, jobs: Iterable[Job]) -> None:
         ids = {job.id for job in jobs}
         self._fresh &= ids
-        for known in (self._tails, self._paces):
+        for known in (self._tails, self._paces, self._unread):
             for job_id in known.keys() - ids:
                 del known[job_id]
 

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes import Fake, a_manager_of, ended, lines, running
 from jobs import a_manager, a_request
 
 from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.events import Kind
 from jupyter_hybrid.job import Job, State
 from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.server import news
@@ -145,6 +147,40 @@ async def test_a_place_that_is_down_is_asked_again(tmp_path: Path, monkeypatch: 
     task = asyncio.create_task(looking.run())
     await state_of(manager, job, State.COMPLETED)
     assert failures[0] >= 4
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("trouble", [PlaceError("not this one"), OSError("a mistake of theirs")])
+async def test_a_job_that_cannot_be_read_hides_no_others_news(
+    tmp_path: Path, monkeypatch: Any, trouble: Exception
+) -> None:
+    place = Fake()
+    place.polls = [running()]
+    manager = a_manager_of(place)
+    jobs = [await manager.submit(a_request(tmp_path, "1")) for _ in range(3)]
+    said: list[bytes] = []
+    told: list[Any] = []
+
+    async def read(job: Job, name: str, offset: int) -> bytes:
+        if job.id == jobs[1].id:
+            raise trouble
+        return b"".join(said)[offset:]
+
+    def heard() -> set[str]:
+        said.append(lines((len(said) + 1, Kind.NOTE)))
+        return {data["job"] for kind, data in told if kind == PROGRESS}
+
+    monkeypatch.setattr(place, "read", read)
+    for job in jobs:
+        manager.store.save(job.evolve(state=State.RUNNING))
+    looking = News(lambda: manager, lambda kind, data: told.append((kind, data)))
+    looking.somebody_looks()
+    task = asyncio.create_task(looking.run())
+    await until(lambda: heard() == {jobs[0].id, jobs[2].id})
+    place.polls = [ended()]
+    for job in (jobs[0], jobs[2]):
+        await state_of(manager, job, State.COMPLETED)
     task.cancel()
     await asyncio.wait([task])
 
