@@ -48,19 +48,27 @@ class Fetched:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Free:
+    """A path for the executed notebook, or one like it with a number where that is taken."""
+
+    path: Path
+
+
 def bring_back(
     job: Job,
     directory: Path,
     *,
-    output: Path | None = None,
+    output: Path | Free | None = None,
     into: Path | None = None,
     notebook: bool = True,
     files: bool = True,
 ) -> Fetched:
     """Write the results in ``directory`` to the workspace and say what was done.
 
-    ``output`` is the executed notebook's path (default: beside the user's notebook, with the job's
-    id in its name), ``into`` the directory for files (default: where they came from).
+    ``output`` is the executed notebook's path, where it replaces what is there unless it is
+    ``Free`` (default: beside the user's notebook, with the job's id in its name), ``into`` the
+    directory for files (default: where they came from).
     Raises ``ResultError`` where nothing can be written.
     """
     paths = JobPaths(directory)
@@ -69,8 +77,7 @@ def bring_back(
         content = _with_origin(executed_notebook(paths), job)
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         data = text.encode("utf-8", "surrogatepass")
-        written = _notebook_path(job, output, sha256(data).hexdigest())
-        _write(written, data)
+        written = _write(_notebook_path(job, output), data)
     changes = _Changes(job, into or Path(job.base or ".")).bring(paths) if files else {}
     return Fetched(notebook=str(written) if written else None, **changes)
 
@@ -86,16 +93,17 @@ def _with_origin(notebook: dict[str, Any], job: Job) -> dict[str, Any]:
     return {**notebook, "metadata": metadata}
 
 
-def _notebook_path(job: Job, output: Path | None, digest: str) -> Path:
+def _notebook_path(job: Job, output: Path | Free | None) -> Path | Free:
     if output is not None:
-        if job.spec.notebook_path and _same(output, Path(job.spec.notebook_path)):
+        path = output.path if isinstance(output, Free) else output
+        if job.spec.notebook_path and _same(path, Path(job.spec.notebook_path)):
             raise ResultError(
-                f"{output} is the notebook that was submitted; name another file with --output"
+                f"{path} is the notebook that was submitted; name another file with --output"
             )
         return output
     source = Path(job.spec.notebook_path or Path(job.base or ".") / f"{job.spec.name}.ipynb")
     stem = source.stem.replace("/", "-") or "notebook"
-    return free_path(marked(source.with_name(f"{stem}.ipynb"), job.id[-SHORT_ID:]), digest)
+    return Free(marked(source.with_name(f"{stem}.ipynb"), job.id[-SHORT_ID:]))
 
 
 def marked(path: Path, mark: str) -> Path:
@@ -272,8 +280,11 @@ def _inside_really(target: Path, base: Path) -> bool:
     return target.parent.resolve().is_relative_to(base.resolve())
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(place: Path | Free, data: bytes) -> Path:
+    path = place.path if isinstance(place, Free) else place
     try:
+        if isinstance(place, Free):
+            path = free_path(path, sha256(data).hexdigest())
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(data)
@@ -282,6 +293,7 @@ def _write(path: Path, data: bytes) -> None:
             f"{path} cannot be written: {error.strerror}; name another file with --output "
             "(the job keeps its results, and fetch brings them)"
         ) from error
+    return path
 
 
 def _copy(source: Path, target: Path) -> None:

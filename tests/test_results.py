@@ -16,7 +16,7 @@ from jupyter_hybrid.errors import ResultError
 from jupyter_hybrid.files import file_digest, replacing
 from jupyter_hybrid.job import Job, State, new_job_id
 from jupyter_hybrid.paths import JobPaths
-from jupyter_hybrid.results import bring_back
+from jupyter_hybrid.results import Free, bring_back
 from jupyter_hybrid.spec import JobSpec
 
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -211,12 +211,25 @@ def test_the_submitted_notebook_is_never_the_output(place: Place) -> None:
     assert (place.base / "n.ipynb").read_text() == "{}"
 
 
+def test_a_file_that_is_named_as_output_is_replaced_unless_it_shall_be_a_free_one(
+    place: Place,
+) -> None:
+    output = place.base / "out.ipynb"
+    output.write_text("mine")
+    assert place.fetch(output=Free(output)).notebook == str(place.base / "out.2.ipynb")
+    assert output.read_text() == "mine"
+    assert place.fetch(output=output).notebook == str(output)
+    assert json.loads(output.read_text())["cells"] == []
+
+
 def test_an_output_that_cannot_be_written_is_one_sentence(place: Place) -> None:
     (place.base / "file").write_text("")
     with pytest.raises(
         ResultError, match=r"cannot be written: .*name another file with --output .*fetch"
     ):
         place.fetch(output=place.base / "file" / "below" / "out.ipynb")
+    with pytest.raises(ResultError, match="cannot be written: File name too long"):
+        place.fetch(output=Free(place.base / ("x" * 256)))
 
 
 def test_replacing_leaves_nothing_behind_after_an_error(tmp_path: Path) -> None:

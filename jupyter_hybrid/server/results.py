@@ -17,7 +17,7 @@ from ..comparing import compare
 from ..errors import ResultError, UsageError
 from ..job import SHORT_ID, Job
 from ..listing import made_file, made_files, sent_files
-from ..results import Fetched, bring_back, marked
+from ..results import Fetched, Free, bring_back, marked
 from .answers import comparison_answer, fetched_answer
 from .base import Endpoint, endpoint
 from .ranges import parse_range
@@ -157,19 +157,19 @@ class Fetch(Endpoint):
             fetched = await self._upload(job, options, wanted)
         self.answer(fetched_answer(self.service, fetched))
 
-    def _destinations(self, job: Job, wanted: Mapping[str, str]) -> dict[str, Path]:
+    def _destinations(self, job: Job, wanted: Mapping[str, str]) -> dict[str, Path | Free]:
         workspace = self.service.workspace
-        places = {name: workspace.local(path) for name, path in wanted.items()}
-        if "into" not in wanted and workspace.below(job.base) is None:
+        places = {name: place for name, path in wanted.items() if (place := workspace.local(path))}
+        if "into" not in places and workspace.below(job.base) is None:
             raise UsageError(
                 f"job {job.id} was submitted from {job.base or 'nowhere'}, which is not below the "
                 "server's root; say with 'into' in which folder its results shall be"
             )
         home = workspace.below(job.spec.notebook_path or job.base)
-        into = places.get("into")
-        if "output" not in wanted and (home is None or job.spec.notebook_path is None):
-            places["output"] = (into or Path(job.base)) / _file_name(job)
-        return {name: path for name, path in places.items() if path is not None}
+        if "output" not in places and (home is None or job.spec.notebook_path is None):
+            places["output"] = places.get("into", Path(job.base)) / _file_name(job)
+        # by any name there may be somebody's work, as that of an earlier fetch that was edited
+        return {name: Free(at) if name == "output" else at for name, at in places.items()}
 
     async def _upload(
         self, job: Job, options: Mapping[str, bool], wanted: Mapping[str, str]

@@ -127,6 +127,26 @@ async def test_results_of_a_job_from_elsewhere_need_a_place(api: Api, tmp_path: 
     assert fetched["path"] == f"here/a-b.{job.id[-8:]}.ipynb"
 
 
+@pytest.mark.parametrize("where", ["in the root", "elsewhere", "by name"])
+async def test_a_notebook_that_was_edited_is_kept_by_another_fetch(
+    api: Api, tmp_path: Path, where: str
+) -> None:
+    away = tmp_path / "elsewhere"
+    away.mkdir()
+    manager = a_manager()
+    # (as a cell: of no notebook that is known)
+    job = await manager.submit(a_request(api.root if where == "in the root" else away, "1"))
+    await ended(manager, job.id)
+    body = {} if where == "in the root" else {"into": "here"}
+    body |= {"output": "other.ipynb"} if where == "by name" else {}
+    first = await api.post(f"/jobs/{job.id}/fetch", body)
+    assert (await api.post(f"/jobs/{job.id}/fetch", body))["path"] == first["path"]
+    (api.root / first["path"]).write_text("edited")
+    second = await api.post(f"/jobs/{job.id}/fetch", body)
+    assert second["path"] == first["path"].replace(".ipynb", ".2.ipynb")
+    assert (api.root / first["path"]).read_text() == "edited"
+
+
 async def test_a_notebook_behind_links_in_circles_is_one_from_elsewhere(
     api: Api, tmp_path: Path
 ) -> None:
