@@ -212,5 +212,7 @@ class Fetch(Endpoint):
 
 
 def _file_name(job: Job) -> str:
-    stem = job.spec.name.replace("/", "-").strip(". ")[:100] or "notebook"
+    # a job may be called what no file can
+    name = job.spec.name.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+    stem = name.replace("/", "-").strip(". ")[:100] or "notebook"
     return marked(Path(f"{stem}.ipynb"), job.id[-SHORT_ID:]).name

@@ -161,12 +161,17 @@ async def test_a_notebook_behind_links_in_circles_is_one_from_elsewhere(
     assert (listed["id"], listed["path"]) == (job.id, None)
 
 
-async def test_a_name_of_many_characters_is_cut_for_the_file(api: Api, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "stem"), [("日" * 99, "日" * 76), ("a\0b/\ud800", "a b-?"), (" ..", "notebook")]
+)
+async def test_any_name_of_a_job_is_made_a_files(
+    api: Api, tmp_path: Path, name: str, stem: str
+) -> None:
     manager = a_manager()
-    job = await manager.submit(a_request(tmp_path, "1", name="日" * 99))
+    job = await manager.submit(a_request(tmp_path, "1", name=name))
     await ended(manager, job.id)
     fetched = await api.post(f"/jobs/{job.id}/fetch", {"into": "here"})
-    assert fetched["path"] == f"here/{'日' * 76}.{job.id[-8:]}.ipynb"
+    assert fetched["path"] == f"here/{stem}.{job.id[-8:]}.ipynb"
 
 
 async def ended(manager: Manager, job_id: str) -> None:
