@@ -1,5 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { environment: 'jsdom', include: ['test/**/*.test.{ts,tsx}'] }
+  test: {
+    environment: 'jsdom',
+    include: ['test/**/*.test.{ts,tsx}'],
+    // JupyterLab and Yjs warn of much that is as it should be
+    silent: 'passed-only',
+    setupFiles: ['test/browser.ts'],
+    // JupyterLab's packages are modules that only bundlers resolve
+    server: { deps: { inline: [/@jupyter/, /@lumino/] } }
+  }
 });

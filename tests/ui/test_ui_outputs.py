@@ -136,6 +136,28 @@ def test_cells_that_are_moved_or_deleted_and_taken_back_go_on(
     assert [text for text in window.complaints if "debugger" not in text] == []
 
 
+def test_a_cell_that_is_run_here_keeps_its_output(
+    window: Window, running: Server, work: Path
+) -> None:
+    go = work / "own" / "go"
+    # how many cells its kernel has run tells whose output it is
+    sources = ("print('one')", WAIT.format(go=str(go)), "print(len(In) - 1)")
+    path = written(work, "own", *sources, outputs="earlier\n")
+    running.ask("POST", "/jobs", {"path": path, "name": "study"})
+    window.open(path)
+    window.kernel()
+    window.page.click(f"{BAR} >> text=Show outputs here")
+    until(lambda: cells(window)[0][1] == "one\n", "the first cell's output")
+    window.page.evaluate(ON_CELL, [2, "notebook:run-cell"])
+    until(lambda: cells(window)[2][1] == "1\n", "the output of the cell that is run here")
+    go.touch()
+    window.page.locator(f"{BAR} >> text=done").wait_for()
+    window.page.evaluate(ON_CELL, [2, "notebook:move-cell-up"])
+    assert [output for _, output in cells(window)] == ["one\n", "1\n", ""]
+    window.page.click(f"{BAR} >> text=Restore earlier outputs")
+    assert [output for _, output in cells(window)] == ["earlier\n", "1\n", "earlier\n"]
+
+
 def test_a_notebook_that_is_renamed_keeps_its_jobs(
     window: Window, running: Server, work: Path
 ) -> None:

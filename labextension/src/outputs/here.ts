@@ -1,7 +1,11 @@
 /** A whole-notebook job's outputs in the notebook that it came from, cell by cell. */
-import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
+import type { Cell, ICellModel, ICodeCellModel } from '@jupyterlab/cells';
 import type * as nbformat from '@jupyterlab/nbformat';
-import type { INotebookModel } from '@jupyterlab/notebook';
+import {
+  type INotebookModel,
+  type Notebook,
+  NotebookActions
+} from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -20,12 +24,19 @@ interface IBefore {
   count: number | null;
 }
 
+/** A cell that JupyterLab is about to run. */
+interface IRun {
+  notebook: Notebook;
+  cell: Cell;
+}
+
 /** How it stands with a cell: it shows the job's outputs, or was edited and shows its own. */
 export type Shown = 'shown' | 'running' | 'edited';
 
 /**
  * Shows a job's outputs in an open notebook. A cell whose text is not what was sent keeps what it
- * shows; where the edit is undone, it shows the job's. What was shown before is kept for `restore`.
+ * shows; where the edit is undone, it shows the job's. A cell that is run here is the user's from then
+ * on. What was shown before is kept for `restore`.
  */
 export class OutputsHere implements IDisposable {
   constructor(
@@ -53,6 +64,7 @@ export class OutputsHere implements IDisposable {
 
   /** Begin; rejects where the job's notebook cannot be read. */
   async start(): Promise<void> {
+    NotebookActions.executionScheduled.connect(this._ran);
     const job = await this._manager.job(this.id);
     const { content } = await this._manager.api.notebook(
       this.id,
@@ -87,7 +99,7 @@ export class OutputsHere implements IDisposable {
       this._events.changed.connect(({ ended }) => {
         if (ended) {
           // a job whose machine died says of no cell that it has ended
-          this._known.forEach(idle);
+          this._rest();
         }
         this._changed.emit();
       });
@@ -98,7 +110,7 @@ export class OutputsHere implements IDisposable {
   /** How it stands with a cell here; undefined for one that the job does not know. */
   state(here: string): Shown | undefined {
     const pair = this._byHere.get(here);
-    if (pair === undefined || !this._compared) {
+    if (pair === undefined || !this._compared || this._own.has(here)) {
       return undefined;
     }
     if (!this._showing.has(here)) {
@@ -110,7 +122,8 @@ export class OutputsHere implements IDisposable {
 
   /** Cells that were edited since the job was sent. */
   get edited(): number {
-    return this._compared ? this._known.size - this._showing.size : 0;
+    const cells = [...this._known.keys()];
+    return cells.filter(id => this.state(id) === 'edited').length;
   }
 
   /** Put back what the cells showed before. */
@@ -133,14 +146,15 @@ export class OutputsHere implements IDisposable {
     }
     this._isDisposed = true;
     this._events?.dispose();
+    NotebookActions.executionScheduled.disconnect(this._ran);
     this._model.cells.changed.disconnect(this._moved);
     for (const pair of this._pairs) {
       this._outputs.detach(pair.sent.id);
     }
     for (const cell of this._known.values()) {
       cell.contentChanged.disconnect(this._edited);
-      idle(cell);
     }
+    this._rest();
     Signal.clearData(this);
   }
 
@@ -200,10 +214,26 @@ export class OutputsHere implements IDisposable {
     }
   };
 
+  private readonly _ran = (_: unknown, { notebook, cell }: IRun): void => {
+    if (notebook.model !== this._model) {
+      return;
+    }
+    const { id } = cell.model;
+    this._own.add(id);
+    this._before.delete(id);
+    const pair = this._byHere.get(id);
+    if (pair) {
+      this._compare(pair);
+      this._changed.emit();
+    }
+  };
+
   /** Show the outputs where the cell is as it was sent; true where that is another than before. */
   private _compare(pair: IPair): boolean {
     const cell = this._known.get(pair.here);
-    const same = cell?.sharedModel.getSource() === pair.sent.source;
+    const same =
+      !this._own.has(pair.here) &&
+      cell?.sharedModel.getSource() === pair.sent.source;
     if (!cell || same === this._showing.has(pair.here)) {
       return false;
     }
@@ -252,6 +282,16 @@ export class OutputsHere implements IDisposable {
     cell.executionState = state.status === 'running' ? 'running' : 'idle';
   }
 
+  /** The job runs none of the cells any more; what the user runs goes on. */
+  private _rest(): void {
+    for (const id of this._showing) {
+      const cell = this._known.get(id);
+      if (cell) {
+        idle(cell);
+      }
+    }
+  }
+
   private _codeCells(): Map<string, ICodeCellModel> {
     const cells = [...this._model.cells].filter(cell => cell.type === 'code');
     return new Map(cells.map(cell => [cell.id, cell as ICodeCellModel]));
@@ -263,6 +303,8 @@ export class OutputsHere implements IDisposable {
   private readonly _known = new Map<string, ICodeCellModel>();
   /** Those of them that show the job's outputs. */
   private readonly _showing = new Set<string>();
+  /** Those that were run here since, by id. */
+  private readonly _own = new Set<string>();
   private readonly _outputs: JobOutputs;
   private _pairs: IPair[] = [];
   /** All cells have been looked at. */

@@ -1,0 +1,89 @@
+import type { NotebookModel } from '@jupyterlab/notebook';
+import { nullTranslator } from '@jupyterlab/translation';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { OutputsHere } from '../src/outputs/here';
+import { job } from './jobs';
+import { codeCell, notebook, opened, ran, run, shown } from './notebooks';
+import { FakeServer } from './server';
+
+const MINE = ['mine 1\n', 'mine 2\n'];
+const trans = nullTranslator.load('');
+let server: FakeServer;
+let model: NotebookModel;
+let sent = notebook();
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sent = notebook('job 1\n', 'job 2\n');
+  server = new FakeServer({
+    notebook: () => Promise.resolve({ content: sent, last: 0 })
+  });
+  model = opened(...MINE);
+});
+
+afterEach(() => vi.useRealTimers());
+
+/** Let all be drawn. */
+async function drawn(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(200);
+}
+
+async function here(id = 'a'): Promise<OutputsHere> {
+  const made = new OutputsHere(server.manager, trans, id, model);
+  await Promise.all([made.start(), drawn()]);
+  return made;
+}
+
+describe('a cell that is run here', () => {
+  it('keeps what it shows where the earlier outputs are restored', async () => {
+    server.put(job('a', { state: 'COMPLETED' }));
+    const shows = await here();
+    expect(shown(model)).toEqual(['job 1\n', 'job 2\n']);
+    codeCell(model, 1).sharedModel.setSource('print(22)');
+    await drawn();
+    expect([shows.state('cell-2'), shows.edited]).toEqual(['edited', 1]);
+    run(model, 1, '22\n');
+    expect([shows.state('cell-2'), shows.edited]).toEqual([undefined, 0]);
+    codeCell(model, 1).sharedModel.setSource('print(2)');
+    await drawn();
+    shows.restore();
+    expect(shown(model)).toEqual(['mine 1\n', '22\n']);
+    expect(codeCell(model, 1).executionCount).toBe(7);
+  });
+
+  it('keeps it also where it is moved', async () => {
+    server.put(job('a', { state: 'COMPLETED' }));
+    await here();
+    run(model, 1, 'run here\n');
+    model.sharedModel.moveCell(1, 0);
+    await drawn();
+    expect(shown(model)).toEqual(['run here\n', 'job 1\n']);
+  });
+
+  it('keeps it where the job comes to it', async () => {
+    server.put(job('a'));
+    server.events.set('a', ran(0, 'cell-1', 'job 1\n'));
+    const shows = await here();
+    run(model, 1, 'run here\n');
+    codeCell(model, 1).executionState = 'running';
+    server.events.get('a')?.push(...ran(2, 'cell-2', 'job 2\n'));
+    server.progress('a', 4);
+    await drawn();
+    expect(shown(model)).toEqual(['job 1\n', 'run here\n']);
+    shows.restore();
+    expect(shown(model)).toEqual(['mine 1\n', 'run here\n']);
+    // it may run still
+    expect(codeCell(model, 1).executionState).toBe('running');
+  });
+
+  it('shows the job’s once that is shown anew', async () => {
+    server.put(job('a', { state: 'COMPLETED' }));
+    (await here()).dispose();
+    run(model, 1, 'run here\n');
+    const again = await here();
+    expect(shown(model)).toEqual(['job 1\n', 'job 2\n']);
+    again.restore();
+    expect(shown(model)[1]).toBe('run here\n');
+  });
+});
