@@ -72,3 +72,34 @@ def test_what_could_not_be_read_is_told_and_read_when_the_server_is_back(
     window.page.click("role=tab[name=Notebook]")
     page.locator(".jp-OutputArea >> text=made").wait_for()
     assert page.locator(f"{said} >> visible=true").count() == 0
+
+
+def test_what_is_pressed_once_or_twice_is_done_once(
+    window: Window, running: Server, job: str
+) -> None:
+    window.open()
+    window.command("jupyter-hybrid:open-job", id=job)
+    button = ".jp-hybrid-Page-toolbar [data-command='jupyter-hybrid:%s']:not([disabled])"
+    rerun, remove = (window.page.locator(button % name) for name in ("rerun", "delete"))
+
+    def made() -> int:
+        jobs = running.ask("GET", f"/jobs?path={running.job(job)['path']}")["jobs"]
+        return len(jobs) if all(one["final"] for one in jobs) else 0
+
+    assert made() == 1
+    rerun.focus()
+    window.page.keyboard.press("Enter")
+    until(lambda: made() > 1, "a rerun by a key")
+    assert made() == 2
+    rerun.dblclick()
+    until(lambda: made() > 2, "a rerun by a double click")
+    assert made() == 3
+    remove.focus()
+    window.page.keyboard.press("Enter")
+    dialog = window.page.locator(".jp-Dialog")
+    dialog.wait_for()
+    assert dialog.count() == 1
+    # a key that is held down deletes nothing
+    window.page.keyboard.press("Enter")
+    dialog.wait_for(state="detached")
+    assert made() == 3

@@ -21,7 +21,11 @@ import { CommandIDs } from '../ids';
 import { shown } from '../jobs/wording';
 import type { ICommands, IFetched, IJob } from '../records';
 import type { IJobsManager } from '../tokens';
+import { Once, Reruns } from './once';
 import { told } from './told';
+
+/** The button for an Enter that somebody holds down: the one that leaves all as it is. */
+const UNHARMED = 0;
 
 export interface IJobCommands {
   commands: CommandRegistry;
@@ -29,11 +33,26 @@ export interface IJobCommands {
   trans: TranslationBundle;
 }
 
+/** What the commands share. */
+interface IShared extends IJobCommands {
+  /** Do what a command does with a job, once at a time, and tell what goes wrong. */
+  act: (args: Args, command: string, action: Act) => Promise<void>;
+}
+
 type Args = ReadonlyPartialJSONObject;
+type Act = (options: IJobCommands, id: string) => Promise<void>;
 
 /** Make them known; what they cannot do is told in the server's own sentence. */
-export function addJobCommands(options: IJobCommands): IDisposable {
-  const { commands, manager, trans } = options;
+export function addJobCommands(given: IJobCommands): IDisposable {
+  const once = new Once();
+  const options: IShared = {
+    ...given,
+    act: (args, command, action) =>
+      once.run(`${command} ${idOf(args)}`, () =>
+        told(given.trans, () => action(given, idOf(args)))
+      )
+  };
+  const { commands, manager, trans, act } = options;
   const known = (args: Args): IJob | undefined => manager.known(idOf(args));
   addRuns(options, known);
   commands.addCommand(CommandIDs.fetch, {
@@ -43,14 +62,14 @@ export function addJobCommands(options: IJobCommands): IDisposable {
     ),
     icon: downloadIcon,
     isEnabled: args => known(args)?.final ?? false,
-    execute: args => told(trans, () => fetch(options, idOf(args)))
+    execute: args => act(args, CommandIDs.fetch, fetch)
   });
   commands.addCommand(CommandIDs.remove, {
     label: trans.__('Delete…'),
     caption: trans.__('Forget the job and what is kept of it'),
     icon: deleteIcon,
     isEnabled: args => known(args)?.final ?? false,
-    execute: args => told(trans, () => remove(options, idOf(args)))
+    execute: args => act(args, CommandIDs.remove, remove)
   });
   commands.addCommand(CommandIDs.copy, {
     label: args => copyLabel(args, trans),
@@ -74,10 +93,10 @@ type As = keyof ICommands;
 
 /** Commands that start or end something. */
 function addRuns(
-  options: IJobCommands,
+  { commands, manager, trans, act }: IShared,
   known: (args: Args) => IJob | undefined
 ): void {
-  const { commands, manager, trans } = options;
+  const reruns = new Reruns(manager);
   commands.addCommand(CommandIDs.cancel, {
     label: trans.__('Cancel'),
     caption: trans.__('End the job now; what it has shown and written is kept'),
@@ -86,7 +105,7 @@ function addRuns(
       const job = known(args);
       return job !== undefined && !job.final && job.wanted !== 'CANCELLED';
     },
-    execute: args => told(trans, () => cancel(options, idOf(args)))
+    execute: args => act(args, CommandIDs.cancel, cancel)
   });
   commands.addCommand(CommandIDs.rerun, {
     label: trans.__('Run Again'),
@@ -94,9 +113,9 @@ function addRuns(
     icon: refreshIcon,
     isEnabled: args => known(args) !== undefined,
     execute: args =>
-      told(trans, async () => {
+      act(args, CommandIDs.rerun, async (_, id) => {
         const old = known(args);
-        const again = (): Promise<IJob> => manager.rerun(idOf(args));
+        const again = (): Promise<IJob> => reruns.run(id);
         const job = await (old ? manager.sending.watch(old, again) : again());
         void commands.execute(CommandIDs.showJobs, { id: job.id });
       })
@@ -124,7 +143,8 @@ async function cancel(options: IJobCommands, id: string): Promise<void> {
     buttons: [
       Dialog.cancelButton({ label: trans.__('Let it run') }),
       Dialog.warnButton({ label: trans.__('Cancel the job') })
-    ]
+    ],
+    defaultButton: UNHARMED
   });
   if (answer.button.accept) {
     await manager.cancel(id);
@@ -143,7 +163,8 @@ async function remove(options: IJobCommands, id: string): Promise<void> {
     buttons: [
       Dialog.cancelButton(),
       Dialog.warnButton({ label: trans.__('Delete') })
-    ]
+    ],
+    defaultButton: UNHARMED
   });
   if (answer.button.accept) {
     await manager.delete(id);

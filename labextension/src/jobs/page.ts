@@ -105,16 +105,19 @@ export function pageId(id: string): string {
 function fill(page: JobPage, options: IPageOptions): void {
   const { commands, trans, id } = options;
   const args = { id };
+  // else a key counts twice: by itself, and by the click that a browser makes of it
+  const noFocusOnClick = true;
   page.toolbar.addClass('jp-hybrid-Page-toolbar');
   for (const command of TOOLS) {
     if (commands.hasCommand(command)) {
-      const button = new CommandToolbarButton({ commands, id: command, args });
-      page.toolbar.addItem(command, button);
+      const what = { commands, id: command, args, noFocusOnClick };
+      page.toolbar.addItem(command, new CommandToolbarButton(what));
     }
   }
   const copy = new ToolbarButton({
     icon: copyIcon,
     tooltip: trans.__('Copy as magic, command line or Python'),
+    noFocusOnClick,
     onClick: () => {
       const box = copy.node.getBoundingClientRect();
       const menu = copyMenu(commands, trans, args);
