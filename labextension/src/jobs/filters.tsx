@@ -2,7 +2,6 @@
 import type { ReactElement } from 'react';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect, InputGroup } from '@jupyterlab/ui-components';
-import { useEffect, useState } from 'react';
 
 import {
   type IJobFilter,
@@ -10,7 +9,7 @@ import {
   type State,
   UNFINISHED
 } from '../records';
-import { useSettled } from './hooks';
+import { useTyped } from './hooks';
 import { shown } from './wording';
 
 /** Milliseconds without a key after which the server is asked. */
@@ -70,20 +69,11 @@ export function Filters(props: IFiltersProps): ReactElement {
 
 /** A field whose text is looked for once somebody stops typing. */
 function Search({ filter, trans, setFilter }: IFiltersProps): ReactElement {
-  const asked = filter.text ?? '';
-  const [typed, setTyped] = useState(asked);
-  const settled = useSettled(typed, TYPING);
-  useEffect(() => {
-    // taken away from outside, by "show all"
-    setTyped(asked);
-  }, [asked]);
-  useEffect(() => {
-    if (settled !== asked) {
-      setFilter(clean({ ...filter, text: settled }));
-    }
-    // a filter that changes otherwise is none of this field's business
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [settled]);
+  const [typed, setTyped] = useTyped(
+    filter.text ?? '',
+    text => setFilter(clean({ ...filter, text })),
+    TYPING
+  );
   return (
     <InputGroup
       type="search"

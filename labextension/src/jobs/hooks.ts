@@ -1,6 +1,6 @@
 /** What React components of ours hold on to. */
 import type { ISignal } from '@lumino/signaling';
-import { useEffect, useReducer, useState } from 'react';
+import { useEffect, useReducer, useRef, useState } from 'react';
 
 import { serverNow } from '../clock';
 import type { Connection, IJobsManager } from '../tokens';
@@ -65,4 +65,32 @@ export function useSettled<T>(value: T, milliseconds: number): T {
     return () => clearTimeout(timer);
   }, [value, milliseconds]);
   return settled;
+}
+
+/** Text that somebody types, asked for when no key has come for some milliseconds. */
+export function useTyped(
+  asked: string,
+  ask: (text: string) => void,
+  milliseconds: number
+): [string, (text: string) => void] {
+  const [typed, setTyped] = useState(asked);
+  const settled = useSettled(typed, milliseconds);
+  /** What is asked for, as far as this field knows. */
+  const own = useRef(asked);
+  useEffect(() => {
+    // taken away from outside; what was asked for here may be older than the last key
+    if (asked !== own.current) {
+      own.current = asked;
+      setTyped(asked);
+    }
+  }, [asked]);
+  useEffect(() => {
+    if (settled !== own.current) {
+      own.current = settled;
+      ask(settled);
+    }
+    // whom to ask is another function each time
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [settled]);
+  return [typed, setTyped];
 }

@@ -1,0 +1,123 @@
+import { Signal } from '@lumino/signaling';
+import { act, type ReactElement } from 'react';
+import { createRoot, type Root } from 'react-dom/client';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { useSignal, useTyped } from '../src/jobs/hooks';
+import { type IKnown, useJob } from '../src/jobs/usejob';
+import type { IJobDetail } from '../src/records';
+import { job } from './jobs';
+import { FakeServer, settle } from './server';
+
+let root: Root;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  root = createRoot(document.createElement('div'));
+});
+
+afterEach(() => {
+  root.unmount();
+  vi.useRealTimers();
+});
+
+/** Let React draw, and what it waits for happen. */
+async function pass(milliseconds = 50): Promise<void> {
+  await vi.advanceTimersByTimeAsync(milliseconds);
+}
+
+describe('a field of a search', () => {
+  /** What the list is asked for, as the panel has it. */
+  const list = { text: '', changed: new Signal<object, void>({}) };
+  const asked: string[] = [];
+  let field: [string, (text: string) => void];
+
+  function ask(text: string): void {
+    list.text = text;
+    asked.push(text);
+    list.changed.emit();
+  }
+
+  function Field(): null {
+    useSignal(list.changed);
+    field = useTyped(list.text, ask, 200);
+    return null;
+  }
+
+  beforeEach(async () => {
+    list.text = '';
+    asked.length = 0;
+    root.render(<Field />);
+    await pass();
+  });
+
+  it('asks when somebody stops typing', async () => {
+    field[1]('a');
+    await pass(100);
+    field[1]('ab');
+    await pass(150);
+    expect(asked).toEqual([]);
+    await pass(100);
+    expect([field[0], asked]).toEqual(['ab', ['ab']]);
+  });
+
+  it('keeps a key that comes while it asks', async () => {
+    field[1]('ab');
+    list.changed.connect(function once() {
+      list.changed.disconnect(once);
+      setTimeout(() => field[1]('abc'), 1);
+    });
+    await pass(1000);
+    expect([field[0], asked]).toEqual(['abc', ['ab', 'abc']]);
+  });
+
+  it('is emptied from outside', async () => {
+    field[1]('ab');
+    await pass(300);
+    list.text = '';
+    list.changed.emit();
+    await pass(300);
+    expect([field[0], asked]).toEqual(['', ['ab']]);
+    field[1]('ab');
+    await pass(300);
+    expect(asked).toEqual(['ab', 'ab']);
+  });
+});
+
+describe('a job', () => {
+  beforeEach(() => vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true));
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('is not taken back by an answer that is older than the news', async () => {
+    const answers: ((job: IJobDetail) => void)[] = [];
+    const server = new FakeServer({
+      job: () => new Promise(resolve => answers.push(resolve))
+    });
+    const commands = { cli: null, magic: null, python: null };
+    const detail = (changes: object): IJobDetail => ({
+      ...job('a', changes),
+      ...{ commands, env: {} }
+    });
+    let seen: IKnown | undefined;
+    function Job(): ReactElement | null {
+      seen = useJob(server.manager, 'a');
+      return null;
+    }
+    const answer = (at: number, changes: object): Promise<void> =>
+      act(() => {
+        answers[at](detail(changes));
+        return settle();
+      });
+    await act(() => {
+      root.render(<Job />);
+      return settle();
+    });
+    const ended = server.put(job('a', { state: 'COMPLETED', revision: 6 }));
+    server.announce('a', 'changed');
+    await answer(1, ended);
+    expect(seen?.job?.state).toBe('COMPLETED');
+    await answer(0, { state: 'RUNNING', revision: 5 });
+    expect(seen?.job?.state).toBe('COMPLETED');
+    server.manager.dispose();
+  });
+});
