@@ -37,11 +37,18 @@ export function useJob(manager: IJobsManager, id: string): IKnown {
   }, [manager, id]);
   useEffect(() => {
     manager.job(id).then(
-      // (an answer may have been under way when the job was deleted)
-      job =>
-        setKnown(old => (old.gone ? old : { job, gone: false, error: null })),
+      job => setKnown(old => answered(old, job)),
       (error: unknown) => setKnown(old => ({ ...old, error: asError(error) }))
     );
   }, [manager, id, turn]);
   return known;
+}
+
+/** An answer may have been under way when the job was deleted, or when it was told how it is now. */
+function answered(old: IKnown, job: IJob): IKnown {
+  if (old.gone) {
+    return old;
+  }
+  const newer = old.job !== null && old.job.revision > job.revision;
+  return { job: newer ? old.job : job, gone: false, error: null };
 }
