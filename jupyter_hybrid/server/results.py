@@ -7,17 +7,19 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from .. import staging
 from ..admission import needs_of
+from ..blocking import aside
 from ..comparing import compare
 from ..errors import ResultError, UsageError
 from ..job import SHORT_ID, Job
 from ..listing import made_file, made_files, sent_files
-from ..results import Fetched, Free, bring_back, marked
+from ..results import Free, bring_back, marked
 from .answers import comparison_answer, fetched_answer
 from .base import Endpoint, endpoint
 from .ranges import parse_range
@@ -177,38 +179,42 @@ class Fetch(Endpoint):
         """Save the results through the contents manager, beside whatever is there."""
         job = await self.manager.status(job.id)
         directory = await self.manager.result_directory(job)
+        save, into = self.service.workspace.save, wanted.get("into", "")
         with TemporaryDirectory(prefix="jupyter-hybrid-") as name:
             output, files = Path(name, "notebook.ipynb"), Path(name, "files")
             fetched = await asyncio.to_thread(
                 bring_back, job, directory, output=output, into=files, **options
             )
-            saved = await self._save_all(job, fetched, files, wanted)
-        # where the contents manager has them: the files that they came by are gone
-        await self.manager.note_fetch(job, saved)
+            saved: dict[str, Any] = fetched.to_json()
+            saved |= {"notebook": None, "path": None, "files": [], "paths": []}
+            try:
+                if fetched.notebook:
+                    path = wanted.get("output") or str(PurePosixPath(into, _file_name(job)))
+                    saved["path"] = await save(path, await aside(_notebook_model, fetched.notebook))
+                    saved["notebook"] = saved["path"]
+                for file in fetched.files:
+                    path = str(PurePosixPath(into, Path(file).relative_to(files).as_posix()))
+                    saved["paths"].append(await save(path, await aside(_file_model, file)))
+                    saved["files"] = saved["paths"]
+            finally:
+                # where the contents manager has them, up to the one that it did not take
+                if saved["notebook"] or saved["files"] or saved["left"]:
+                    await self.manager.note_fetch(job, saved)
         return saved
 
-    async def _save_all(
-        self, job: Job, fetched: Fetched, place: Path, wanted: Mapping[str, str]
-    ) -> dict[str, Any]:
-        save, into = self.service.workspace.save, wanted.get("into", "")
-        notebook, files = None, []
-        if fetched.notebook:
-            content = json.loads(Path(fetched.notebook).read_bytes())
-            default = str(PurePosixPath(into, _file_name(job)))
-            model = {"type": "notebook", "format": "json", "content": content}
-            notebook = await save(wanted.get("output", default), model)
-        for file in fetched.files:
-            data = base64.b64encode(Path(file).read_bytes()).decode("ascii")
-            path = PurePosixPath(into, Path(file).relative_to(place).as_posix())
-            model = {"type": "file", "format": "base64", "content": data}
-            files.append(await save(str(path), model))
-        return {
-            **fetched.to_json(),
-            "notebook": notebook,
-            "path": notebook,
-            "files": files,
-            "paths": files,
-        }
+
+def _notebook_model(file: str) -> dict[str, Any]:
+    """What the contents API has of a notebook, path and name apart."""
+    return {"type": "notebook", "format": "json", "content": json.loads(Path(file).read_bytes())}
+
+
+def _file_model(file: str) -> dict[str, Any]:
+    """The same of a file."""
+    with Path(file).open("rb") as read:
+        # in pieces (of whole groups of three bytes), for no other thread goes on during one
+        pieces = iter(partial(read.read, 3 * PIECE), b"")
+        data = "".join(base64.b64encode(piece).decode("ascii") for piece in pieces)
+    return {"type": "file", "format": "base64", "content": data}
 
 
 def _file_name(job: Job) -> str:

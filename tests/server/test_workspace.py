@@ -201,6 +201,8 @@ class Shelf(AsyncContentsManager):  # type: ignore[misc]
     """Contents that are no files: models by path."""
 
     saved: dict[str, Any]
+    #: What is not taken.
+    refused = ""
 
     async def get(self, path: str, content: bool = True, **_: Any) -> Any:
         path = path.strip("/")
@@ -209,6 +211,8 @@ class Shelf(AsyncContentsManager):  # type: ignore[misc]
         return self.saved[path]
 
     async def save(self, model: Any, path: str) -> Any:
+        if self.refused and self.refused in path:
+            raise HTTPError(507, "the shelf is full")
         type(self).saved[path.strip("/")] = {"path": path, **model}
         return model
 
@@ -249,6 +253,17 @@ class TestOtherContents:
         assert (await api.get(f"/jobs/{job['id']}"))["fetched"] == fetched
         again = await api.post(f"/jobs/{job['id']}/fetch", {"into": "results"})
         assert set(again["paths"]).isdisjoint(fetched["paths"])
+
+    async def test_what_was_saved_before_the_contents_refused_is_known(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = await api.post("/jobs", {"path": "shelf/work.ipynb"}, status=201)
+        await api.ended(job["id"])
+        monkeypatch.setattr(Shelf, "refused", "out dir/")
+        refused = await api.post(f"/jobs/{job['id']}/fetch", status=409)
+        assert "the shelf is full" in refused["message"]
+        fetched = (await api.get(f"/jobs/{job['id']}"))["fetched"]
+        assert (fetched["path"], fetched["paths"]) == (f"work.{job['id'][-8:]}.ipynb", ["data.csv"])
 
     async def test_a_submit_does_without_the_folder_that_was_tidied_away(
         self, api: Api, jp_serverapp: Any
