@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from .service import Service
 
 
-#: Files that a preview lists.
+#: Files that a preview, or the answer about what was fetched, lists.
 LISTED = 1000
+#: What is listed of what was fetched.
+_FETCHED = ("files", "conflicts", "deleted", "left")
 
 
-def job_answer(service: Service, job: Job) -> dict[str, Any]:
-    """A job, with what only this server knows: where its files are in the workspace."""
+def job_answer(service: Service, job: Job, listed: int = 0) -> dict[str, Any]:
+    """A job, with what only this server knows: where its files are in the workspace.
+
+    The disk may be asked for that. A list of jobs has use for the number of things that were
+    fetched, and none for their names: of each kind so many are ``listed``.
+    """
     workspace = service.workspace
     document = job_document(job)
     return {
@@ -31,20 +37,27 @@ def job_answer(service: Service, job: Job) -> dict[str, Any]:
         "final": job.state.final,
         "path": workspace.below(job.spec.notebook_path),
         "cost": api.cost(service.manager, job),
-        "fetched": fetched_answer(service, job.fetched) if job.fetched else None,
+        "fetched": fetched_answer(service, job.fetched, listed) if job.fetched else None,
         "submit_key": job.submit_key or None,
         "revision": job.revision,
     }
 
 
-def fetched_answer(service: Service, fetched: Mapping[str, Any]) -> dict[str, Any]:
+def fetched_answer(
+    service: Service, fetched: Mapping[str, Any], listed: int = LISTED
+) -> dict[str, Any]:
     """What came back, with contents paths beside those of this machine."""
     below = service.workspace.below
-    paths = [below(path) for path in fetched.get("files") or ()]
+    whole = {name: fetched.get(name) or () for name in _FETCHED}
+    shown = {name: list(values[:listed]) for name, values in whole.items()}
+    # (contents that are no files have been asked when it was fetched)
+    paths = fetched.get("paths", ())[:listed] or map(below, shown["files"])
     return {
         "path": below(fetched.get("notebook")),
-        "paths": [path for path in paths if path is not None],
         **fetched,
+        **shown,
+        "paths": [path for path in paths if path is not None],
+        "more": {name: len(values) - len(shown[name]) for name, values in whole.items()},
     }
 
 

@@ -14,7 +14,7 @@ from ..commands import commands
 from ..errors import NotebookError, UsageError
 from ..job import TRANSITIONS, Job, State
 from ..notebook_request import sent_notebook
-from .answers import job_answer
+from .answers import LISTED, job_answer
 from .base import Endpoint, endpoint
 from .submissions import notebook_of, request_of
 from .submitting import READ
@@ -50,9 +50,10 @@ class Jobs(Endpoint):
             **filters,
         )
         counts = await aside(store.counts, **filters)
+        jobs = await aside(lambda: [job_answer(self.service, job) for job in found[:limit]])
         self.answer(
             {
-                "jobs": [job_answer(self.service, job) for job in found[:limit]],
+                "jobs": jobs,
                 "next": found[limit - 1].id if len(found) > limit else None,
                 "counts": {state.value: number for state, number in counts.items()},
             }
@@ -88,7 +89,7 @@ class OneJob(Endpoint):
             job = await self.manager.status(job.id)
         words = commands(job, await asyncio.to_thread(self._cell, job))
         detail = {"commands": words, "env": dict(job.spec.env)}
-        self.answer({**job_answer(self.service, job), **detail})
+        self.answer({**await aside(job_answer, self.service, job, LISTED), **detail})
 
     def _cell(self, job: Job) -> dict[str, Any] | None:
         """The notebook with the cell of a ``%%remote`` job, where it is here."""
@@ -117,7 +118,7 @@ class Cancel(Endpoint):
         """Ask for it."""
         force = self.body().get("force", False)
         job = await self.manager.cancel((await self.job(job_id)).id, force=force)
-        self.answer(job_answer(self.service, job), 202)
+        self.answer(await aside(job_answer, self.service, job), 202)
 
 
 async def answer_submit(handler: Endpoint, submit: Callable[[str], Awaitable[Job]]) -> None:
@@ -136,7 +137,7 @@ async def answer_submit(handler: Endpoint, submit: Callable[[str], Awaitable[Job
         job = await service.submits.do(key or None, once)
     base = handler.request.path.rpartition("/jobs")[0]
     handler.set_header("Location", url_path_join(base, "jobs", job.id))
-    handler.answer(job_answer(service, job), 201)
+    handler.answer(await aside(job_answer, service, job), 201)
 
 
 def _states(text: str) -> list[State]:

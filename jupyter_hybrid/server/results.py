@@ -157,7 +157,7 @@ class Fetch(Endpoint):
             fetched = (await self.manager.fetch(job.id, **options)).to_json()
         else:
             fetched = await self._upload(job, options, wanted)
-        self.answer(fetched_answer(self.service, fetched))
+        self.answer(await aside(fetched_answer, self.service, fetched))
 
     def _destinations(self, job: Job, wanted: Mapping[str, str]) -> dict[str, Path | Free]:
         workspace = self.service.workspace

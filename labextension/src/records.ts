@@ -210,6 +210,8 @@ export interface IFetched {
   path?: string | null;
   /** Contents paths of the files. */
   paths?: string[];
+  /** How many of each are not listed: all of them in a list of jobs. */
+  more: { files: number; conflicts: number; deleted: number; left: number };
 }
 
 export interface IJob {
@@ -245,6 +247,7 @@ export interface IJob {
   /** So far; null where no price is configured. */
   cost: number | null;
   exit: IExit | null;
+  /** In a list of jobs without what it lists itself: `more` is how much that is. */
   fetched: IFetched | null;
   /** The key of the submit that made it; null where that had none. */
   submit_key: string | null;

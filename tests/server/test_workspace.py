@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from tornado.web import HTTPError
 from traitlets.config import Config
 
 from jupyter_hybrid.manager import Manager
+from jupyter_hybrid.results import Fetched
+from jupyter_hybrid.server.workspace import Workspace
 
 if TYPE_CHECKING:
     from .conftest import Api
@@ -110,6 +113,34 @@ async def test_results_are_listed_downloaded_and_fetched(api: Api) -> None:
         await api.post(f"{path}/fetch", body, status=400)
     only = await api.post(f"{path}/fetch", {"notebook": False, "into": "again"})
     assert only["notebook"] is None and len(only["paths"]) == 2
+
+
+async def test_a_list_of_jobs_has_the_number_of_what_was_fetched_and_a_job_the_names(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await api.ended((await api.submit("1"))["id"])
+    manager = a_manager()
+    files = tuple(str(api.root / f"{number}.csv") for number in range(1500))
+    fetched = Fetched(files=files, conflicts=((files[0], files[1]),))
+    await manager.note_fetch(manager.get(job["id"]), fetched.to_json())
+    threads = []
+
+    def below(self: Workspace, path: Path | str | None) -> str | None:
+        threads.append(threading.current_thread())
+        return real(self, path)
+
+    real = Workspace.below
+    monkeypatch.setattr(Workspace, "below", below)
+    (listed,) = (await api.get("/jobs"))["jobs"]
+    assert (listed["fetched"]["files"], listed["fetched"]["paths"]) == ([], [])
+    counts = {"files": 1500, "conflicts": 1, "deleted": 0, "left": 0}
+    assert listed["fetched"]["more"] == counts
+    alone = (await api.get(f"/jobs/{job['id']}"))["fetched"]
+    assert alone["files"] == list(files[:1000])
+    assert alone["paths"] == [f"{number}.csv" for number in range(1000)]
+    assert alone["more"] == {"files": 500, "conflicts": 0, "deleted": 0, "left": 0}
+    # (where links lead is asked of a disk, for which the server's loop must not wait)
+    assert threads and threading.main_thread() not in threads
 
 
 async def test_results_of_a_job_from_elsewhere_need_a_place(api: Api, tmp_path: Path) -> None:

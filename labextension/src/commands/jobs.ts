@@ -195,7 +195,8 @@ export function fetchedText(
   fetched: IFetched,
   trans: TranslationBundle
 ): string {
-  const files = fetched.files.length;
+  const { more } = fetched;
+  const files = fetched.files.length + more.files;
   const came = [
     ...(fetched.notebook === null ? [] : [trans.__('the executed notebook')]),
     ...(files > 0 ? [trans._n('%1 file', '%1 files', files, files)] : [])
@@ -215,6 +216,10 @@ export function fetchedText(
     );
   }
   fetched.left.forEach(reason => lines.push(shown(reason)));
+  const others = more.conflicts + more.left;
+  if (others > 0) {
+    lines.push(trans._n('and %1 more', 'and %1 more', others, others));
+  }
   return lines.join('\n');
 }
 
