@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import blocking
+from .blocking import within
 from .config import price_of
 from .errors import JobFailed
 from .events import Event, Kind
@@ -92,7 +93,7 @@ class Job:
     async def wait_async(self, timeout: float | None = None) -> State:
         """Wait until the job has ended; raises ``TimeoutError`` after ``timeout`` seconds."""
         try:
-            await asyncio.wait_for(self._drain(), timeout)
+            await within(timeout, self._drain())
         # Python 3.10 has a class of its own for it
         except asyncio.TimeoutError:
             state = self._record.state.value

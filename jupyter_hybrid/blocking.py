@@ -3,7 +3,7 @@
 ``run`` and ``start`` call async code from code that blocks: one event loop in a background thread.
 Kernels run an event loop of their own in the main thread, so ``asyncio.run`` is not to be had
 there; a thread's loop serves kernels, the command line and plain scripts alike.
-``aside`` calls code that blocks from async code.
+``aside`` calls code that blocks from async code. ``within`` waits for something for a while.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -87,3 +93,13 @@ async def _in_thread(call: Callable[[], T]) -> T:
         threads = _threads
     context = contextvars.copy_context()
     return await asyncio.get_running_loop().run_in_executor(threads, context.run, call)
+
+
+async def within(seconds: float | None, awaited: Awaitable[T]) -> T:
+    """What is waited for; raises ``asyncio.TimeoutError`` where it does not come in time.
+
+    Before Python 3.12 ``asyncio.wait_for`` loses a cancel that comes at the same moment as the
+    answer: who shall end goes on for ever. (Source: CPython's issue 86296.)
+    """
+    async with timeout(seconds):
+        return await awaited

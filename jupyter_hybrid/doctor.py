@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .blocking import within
 from .errors import HybridError
 from .units import format_size
 
@@ -253,7 +254,7 @@ async def _registries(config: Hybrid) -> list[Finding]:
 
     async def look(name: str) -> Finding:
         try:
-            text = await asyncio.wait_for(client.ping(name), PATIENCE)
+            text = await within(PATIENCE, client.ping(name))
         except (TimeoutError, asyncio.TimeoutError):
             text = f"did not answer within {PATIENCE:.0f} s"
             return Finding(f"registry {name}", False, text, "check the network and its proxy")
@@ -274,9 +275,9 @@ async def _target(config: Hybrid, name: str) -> Finding:
     try:
         executor = load_executor(config.target(name))
         answer: Awaitable[Any] = executor.offers(Resources())
-        offers = await asyncio.wait_for(answer, PATIENCE)
-        engine = await asyncio.wait_for(executor.engine(), PATIENCE)
-        kept = await asyncio.wait_for(executor.kept(), PATIENCE)
+        offers = await within(PATIENCE, answer)
+        engine = await within(PATIENCE, executor.engine())
+        kept = await within(PATIENCE, executor.kept())
     except (TimeoutError, asyncio.TimeoutError):
         text = f"did not answer within {PATIENCE:.0f} s"
         return Finding(label, False, text, "check the network and the machine")

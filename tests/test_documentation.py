@@ -75,13 +75,15 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 def test_every_dependency_is_needed() -> None:
-    modules = {"pyyaml": "yaml", "ipython": "IPython", "detect-secrets": "detect_secrets"}
+    named = {"pyyaml": "yaml", "ipython": "IPython"}
     # started as a program, or imported by others if it is there
     indirect = {"ipykernel", "sniffio"}
     source = "\n".join(path.read_text() for path in files(".py") if "jupyter_hybrid" in path.parts)
     for line in lines_of("options", "install_requires"):
         name = re.split(r"[<>=!~ ;]", line)[0]
-        imported = rf'(\b(import|from) |import_module\(f?"){modules.get(name, name)}\b'
+        imported = (
+            rf'(\b(import|from) |import_module\(f?"){named.get(name, name.replace("-", "_"))}\b'
+        )
         assert name in indirect or re.search(imported, source), name
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..blocking import within
 from ..errors import ImageError
 from .locks import Lock, Locked, parse_lock
 
@@ -159,7 +160,7 @@ class Uv:
         builds = any(word.startswith("--no-binary=") for word in arguments)
         limit = _BUILDING if builds else _FETCHING
         try:
-            _, said = await asyncio.wait_for(process.communicate(), limit)
+            _, said = await within(limit, process.communicate())
         except (asyncio.CancelledError, asyncio.TimeoutError) as error:
             process.kill()
             await process.wait()

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..blocking import within
 from ..errors import ConfigError
 
 NGC = "nvcr.io"
@@ -143,7 +144,7 @@ async def _from_helper(name: str, key: str, environment: Mapping[str, str]) -> L
             "install it or log in again without it"
         ) from error
     try:
-        said, _ = await asyncio.wait_for(process.communicate(key.encode()), _PATIENCE)
+        said, _ = await within(_PATIENCE, process.communicate(key.encode()))
     except (TimeoutError, asyncio.TimeoutError):
         raise ConfigError(
             f"{program} did not answer within {_PATIENCE:.0f} s; does it wait for a key ring?"

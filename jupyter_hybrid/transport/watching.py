@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from ..blocking import within
 from . import Transport
 from .channel import Channel
 from .far.wire import Header
@@ -96,7 +97,7 @@ class Watches:
             await asyncio.sleep(min(seconds, 0.25))
             return
         try:
-            await asyncio.wait_for(waiter[1].wait(), seconds)
+            await within(seconds, waiter[1].wait())
         except (TimeoutError, asyncio.TimeoutError):
             pass
         finally:

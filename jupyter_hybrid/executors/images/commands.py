@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...blocking import within
 from ...containers.engines import Command, Engine
 from ...errors import PlaceError
 from ...sentences import telling_lines
@@ -36,7 +37,7 @@ async def run(command: Command, *, timeout: float = PATIENCE) -> subprocess.Comp
             f"{program} cannot be started: {error.strerror or error}; is it installed?"
         ) from error
     try:
-        out, err = await asyncio.wait_for(process.communicate(), timeout)
+        out, err = await within(timeout, process.communicate())
     except (asyncio.TimeoutError, asyncio.CancelledError) as error:
         process.kill()
         await process.wait()

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from ...blocking import within
 from ...errors import ConfigError, PlaceError
 from .connection import Connection
 from .kubeconfig import own_namespace
@@ -137,7 +138,7 @@ class Api:
                 protocols=("v4.channel.k8s.io",), **connection.extra,
             )  # fmt: skip
             try:
-                return await asyncio.wait_for(websocket, BEGIN)
+                return await within(BEGIN, websocket)
             except WSServerHandshakeError as error:
                 if error.status != 401 or attempt == 2:
                     raise
@@ -174,7 +175,7 @@ class Api:
                 data=None if body is None else json.dumps(body),
                 headers=headers, timeout=timeout, read_bufsize=LONGEST, **connection.extra,
             )  # fmt: skip
-            response = await asyncio.wait_for(asked, begin)
+            response = await within(begin, asked)
             if response.status == 401 and attempt == 1:
                 # a token that ended: what gave it may give another
                 response.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ... import runner, values
+from ...blocking import within
 from ...bundle import Bundle
 from ...errors import PlaceError
 from ...paths import JobPaths, blob_path
@@ -165,7 +166,7 @@ async def finished(socket: Any, take: Any = None, *, quiet: float | None = None)
     complaints = b""
     while True:
         try:
-            message = await asyncio.wait_for(anext(socket), quiet)
+            message = await within(quiet, anext(socket))
         except StopAsyncIteration:
             break
         except asyncio.TimeoutError:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ...blocking import within
 from ...bundle import Bundle, write_job_directory
 from ...containers.nodes import rooms
 from ...errors import PlaceError, ResultError, UsageError
@@ -220,7 +221,7 @@ class KubernetesExecutor(Executor):
         paths = JobPaths(Path(job.directory))
         if pod is not None and (follower := session.follow(job, pod)) is not None:
             with contextlib.suppress(PlaceError, asyncio.TimeoutError):
-                await asyncio.wait_for(follower.drain(), LAST_LOOK)
+                await within(LAST_LOOK, follower.drain())
         await session.objects.remove(job, force=True)
         known = pod is not None or (paths.directory / POD).exists()
         if known and paths.directory.is_dir():

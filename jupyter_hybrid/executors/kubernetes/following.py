@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ...blocking import within
 from ...errors import PlaceError
 from .api import Api, ApiError
 from .mirror import Mirror
@@ -54,7 +55,7 @@ class Follower:
     async def news(self, timeout: float) -> None:
         """Return when an event came, or after so many seconds."""
         try:
-            await asyncio.wait_for(self._news.wait(), timeout)
+            await within(timeout, self._news.wait())
         except asyncio.TimeoutError:
             return
         self._news.clear()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ...blocking import within
 from ...errors import PlaceError
 from .api import Api, ApiError
 from .names import JOB, RANK
@@ -70,7 +71,7 @@ class Pods:
     async def change(self, timeout: float) -> None:
         """Return at the next change, or after so many seconds."""
         try:
-            await asyncio.wait_for(self._changed.wait(), timeout)
+            await within(timeout, self._changed.wait())
         except asyncio.TimeoutError:
             pass
 

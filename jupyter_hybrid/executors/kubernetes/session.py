@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...blocking import within
 from ...bundle import read_job_directory
 from ...errors import PlaceError
 from ...job import Job, State
@@ -136,7 +137,7 @@ class Session:
         if follower is None:
             return JobStatus(state=State.RUNNING)
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(follower.caught_up.wait(), CATCH_UP)
+            await within(CATCH_UP, follower.caught_up.wait())
         if follower.mirror.ended:
             return self._take_results(job, paths, pod, follower.mirror)
         if follower.mirror.seq:
