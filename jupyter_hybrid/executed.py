@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .blocking import aside
 from .errors import ResultError
-from .events import parse_events
+from .events import Event, parse_events
 from .paths import JobPaths
 from .tailing import Tail, read_all
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
     from .executors.base import Executor
     from .job import Job
+    from .runner.assemble import Assembly
 
 #: Where a notebook keeps what its widgets were.
 STATES = "application/vnd.jupyter.widget-state+json"
+#: Events that are put into a notebook at once: a job may have told of hundreds of thousands.
+PART = 5000
 #: Output widgets in output widgets that are looked into.
 DEPTH = 4
 
@@ -46,7 +50,10 @@ def executed_notebook(paths: JobPaths) -> dict[str, Any]:
         events, _ = parse_events(paths.events.read_bytes())
     except OSError:
         events = []
-    return _assemble(notebook, events, paths.event_blobs)
+    from .runner.assemble import assemble
+
+    assembled: dict[str, Any] = assemble(notebook, events, paths.event_blobs)
+    return assembled
 
 
 async def notebook_left(executor: Executor, job: Job) -> dict[str, Any] | None:
@@ -61,21 +68,27 @@ async def notebook_left(executor: Executor, job: Job) -> dict[str, Any] | None:
 
 async def notebook_sent(executor: Executor, job: Job) -> dict[str, Any]:
     """The running job's notebook before it has shown anything."""
-    return _assemble(await _as_sent(executor, job), [], None)
+    return (await _begun(executor, job)).end()
 
 
-async def _as_sent(executor: Executor, job: Job) -> dict[str, Any]:
-    notebook: dict[str, Any] = json.loads(
-        await read_all(executor, job, JobPaths(Path()).notebook.name)
-    )
-    return notebook
+async def _begun(executor: Executor, job: Job) -> Assembly:
+    from .runner.assemble import Assembly
+
+    content = await read_all(executor, job, JobPaths(Path()).notebook.name)
+    return await aside(lambda: Assembly(json.loads(content)))
 
 
 async def notebook_so_far(executor: Executor, job: Job) -> dict[str, Any]:
     """The running job's notebook with the outputs that it has sent until now."""
-    notebook = await _as_sent(executor, job)
-    events = [event async for event in Tail(executor, job).new()]
-    return _assemble(notebook, events, None)
+    assembly = await _begun(executor, job)
+    part: list[Event] = []
+    async for event in Tail(executor, job).new():
+        part.append(event)
+        if len(part) >= PART:
+            await aside(assembly.take, part)
+            part = []
+    await aside(assembly.take, part)
+    return await aside(assembly.end)
 
 
 def without_widgets(notebook: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,10 +142,3 @@ def _parse(content: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return notebook if isinstance(notebook, dict) else None
-
-
-def _assemble(notebook: dict[str, Any], events: list[Any], blobs: Path | None) -> dict[str, Any]:
-    from .runner.assemble import assemble
-
-    assembled: dict[str, Any] = assemble(notebook, events, blobs)
-    return assembled

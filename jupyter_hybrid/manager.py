@@ -265,8 +265,8 @@ class Manager:
         """Take in what the place says of one job; returns the job as it is then."""
         events: list[tuple[Event, int]] = []
         if status.state is not State.PENDING or status.exit is not None:
-            tail = Tail(executor, job, offset=job.events_offset)
-            events = [line async for line in tail.lines()]
+            async for line in Tail(executor, job, offset=job.events_offset).lines():
+                reconcile.add_event(events, line)
         now, lost_after = time.time(), self.config.lost_after
 
         def move(current: Job) -> Job:

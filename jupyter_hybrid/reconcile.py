@@ -149,6 +149,17 @@ def _lost(job: Job, message: str, *, now: float) -> Job:
     )
 
 
+#: Events that say how far a job is.
+_TELLING = (Kind.STARTED, Kind.KERNEL, Kind.CELL, Kind.CELL_END)
+
+
+def add_event(events: list[tuple[Event, int]], line: tuple[Event, int]) -> None:
+    """Append it for ``take_events``, which needs those that tell and the last: few of many."""
+    if events and events[-1][0].kind not in _TELLING:
+        del events[-1]
+    events.append(line)
+
+
 def take_events(job: Job, events: Sequence[tuple[Event, int]]) -> Job:
     """The job with its progress as of these events, each with the offset at which it ends.
 

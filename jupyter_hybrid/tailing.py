@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .blocking import aside
 from .errors import UsageError
 from .events import Event, Kind, parse_events
 from .paths import JobPaths
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from .job import Job
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+#: Bytes that are parsed where they are read: another thread takes as long to be had.
+AT_ONCE = 1 << 15
+#: Bytes that are parsed together: while their events are given out, nothing else is done.
+PIECE = 1 << 19
 
 
 class Tail:
@@ -36,8 +41,8 @@ class Tail:
         #: As it is known: of an ended job, everything is read.
         self.job = job
         self._seq, self._offset = after, offset
-        #: Read, and not yet a whole line.
-        self._rest = b""
+        #: Read, and not yet a whole line; and what is behind that.
+        self._rest = self._behind = b""
         self._pending: deque[tuple[Event, int]] = deque()
         #: Where the line of the last event that was given out ends: another tail may begin there.
         self.position = offset
@@ -56,11 +61,12 @@ class Tail:
                 self.start = self.position
                 event, self.position = self._pending.popleft()
                 yield event, self.position
-            position = self._offset + len(self._rest)
-            chunk = await self._executor.read(self.job, self._name, position)
-            if not chunk:
+            if not self._behind:
+                position = self._offset + len(self._rest)
+                self._behind = await self._executor.read(self.job, self._name, position)
+            if not self._behind:
                 return
-            self._take(chunk)
+            await self._take()
 
     async def new(self) -> AsyncIterator[Event]:
         """New events with their large outputs, each once: a requeued runner may repeat some.
@@ -82,16 +88,13 @@ class Tail:
             self.ended = event.kind == Kind.FINISHED or (self.ended and not again)
             yield whole
 
-    def _take(self, chunk: bytes) -> None:
-        content = self._rest + chunk
-        start = 0
-        # line by line, so that each event's own end is known
-        while (end := content.find(b"\n", start) + 1) > 0:
-            events, _ = parse_events(content[start:end])
-            self._pending.extend((event, self._offset + end) for event in events)
-            start = end
-        self._offset += start
-        self._rest = content[start:]
+    async def _take(self) -> None:
+        content = self._rest + self._behind[:PIECE]
+        much = len(content) > AT_ONCE
+        found, used = await aside(_parse, content) if much else _parse(content)
+        self._pending.extend((event, self._offset + end) for event, end in found)
+        self._offset += used
+        self._rest, self._behind = content[used:], self._behind[PIECE:]
 
     async def _whole(self, event: Event) -> Event:
         digest = event.data.get("blob")
@@ -115,6 +118,20 @@ def tail_of_rank(executor: Executor, job: Job, rank: int) -> Tail:
         has = f"the ranks 0 to {ranks - 1}" if ranks > 1 else "one process, of rank 0"
         raise UsageError(f"job {job.id} has {has}, and no rank {rank}")
     return Tail(executor, job, rank=rank)
+
+
+def _parse(content: bytes) -> tuple[list[tuple[Event, int]], int]:
+    """The events in whole lines, each with where it ends in ``content``, and where the rest begins.
+
+    Line by line, so that each event's own end is known.
+    """
+    found: list[tuple[Event, int]] = []
+    start = 0
+    while (end := content.find(b"\n", start) + 1) > 0:
+        events, _ = parse_events(content[start:end])
+        found.extend((event, end) for event in events)
+        start = end
+    return found, start
 
 
 async def read_all(executor: Executor, job: Job, name: str) -> bytes:

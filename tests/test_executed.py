@@ -1,10 +1,20 @@
-"""Executed notebooks for who has not the kernel of their widgets."""
+"""Executed notebooks: those of running jobs, and for who has not the kernel of their widgets."""
 
 from __future__ import annotations
 
+import json
+import threading
+from pathlib import Path
 from typing import Any
 
-from jupyter_hybrid.executed import STATES, without_widgets
+import pytest
+from fakes import Fake
+from jobs import a_job, notebook
+
+from jupyter_hybrid import executed
+from jupyter_hybrid.events import Event, Kind
+from jupyter_hybrid.executed import STATES, notebook_so_far, without_widgets
+from jupyter_hybrid.runner import assemble
 from jupyter_hybrid.runner.widgets import VIEW
 
 
@@ -55,3 +65,27 @@ def test_states_that_are_none_leave_the_text() -> None:
     assert shown({"loop": {"state": inside}}, view("loop", ""))[0]["data"] == {
         "text/plain": "itself"
     }
+
+
+async def test_what_a_job_has_printed_for_days_is_put_together_in_parts_and_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executed, "PART", 7)
+    threads, apply = set(), assemble.Assembly._apply
+
+    def noted(self: Any, event: Event) -> None:
+        threads.add(threading.current_thread())
+        apply(self, event)
+
+    monkeypatch.setattr(assemble.Assembly, "_apply", noted)
+    place, data = Fake(), {"cell_id": "c0"}
+    place.files["notebook.ipynb"] = json.dumps(notebook("1")).encode()
+    events = [Event(1, 0.0, Kind.STARTED), Event(2, 0.0, Kind.CELL, data)]
+    for n in range(3, 103):
+        output = {"output_type": "stream", "name": "stdout", "text": f"{n}\n"}
+        events.append(Event(n, 0.0, Kind.OUTPUT, {**data, "output": output}))
+    place.events = b"".join(event.to_line() for event in events)
+    found = await notebook_so_far(place, a_job(tmp_path, "1")[0])
+    (output,) = found["cells"][0]["outputs"]
+    assert output["text"] == "".join(f"{n}\n" for n in range(3, 103))
+    assert threading.main_thread() not in threads

@@ -200,3 +200,18 @@ def test_progress_is_counted_from_events() -> None:
     assert reconcile.take_events(reconcile.take_events(new, lines[:2]), lines) == job
     failed = [(Event(5, 0.0, Kind.CELL_END, {"cell_id": "b", "status": "error"}), 140)]
     assert reconcile.take_events(job, failed).cells_done == 1
+
+
+def test_a_job_that_prints_for_days_is_counted_in_little_memory() -> None:
+    kinds = [Kind.STARTED, Kind.KERNEL, Kind.CELL, *[Kind.OUTPUT] * 1000, Kind.CELL_END]
+    kinds += [Kind.CELL, *[Kind.OUTPUT] * 1000]
+    data = {"total": 2, "number": 2, "line": "fit()", "status": "ok"}
+    lines = [(Event(n, 5.0, kind, data), 30 * n) for n, kind in enumerate(kinds, 1)]
+    kept: list[tuple[Event, int]] = []
+    for line in lines:
+        reconcile.add_event(kept, line)
+    assert len(kept) == 6
+    new = a_job()
+    assert reconcile.take_events(new, kept) == reconcile.take_events(new, lines)
+    counted = reconcile.take_events(new, lines[:500])
+    assert reconcile.take_events(counted, kept) == reconcile.take_events(counted, lines)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import Fake
 from jobs import a_job
 
+from jupyter_hybrid import tailing
 from jupyter_hybrid.errors import PlaceError
-from jupyter_hybrid.events import Event, Kind
+from jupyter_hybrid.events import Event, Kind, parse_events
 from jupyter_hybrid.job import Job
 from jupyter_hybrid.tailing import Tail
 
@@ -85,6 +88,38 @@ async def test_a_blobs_name_is_never_a_path(job: Job, name: str) -> None:
     (event,) = [event async for event in Tail(place, job).new()]
     assert set(place.asked) == {"events.jsonl"}
     assert "could not be read back" in str(event.data["output"])
+
+
+async def test_much_is_parsed_in_another_thread(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Jupyter server's loop carries the messages of every kernel meanwhile."""
+    threads = set()
+
+    def noted(chunk: bytes) -> Any:
+        threads.add(threading.current_thread())
+        return parse_events(chunk)
+
+    monkeypatch.setattr(tailing, "parse_events", noted)
+    monkeypatch.setattr(tailing, "PIECE", 1000)
+    monkeypatch.setattr(tailing, "AT_ONCE", 100)
+    content = b"".join(Event(n, 0.0, Kind.NOTE).to_line() for n in range(1, 1001))
+    tail = Tail(Slow(content, size=7000), job)
+    ends = [end async for _, end in tail.lines()]
+    assert ends == [at + 1 for at, byte in enumerate(content) if byte == ord("\n")]
+    assert threads and threading.main_thread() not in threads
+
+
+async def test_who_stops_in_the_midst_goes_on_there(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tailing, "PIECE", 50)
+    content = b"".join(Event(n, 0.0, Kind.NOTE).to_line() for n in range(1, 101))
+    tail = Tail(Slow(content, size=1000), job)
+    found: list[int] = []
+    while len(found) < 100:
+        async for event in tail.new():
+            found.append(event.seq)
+            break
+    assert found == list(range(1, 101))
 
 
 async def test_each_line_tells_its_end(job: Job) -> None:

@@ -34,7 +34,7 @@ from .local_directory import (
     engine_of,
     handled,
     origin,
-    read_behind,
+    read_soon,
     remove_directory,
     spawned,
     status_of,
@@ -234,7 +234,7 @@ class LocalExecutor(Executor):
         # text, for it is read many times a second
         if name.startswith("/") or ".." in name.split("/"):
             raise PlaceError(f"{name!r} is not a file of the job's directory")
-        return read_behind(f"{job.directory}/{name}", offset)
+        return await read_soon(f"{job.directory}/{name}", offset)
 
     async def cancel(self, job: Job, *, force: bool = False) -> None:
         """SIGTERM to the runner's supervisor; with ``force`` SIGKILL to everything of the job."""

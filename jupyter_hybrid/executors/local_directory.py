@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ..blocking import aside
 from ..errors import PlaceError
 from ..job import Job, State
 from ..paths import JobPaths
@@ -28,10 +29,20 @@ SILENT_AFTER = 60.0
 SILENT_WITHIN = 15.0
 #: Bytes that one ``read`` returns at most.
 CHUNK = 1 << 22
+#: Bytes that are read without a thread, which takes as long to be had.
+AT_ONCE = 1 << 15
 #: Who was started, as its maker noted it.
 SPAWNED = "spawned.json"
 #: The engine in whose container the job runs, noted before that is started.
 CONTAINER = "container.json"
+
+
+async def read_soon(path: str, offset: int) -> bytes:
+    """``read_behind``, in a thread where there is so much that the disk may take its time."""
+    with suppress(OSError):
+        if os.stat(path).st_size - offset > AT_ONCE:
+            return await aside(read_behind, path, offset)
+    return read_behind(path, offset)
 
 
 def read_behind(path: Path | str, offset: int) -> bytes:

@@ -29,12 +29,9 @@ def assemble(
 
     ``blobs`` is the directory of large outputs; one that is missing is named in its place.
     """
-    result = with_ids(copy.deepcopy(dict(notebook)))
-    state = _Assembly(result, blobs)
-    for event in events:
-        state.apply(event)
-    state.tail.end()
-    return result
+    assembly = Assembly(notebook, blobs)
+    assembly.take(events)
+    return assembly.end()
 
 
 def with_ids(notebook: Dict[str, Any]) -> Dict[str, Any]:
@@ -75,26 +72,35 @@ def read_blob(blobs: Path, name: Any) -> Optional[Dict[str, Any]]:
     return found if isinstance(found, dict) else None
 
 
-class _Assembly:
-    """The notebook while events are applied to it."""
+class Assembly:
+    """``assemble``, for events that come in several parts."""
 
-    def __init__(self, notebook: Dict[str, Any], blobs: Optional[Path]) -> None:
-        self._notebook, self._blobs = notebook, blobs
-        self._cells = {cell["id"]: cell for cell in notebook["cells"]}
+    def __init__(self, notebook: Mapping[str, Any], blobs: Optional[Path] = None) -> None:
+        self._notebook, self._blobs = with_ids(copy.deepcopy(dict(notebook))), blobs
+        self._cells = {cell["id"]: cell for cell in self._notebook["cells"]}
         self._displays: Dict[str, List[Dict[str, Any]]] = {}
         self._clear_next = ""
-        self.tail = StreamTail()
+        self._tail = StreamTail()
         self._forget_outputs()
 
+    def take(self, events: Iterable[Event]) -> None:
+        """Do to the notebook what the events say."""
+        for event in events:
+            self._apply(event)
+
+    def end(self) -> Dict[str, Any]:
+        """The notebook; no more events may follow."""
+        self._tail.end()
+        return self._notebook
+
     def _forget_outputs(self) -> None:
-        self.tail.end()
+        self._tail.end()
         self._displays = {}
         for cell in self._notebook["cells"]:
             if cell.get("cell_type") == "code":
                 cell["outputs"], cell["execution_count"] = [], None
 
-    def apply(self, event: Event) -> None:
-        """Do to the notebook what the event says."""
+    def _apply(self, event: Event) -> None:
         data = event.data
         if event.kind == Kind.STARTED:
             # an earlier attempt's outputs are not this one's
@@ -142,7 +148,7 @@ class _Assembly:
         return {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}
 
     def _clear(self, cell: Dict[str, Any], wait: bool) -> None:
-        self.tail.end()
+        self._tail.end()
         if wait:
             self._clear_next = cell["id"]
         else:
@@ -151,15 +157,15 @@ class _Assembly:
     def _output(self, cell: Dict[str, Any], data: Mapping[str, Any]) -> None:
         output = self._content(data)
         if self._clear_next == cell["id"]:
-            self.tail.end()
+            self._tail.end()
             cell["outputs"], self._clear_next = [], ""
         outputs = cell["outputs"]
         if output.get("output_type") == "stream":
-            if not self.tail.add(outputs, output["name"], output["text"]):
+            if not self._tail.add(outputs, output["name"], output["text"]):
                 outputs.append(output)
-                self.tail.begin(output)
+                self._tail.begin(output)
             return
-        self.tail.end()
+        self._tail.end()
         transient = output.pop("transient", None) or {}
         if transient.get("display_id"):
             self._displays.setdefault(transient["display_id"], []).append(output)
