@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..events import Event, Kind
+from ..events import Event, Kind, parse_events
 from ..paths import JobPaths
 from ..progress.text import joined, shown_text
 from ..runner.emit import rough_size
@@ -60,8 +60,12 @@ class Reader:
 
         With ``most``, what each cell shows is shortened to about so many characters.
         """
-        offset = self._offsets.get((job.id, after), 0)
-        tail = Tail(manager.executor(job.spec.target), job, after=after, offset=offset)
+        executor = manager.executor(job.spec.target)
+        offset = self._offsets.get((job.id, after))
+        if offset is None:
+            # of a page that was open while this server was started anew
+            offset = await _line_before(executor, job, after) if after else 0
+        tail = Tail(executor, job, after=after, offset=offset)
         events: list[Event] = []
         size, first, full = 0, offset, False
         async for event in tail.new():
@@ -72,8 +76,7 @@ class Reader:
             if full:
                 break
         last = events[-1].seq if events else after
-        if events:
-            self._remember(job.id, last, tail.position)
+        self._remember(job.id, last, tail.position)
         if most is not None:
             events = await asyncio.to_thread(compacted, events, most, job.id)
         texts = tuple(to_text(event_document(event)) for event in events)
@@ -112,6 +115,30 @@ class Reader:
         self._offsets.move_to_end((job_id, number))
         while len(self._offsets) > REMEMBERED:
             self._offsets.popitem(last=False)
+
+
+async def _line_before(executor: Executor, job: Job, after: int) -> int:
+    """Where a line begins behind which are all events behind number ``after``, and few others.
+
+    Numbers rise by one; where a requeued runner repeats some, those that it repeats count.
+    """
+    low, step, found = 0, STRIDE, True
+    while step >= STRIDE:
+        start, number = await _event_near(executor, job, low + step)
+        inside = start > low and number <= after
+        low = start if inside else low
+        found = found and inside
+        # farther and farther, until that is too far, and then nearer and nearer
+        step = step * 2 if found else step // 2
+    return low
+
+
+async def _event_near(executor: Executor, job: Job, offset: int) -> tuple[int, int]:
+    """Where the first line begins behind ``offset``, and its number; zeros where it is no event."""
+    chunk = await executor.read(job, JobPaths(Path()).events.name, offset)
+    start = chunk.find(b"\n") + 1
+    events, _ = parse_events(chunk[start : chunk.find(b"\n", start) + 1])
+    return (offset + start, events[0].seq) if start and events else (0, 0)
 
 
 async def _last_events(executor: Executor, job: Job, end: int, size: int) -> int:
