@@ -148,10 +148,25 @@ async def _last_events(executor: Executor, job: Job, end: int, size: int) -> int
     """
     name = JobPaths(Path()).events.name
     first, reach = end, size
-    while first >= end > 0:
+    found: list[tuple[int, int, bool]] = []
+    while first > 0 and not found:
         first = await _line_behind(executor, job, name, end - reach)
-        # one line may be longer than all that is asked for
+        found = await _events_between(executor, job, first, end)
+        # one line may be longer than all that is asked for, and the last one half-written
         reach *= 4
+    shown = False
+    for start, length, shows in reversed(found):
+        size -= length
+        if size < 0 and shown:
+            return first
+        first, shown = start, shown or shows
+    return first
+
+
+async def _events_between(
+    executor: Executor, job: Job, first: int, end: int
+) -> list[tuple[int, int, bool]]:
+    """Of each event before ``end``: where it begins, its size, and whether it shows anything."""
     tail = Tail(executor, job, offset=first)
     found: list[tuple[int, int, bool]] = []
     async for event, position in tail.lines():
@@ -160,13 +175,7 @@ async def _last_events(executor: Executor, job: Job, end: int, size: int) -> int
         length = event.data.get("size")
         length = length if isinstance(length, int) else position - tail.start
         found.append((tail.start, length, event.kind == Kind.OUTPUT))
-    shown = False
-    for start, length, shows in reversed(found):
-        size -= length
-        if size < 0 and shown:
-            return first
-        first, shown = start, shown or shows
-    return first
+    return found
 
 
 async def log_ending(

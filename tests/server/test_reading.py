@@ -70,3 +70,12 @@ async def test_numbers_that_come_twice_hide_none(job: Job, monkeypatch: Any) -> 
     for after in range(1, 101):
         page = await Reader().page(manager_of(place), job, after, 1000)
         assert [event.seq for event in page.events] == list(range(after + 1, 101))
+
+
+async def test_the_last_event_is_known_while_the_next_one_is_being_written(job: Job) -> None:
+    whole, next_one = b"".join(line(number) for number in range(1, 101)), line(101)
+    for written in range(len(next_one)):
+        place = Place(whole + next_one[:written])
+        assert await Reader().last(manager_of(place), job) == 100
+    assert await Reader().last(manager_of(Place(line(1)[:-1])), job) == 0
+    assert await Reader().last(manager_of(Place(whole + next_one)), job) == 101
