@@ -61,7 +61,10 @@ class Log(Endpoint):
                 if size
                 else self._behind(job.id, offset)
             )
-            text, used = decoded(chunk, whole=final or before is not None)
+            text, used = decoded(chunk, whole=size > 0 and (final or before is not None))
+            if final and not used:
+                # what is left of a character: nothing follows that could complete it
+                text, used = decoded(chunk, whole=True)
             after, more = first + used, used > 0 and not size
         ended = final and not more
         self.answer({"text": text, "first": first, "next": after, "more": more, "ended": ended})

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes import Fake, a_manager_of
-from jobs import a_job
+from jobs import a_job, until
 
 from jupyter_hybrid.events import Event, Kind
-from jupyter_hybrid.job import Job
+from jupyter_hybrid.job import Job, State
 from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.server import reading
 from jupyter_hybrid.server.reading import Reader
+
+if TYPE_CHECKING:
+    from .conftest import Api
 
 
 def line(number: int) -> bytes:
@@ -79,3 +82,28 @@ async def test_the_last_event_is_known_while_the_next_one_is_being_written(job: 
         assert await Reader().last(manager_of(place), job) == 100
     assert await Reader().last(manager_of(Place(line(1)[:-1])), job) == 0
     assert await Reader().last(manager_of(Place(whole + next_one)), job) == 101
+
+
+async def test_a_long_log_is_read_in_pieces_that_cut_no_character(
+    api: Api, monkeypatch: Any
+) -> None:
+    job = await api.submit("1")
+    ended = await api.ended(job["id"])
+    assert ended["state"] == State.COMPLETED.value
+    content = ("\u3042" * 1000).encode() + b"\xe3\x81"
+
+    async def read(self: Any, job_id: str, offset: int = 0) -> bytes:
+        return content[offset : offset + 1000]
+
+    monkeypatch.setattr(Manager, "log", read)
+    text, offset = "", 0
+
+    async def at_end() -> bool:
+        nonlocal text, offset
+        answer = await api.get(f"/jobs/{job['id']}/log", of="runner", offset=offset)
+        text, offset = text + answer["text"], answer["next"]
+        return bool(answer["ended"])
+
+    await until(at_end)
+    assert text == "\u3042" * 1000 + "\ufffd"
+    assert offset == len(content)
