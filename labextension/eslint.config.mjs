@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 /** Levels of the design, from below: what a file may import is in its own level or below it. */
 const levels = [
   ['ids', 'records', 'words', 'icons', 'packages', 'tabs', 'clock'],
-  ['tokens'],
+  ['tokens', 'errors'],
   ['request'],
   ['manager'],
   ['submit', 'jobs', 'outputs', 'notices'],

@@ -28,65 +28,18 @@ import type {
   IWishes
 } from './records';
 import { hear, ticks } from './clock';
+import {
+  ENGLISH,
+  type ISentences,
+  RequestError,
+  asError,
+  isAborted,
+  isRefusal,
+  problem
+} from './errors';
 import type { IApi, Json } from './tokens';
 
-/** It was not done; `message` says why, in a sentence to be shown. */
-export class RequestError extends Error {
-  constructor(
-    message: string,
-    /** HTTP status; 0 where no answer came. */
-    readonly status: number,
-    /** The server's class of error, as `ParameterError`. */
-    readonly reason: string | null = null
-  ) {
-    super(message);
-    this.name = 'RequestError';
-  }
-
-  /** True where the same may succeed later: no server, or one behind a proxy that is away. */
-  get away(): boolean {
-    return this.status === 0 || (this.status >= 502 && this.reason === null);
-  }
-
-  /** True where Jupyter Server does not know who asks: its token or cookie is no longer good. */
-  get signedOut(): boolean {
-    return this.reason === SIGNED_OUT;
-  }
-}
-
-/** The reason of errors for who is not signed in; Jupyter gives none. */
-const SIGNED_OUT = 'SignedOut';
-/** Jupyter's own words for them; the cookie that is missed goes with the other one. */
-const SIGNED_OUT_WORDS = /^(Forbidden|Unauthorized)$|^'_xsrf' argument missing/;
-
-/** What is said where the server says nothing to people, in the user's language. */
-export interface ISentences {
-  /** The language (BCP 47), in which the server says all the rest. */
-  language: string;
-  /** There was no answer: a browser's own words say nothing. */
-  silence: string;
-  /** Nobody is signed in: the server's own word is “Forbidden”. */
-  signedOut: string;
-  /** It was no answer of ours, perhaps a proxy's: there is its status alone. */
-  answered: (status: string) => string;
-}
-
-const ENGLISH: ISentences = {
-  language: 'en',
-  silence: 'The Jupyter server does not answer.',
-  signedOut: 'You are signed out of the Jupyter server.',
-  answered: status => `The Jupyter server answered ${status}.`
-};
-
-/** True for requests that somebody took back. */
-export function isAborted(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
-}
-
-/** The error as an `Error`, whatever was thrown. */
-export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
+export { type ISentences, RequestError, asError, isAborted };
 
 /** A key that no other submit has. */
 export function newKey(): string {
@@ -323,21 +276,28 @@ export class Api implements IApi {
     }
     hear(response.headers.get('Date'), asked);
     if (!response.ok) {
-      return this._fail(this._worded(await problem(response, this._say)));
+      const error = await problem(response, this._say);
+      const doubtful = method !== 'GET' && isRefusal(response);
+      return this._fail(doubtful ? await this._refused(error, signal) : error);
     }
     this._answered(null);
     return response;
   }
 
-  private _worded(error: RequestError): RequestError {
-    const { message, status, reason } = error;
-    if (error.away) {
-      return new RequestError(this._say.silence, status);
+  /** It is no answer of ours; where nobody of ours is there, the error that says so. */
+  private async _refused(
+    error: RequestError,
+    signal?: AbortSignal
+  ): Promise<RequestError> {
+    try {
+      await this._send('GET', '/about', { signal });
+    } catch (other) {
+      if (!(other instanceof RequestError)) {
+        throw other;
+      }
+      return other.away ? other : error;
     }
-    // whoever is known, and may not, is told so in a sentence
-    return reason === null && SIGNED_OUT_WORDS.test(message)
-      ? new RequestError(this._say.signedOut, status, SIGNED_OUT)
-      : error;
+    return error;
   }
 
   private _fail(error: RequestError): never {
@@ -372,29 +332,4 @@ function encodedName(name: string): string {
 
 function job(id: string, part = ''): string {
   return `/jobs/${encodeURIComponent(id)}${part ? `/${part}` : ''}`;
-}
-
-/** The error that a response is, in the server's own sentence where it has one. */
-async function problem(
-  response: Response,
-  say: ISentences
-): Promise<RequestError> {
-  let message: string | null = null;
-  let reason: string | null = null;
-  try {
-    const body: unknown = await response.json();
-    if (typeof body === 'object' && body !== null) {
-      const said = body as { message?: unknown; reason?: unknown };
-      message = typeof said.message === 'string' ? said.message : null;
-      reason = typeof said.reason === 'string' ? said.reason : null;
-    }
-  } catch {
-    // a proxy's page: its status is what there is
-  }
-  const status = `${response.status} ${response.statusText}`.trim();
-  return new RequestError(
-    message ?? say.answered(status),
-    response.status,
-    reason
-  );
 }

@@ -12,7 +12,7 @@ interface ISeen {
 }
 
 function api(
-  answer: () => Response,
+  answer: (method: string) => Response,
   say?: ISentences
 ): { api: Api; seen: ISeen[] } {
   const seen: ISeen[] = [];
@@ -29,7 +29,7 @@ function api(
         key: headers.get('Idempotency-Key'),
         language: headers.get('Accept-Language')
       });
-      return answer();
+      return answer(method);
     }
   });
   return { api: new Api(settings, undefined, say), seen };
@@ -37,6 +37,11 @@ function api(
 
 function json(value: unknown, status = 200): Response {
   return new Response(JSON.stringify(value), { status });
+}
+
+function page(status: number): Response {
+  const headers = { 'Content-Type': 'text/html; charset=UTF-8' };
+  return new Response('<html>', { status, headers });
 }
 
 describe('requests', () => {
@@ -104,6 +109,37 @@ describe('requests', () => {
         message: 'The Jupyter server does not answer.'
       });
     }
+  });
+});
+
+describe('a server that JupyterHub has stopped', () => {
+  const silent = {
+    away: true,
+    message: 'The Jupyter server does not answer.'
+  };
+  const message = 'JupyterHub server no longer running at /user/a/.';
+
+  it('is away, also for who wants something done there', async () => {
+    const { api: a, seen } = api(method =>
+      method === 'GET' ? json({ message }, 424) : page(403)
+    );
+    await expect(a.jobs({})).rejects.toMatchObject(silent);
+    await expect(a.cancel('a')).rejects.toMatchObject(silent);
+    await expect(a.delete('a')).rejects.toMatchObject(silent);
+    expect(seen.map(one => one.method).join()).toBe('GET,POST,GET,DELETE,GET');
+  });
+
+  it('is not what a proxy refuses, nor what ours says', async () => {
+    const proxy = api(method =>
+      method === 'GET' ? json({ version: '1' }) : page(403)
+    );
+    await expect(proxy.api.cancel('a')).rejects.toMatchObject({
+      away: false,
+      status: 403
+    });
+    const ours = api(() => json({ message: 'no', reason: 'Denied' }, 424));
+    await expect(ours.api.cancel('a')).rejects.toMatchObject({ away: false });
+    expect(ours.seen).toHaveLength(1);
   });
 });
 
