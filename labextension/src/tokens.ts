@@ -133,7 +133,7 @@ export interface IJobList extends IObservableDisposable {
   readonly total: number;
   /** True until the first page under this filter is there. */
   readonly loading: boolean;
-  /** Why the last attempt failed; what was loaded before stays. */
+  /** Why the last attempt failed; it is tried again, and what was loaded before stays. */
   readonly error: Error | null;
   /** All are loaded. */
   readonly complete: boolean;

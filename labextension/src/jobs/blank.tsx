@@ -100,6 +100,22 @@ export function Failed({
   );
 }
 
+/** One line above a list of which a part could not be read. */
+export function Unread({
+  trans,
+  error,
+  retry
+}: ITransProps & { error: Error; retry: () => void }): ReactElement {
+  return (
+    <div className="jp-hybrid-Away" role="status">
+      {trans.__('Some jobs could not be read: %1', error.message)}{' '}
+      <Button className="jp-mod-styled" onClick={retry}>
+        {trans.__('Try again')}
+      </Button>
+    </div>
+  );
+}
+
 /** The server has no part of ours. */
 export function Missing({ trans }: ITransProps): ReactElement {
   return (

@@ -5,7 +5,15 @@ import { useEffect, useState } from 'react';
 
 import type { IJobFilter } from '../records';
 import type { IJobList, IJobsManager } from '../tokens';
-import { Away, Failed, Loading, Missing, NoJobs, NoMatch } from './blank';
+import {
+  Away,
+  Failed,
+  Loading,
+  Missing,
+  NoJobs,
+  NoMatch,
+  Unread
+} from './blank';
 import { Filters } from './filters';
 import { useSignal } from './hooks';
 import type { IPanelOptions } from './panel';
@@ -58,14 +66,9 @@ interface IListProps extends IPanelProps {
 
 function List(props: IListProps): ReactElement {
   const { list, trans, actions, submit, active, setActive } = props;
+  const retry = (): void => void list.refresh();
   if (list.error !== null && list.jobs.length === 0) {
-    return (
-      <Failed
-        trans={trans}
-        error={list.error}
-        retry={() => void list.refresh()}
-      />
-    );
+    return <Failed trans={trans} error={list.error} retry={retry} />;
   }
   if (list.loading) {
     return <Loading trans={trans} />;
@@ -80,16 +83,21 @@ function List(props: IListProps): ReactElement {
       <NoMatch trans={trans} clear={() => list.setFilter({})} />
     );
   }
+  // a server that is away is told of by another line
+  const part = props.manager.connection === 'online' ? list.error : null;
   return (
-    <Rows
-      list={list}
-      jobs={list.rows}
-      total={list.total}
-      trans={trans}
-      actions={actions}
-      active={active}
-      setActive={setActive}
-    />
+    <>
+      {part && <Unread trans={trans} error={part} retry={retry} />}
+      <Rows
+        list={list}
+        jobs={list.rows}
+        total={list.total}
+        trans={trans}
+        actions={actions}
+        active={active}
+        setActive={setActive}
+      />
+    </>
   );
 }
 

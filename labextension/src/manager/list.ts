@@ -9,6 +9,9 @@ import { placeOf, type Rows, unknown, withPage } from './rows';
 
 /** Milliseconds after which jobs are counted anew where news alone does not tell how many. */
 const COUNT_AFTER = 500;
+/** Milliseconds before another attempt of what failed, and the most that they are doubled to. */
+const AGAIN_AFTER = 5000;
+const LONGEST = 60_000;
 
 type Load = 'first' | 'needed' | 'again';
 
@@ -114,6 +117,7 @@ export class JobList implements IJobList {
     }
     this._isDisposed = true;
     clearTimeout(this._counting);
+    clearTimeout(this._trying);
     this._request?.abort();
     this._request = null;
     this._disposed.emit();
@@ -210,6 +214,7 @@ export class JobList implements IJobList {
     if (this._isDisposed) {
       return;
     }
+    clearTimeout(this._trying);
     this._request?.abort();
     const request = (this._request = new AbortController());
     this._meanwhile = [];
@@ -233,10 +238,17 @@ export class JobList implements IJobList {
       this._request = null;
       this._error = asError(error);
       this._loading = false;
+      this._loadLater(what);
     }
     this._changed.emit();
     // what was needed may be on two pages
     this.need(this._wanted.first, this._wanted.last);
+  }
+
+  /** What failed is tried again while nobody asks for anything else. */
+  private _loadLater(what: Load): void {
+    this._trying = setTimeout(() => void this._load(what), this._pause);
+    this._pause = Math.min(2 * this._pause, LONGEST);
   }
 
   private _read(page: IJobPage, what: Load, offset: number): void {
@@ -246,6 +258,7 @@ export class JobList implements IJobList {
     const rows = withPage(known, offset, page.jobs, last);
     this._set(rows, last || (this._ended && rows.length === known.length));
     this._error = null;
+    this._pause = AGAIN_AFTER;
     this._loading = false;
     this._seen(page.jobs, this);
     // news may overtake a page: what it told stays, and what it counted is not certain
@@ -295,6 +308,8 @@ export class JobList implements IJobList {
   private _offset = 0;
   private _meanwhile: IJobChange[] = [];
   private _counting: ReturnType<typeof setTimeout> | undefined;
+  private _trying: ReturnType<typeof setTimeout> | undefined;
+  private _pause = AGAIN_AFTER;
   /** How often something was told. */
   private _taken = 0;
   private _isDisposed = false;

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import type { JobList } from '../../src/manager/list';
 import type { IJob } from '../../src/records';
+import { RequestError } from '../../src/request';
 import { job } from '../jobs';
 import { FakeServer, settle } from '../server';
 
@@ -139,4 +140,42 @@ it('finds names whatever their case and width', async () => {
   expect(await found('full width')).toEqual(['zb']);
   expect(await found('e\u0301cole ПРИВЕТ')).toEqual(['zc']);
   expect(await found('ecole')).toEqual([]);
+});
+
+it('reads a page that failed once more, after longer and longer pauses', async () => {
+  const busy = new RequestError('the store is busy', 503, 'StoreError');
+  const real = server.manager.api.jobs.bind(server.manager.api);
+  let failed = 0;
+  server.manager.api.jobs = () => {
+    failed += 1;
+    return Promise.reject(busy);
+  };
+  list.need(500, 520);
+  await settle();
+  expect([list.error, failed]).toEqual([busy, 1]);
+  // who scrolls meanwhile asks for nothing at once
+  list.need(700, 720);
+  await settle();
+  expect(failed).toBe(1);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(failed).toBe(4);
+  server.manager.api.jobs = real;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(list.error).toBeNull();
+  expect(numbers(700, 702)).toEqual([MANY - 701, MANY - 702]);
+});
+
+it('reads a page that failed when somebody wants it', async () => {
+  const real = server.manager.api.jobs.bind(server.manager.api);
+  server.manager.api.jobs = () =>
+    Promise.reject(new RequestError('no', 500, 'Error'));
+  list.need(500, 520);
+  await settle();
+  server.manager.api.jobs = real;
+  await list.refresh();
+  expect(list.error).toBeNull();
+  expect(numbers(500, 501)).toEqual([MANY - 501]);
+  const asked = server.asked.length;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(server.asked).toHaveLength(asked);
 });
