@@ -33,6 +33,7 @@ class Moody(LocalExecutor):
             raise PlaceError(trouble.read_text(), transient=True)
         return await super().poll(jobs)
 """
+LONG = "It is looked for, and so is whoever has seen it last; ask at the desk. " * 2 + "Bye."
 FAIL = """import pathlib, time
 while not pathlib.Path({go!r}).exists(): time.sleep(0.05)
 raise ValueError('no <b>data</b>')"""
@@ -65,6 +66,16 @@ def runs(running: Server, job: str) -> bool:
     return bool(running.job(job)["state"] == "RUNNING")
 
 
+def read(window: Window, text: str) -> None:
+    """Read all of a notification, of which JupyterLab shows the beginning alone."""
+    window.page.locator(".Toastify__toast >> role=button[name='Details']").click()
+    whole = window.page.locator(".jp-Dialog")
+    whole.get_by_text(text, exact=True).wait_for()
+    window.picture("trouble-whole")
+    whole.locator("role=button[name='Close']").click()
+    whole.wait_for(state="detached")
+
+
 def test_jobs_of_a_target_are_one_notification(
     window: Window, running: Server, work: Path, trouble: Path
 ) -> None:
@@ -77,9 +88,13 @@ def test_jobs_of_a_target_are_one_notification(
         words = "annex does not answer. Its jobs are not lost. The cable is "
         toasts.locator(f"text={words}<i>cut</i>.").wait_for()
         # another reason is told in the same place
-        trouble.write_text("The cable is gone.")
+        trouble.write_text(f"The cable is gone. {LONG}")
         toasts.locator(f"text={words}gone.").wait_for()
         assert toasts.count() == 1
+        read(window, f"{words}gone. {LONG}")
+        assert toasts.count() == 1
+        trouble.write_text("The cable is gone.")
+        toasts.locator("role=button[name='Details']").wait_for(state="detached")
         # somebody who comes later is told as well
         window.page.reload()
         window.restored()

@@ -19,6 +19,7 @@ import type { IDisposable } from '@lumino/disposable';
 
 import { CommandIDs } from '../ids';
 import { shown } from '../jobs/wording';
+import { withWhole } from '../notices/whole';
 import type { ICommands, IFetched, IJob } from '../records';
 import type { IJobsManager } from '../tokens';
 import { Once, Reruns } from './once';
@@ -184,8 +185,9 @@ async function fetch(options: IJobCommands, id: string): Promise<void> {
       ]
     : [];
   const kept = fetched.conflicts.length + fetched.left.length;
-  Notification.emit(fetchedText(fetched, trans), kept ? 'warning' : 'success', {
-    actions,
+  const text = fetchedText(fetched, trans);
+  Notification.emit(text, kept ? 'warning' : 'success', {
+    actions: withWhole(trans, text, actions),
     autoClose: kept ? false : 5000
   });
 }

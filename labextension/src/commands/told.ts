@@ -2,6 +2,7 @@
 import { Dialog, Notification, showErrorMessage } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { withWhole } from '../notices/whole';
 import { RequestError, asError } from '../request';
 
 /** Do it; what goes wrong is shown, once, as JupyterLab shows such things. */
@@ -22,9 +23,9 @@ export async function told(
       );
       return;
     }
-    Notification.error(trans.__('It was not done: %1', error.message), {
-      autoClose: false
-    });
+    const text = trans.__('It was not done: %1', error.message);
+    const actions = withWhole(trans, text);
+    Notification.error(text, { autoClose: false, actions });
   }
 }
 

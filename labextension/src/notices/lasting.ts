@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { errorLine, shown } from '../jobs/wording';
 import type { IJob, ITarget } from '../records';
+import { withWhole } from './whole';
 
 /** Failures, one notification for those of one target by one cause. */
 export class Failures {
@@ -28,15 +29,17 @@ export class Failures {
         shown(job.target),
         cause
       );
-      const actions = [
+      const actions = withWhole(trans, message, [
         { label: trans.__('Show jobs'), callback: this._showAll }
-      ];
+      ]);
       Notification.update({ id: before.id, message, actions });
       return;
     }
     const id = Notification.error(text, {
       autoClose: false,
-      actions: [{ label: trans.__('Open'), callback: () => this._open(job) }]
+      actions: withWhole(trans, text, [
+        { label: trans.__('Open'), callback: () => this._open(job) }
+      ])
     });
     this._told.set(key, { id, jobs: new Set([job.id]) });
   }
@@ -74,12 +77,13 @@ export class Troubles {
       shown(name),
       shown(trouble)
     );
+    const actions = withWhole(trans, message);
     if (before !== undefined && Notification.manager.has(before.id)) {
-      Notification.update({ id: before.id, message });
+      Notification.update({ id: before.id, message, actions });
       this._told.set(name, { id: before.id, trouble });
       return;
     }
-    const id = Notification.warning(message, { autoClose: false });
+    const id = Notification.warning(message, { autoClose: false, actions });
     this._told.set(name, { id, trouble });
   }
 

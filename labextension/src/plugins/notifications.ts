@@ -16,6 +16,7 @@ import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import { Failures, Troubles } from '../notices/lasting';
 import { type INotice, Notices } from '../notices/notices';
 import { unfinished } from '../notices/unfinished';
+import { withWhole } from '../notices/whole';
 import { IJobsManager } from '../tokens';
 
 /** Milliseconds between two looks at who waits. */
@@ -58,7 +59,8 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
       if (notice.kind === 'failed') {
         failures.tell(notice.job, notice.text);
       } else {
-        show(notice, trans.__('Open'), () => open(notice));
+        const act = { label: trans.__('Open'), callback: () => open(notice) };
+        show(notice, withWhole(trans, notice.text, [act]));
       }
       if (wishes.browser) {
         showByBrowser(notice, () => open(notice));
@@ -128,10 +130,10 @@ function worded(
   };
 }
 
-function show({ kind, text }: INotice, label: string, open: () => void): void {
+function show({ kind, text }: INotice, actions: Notification.IAction[]): void {
   Notification.emit(text, kind === 'done' ? 'success' : 'info', {
     autoClose: SHORT,
-    actions: [{ label, callback: open }]
+    actions
   });
 }
 
