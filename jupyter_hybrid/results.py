@@ -101,8 +101,10 @@ def _notebook_path(job: Job, output: Path | Free | None) -> Path | Free:
                 f"{path} is the notebook that was submitted; name another file with --output"
             )
         return output
-    source = Path(job.spec.notebook_path or Path(job.base or ".") / f"{job.spec.name}.ipynb")
-    stem = source.stem.replace("/", "-") or "notebook"
+    # (a name is no path, and makes no hidden file)
+    name = job.spec.name.replace("/", "-").strip(". ") or "notebook"
+    source = Path(job.spec.notebook_path or Path(job.base or ".") / f"{name}.ipynb")
+    stem = source.stem or "notebook"
     return Free(marked(source.with_name(f"{stem}.ipynb"), job.id[-SHORT_ID:]))
 
 

@@ -161,6 +161,11 @@ def test_long_names_lose_their_ends_and_no_half_of_a_character(place: Place) -> 
     assert place.fetch(job=job).notebook.endswith(f"日.{short}.2.ipynb")
 
 
+def test_a_name_is_no_path(place: Place) -> None:
+    job = place.job(spec=JobSpec(name="../up/a", target="local", kind="cell"))
+    assert place.fetch(job=job).notebook == str(place.base / f"-up-a.{job.id[-8:]}.ipynb")
+
+
 def test_fetching_twice_changes_nothing(place: Place) -> None:
     place.write("out.csv", "x")
     job = place.job()
