@@ -143,7 +143,7 @@ def _bare(job: Job, options: SlurmOptions, place: Place) -> list[str]:
     command += ["--blobs", str(place.blobs)]
     resources = job.spec.resources
     if (seconds := runner_time(resources.time, place.longest)) is not None:
-        command += ["--time", f"{seconds:g}"]
+        command += ["--time", f"{seconds:.15g}"]
     if resources.mem is not None:
         command += ["--mem", str(_each(resources))]
     if resources.ranks > 1:
