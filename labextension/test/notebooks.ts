@@ -63,21 +63,20 @@ export function run(model: NotebookModel, at: number, text: string): void {
   cell.model.executionCount = 7;
 }
 
-/** Events of a job that runs a cell, which is not at its end where it prints no end. */
+/** Events of a job that begins a cell, which prints these; their numbers follow this one. */
 export function ran(
   seq: number,
   cell: string,
   ...lines: string[]
 ): IJobEvent[] {
-  const event = (kind: string, more: object = {}): IJobEvent => ({
-    seq: (seq += 1),
+  const outputs = lines.map(line => ({
+    kind: 'output',
+    output: printed(line)
+  }));
+  return [{ kind: 'cell' }, ...outputs].map((event, at) => ({
+    seq: seq + at + 1,
     time: 1,
-    kind,
     cell_id: cell,
-    ...more
-  });
-  return [
-    event('cell'),
-    ...lines.map(line => event('output', { output: printed(line) }))
-  ];
+    ...event
+  }));
 }

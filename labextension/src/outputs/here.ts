@@ -43,8 +43,11 @@ export class OutputsHere implements IDisposable {
     private readonly _manager: IJobsManager,
     trans: TranslationBundle,
     readonly id: string,
-    private readonly _model: INotebookModel
+    private readonly _model: INotebookModel,
+    /** What shows another job's outputs there until now: what was before those is kept. */
+    earlier: OutputsHere | null = null
   ) {
+    this._before = earlier?._before ?? new Map<string, IBefore>();
     this._outputs = new JobOutputs({
       status: cells => this._status(cells),
       // papermill's cell is in the job's notebook, not in the user's
@@ -298,7 +301,7 @@ export class OutputsHere implements IDisposable {
   }
 
   private readonly _changed = new Signal<this, void>(this);
-  private readonly _before = new Map<string, IBefore>();
+  private readonly _before: Map<string, IBefore>;
   /** Cells here that are paired, by id. */
   private readonly _known = new Map<string, ICodeCellModel>();
   /** Those of them that show the job's outputs. */

@@ -16,6 +16,7 @@ import { JobBar } from './bar';
 import { CellHead, insertBelowInput } from './cellhead';
 import { OutputsHere } from './here';
 import { isRemote, newestOfCells } from './matching';
+import { type Views, viewsOf } from './views';
 
 import '../../style/jobs.css';
 import '../../style/outputs.css';
@@ -50,6 +51,9 @@ export class NotebookJobs implements IDisposable {
     private readonly _panel: NotebookPanel,
     private readonly _options: INotebookJobsOptions
   ) {
+    this._views = viewsOf(_panel.context.model);
+    this._views.enter();
+    this._views.changed.connect(this._onShown);
     void _panel.context.ready.then(() => this._start());
     _panel.disposed.connect(() => this.dispose());
   }
@@ -61,13 +65,13 @@ export class NotebookJobs implements IDisposable {
 
   /** What shows a job's outputs here; null where nothing does. */
   get here(): OutputsHere | null {
-    return this._here;
+    return this._views.here;
   }
 
   /** The job that the bar tells of; null where there is none worth telling. */
   get barJob(): string | null {
-    if (this._here !== null) {
-      return this._here.id;
+    if (this.here !== null) {
+      return this.here.id;
     }
     const job = this._jobs().find(one => one.kind === 'notebook');
     const told =
@@ -93,11 +97,8 @@ export class NotebookJobs implements IDisposable {
     if (model === null) {
       return;
     }
-    this._here?.dispose();
-    const here = new OutputsHere(manager, trans, id, model);
-    here.changed.connect(() => this._mark());
-    this._here = here;
-    this._remember(id);
+    const here = new OutputsHere(manager, trans, id, model, this.here);
+    this._views.show(here);
     try {
       await here.start();
     } catch (error) {
@@ -105,26 +106,24 @@ export class NotebookJobs implements IDisposable {
         // it was left meanwhile, perhaps for another job
         return;
       }
-      this._leave();
+      this._views.show(null);
       Notification.error(
         trans.__('The outputs cannot be shown: %1', asError(error).message),
         { autoClose: 8000 }
       );
     }
-    this._mark();
   }
 
   /** Put back what the cells showed before. */
   restore(): void {
-    this._here?.restore();
-    this._leave();
+    this.here?.restore();
+    this._views.show(null);
   }
 
   /** The bar is not wanted any more; outputs that are shown stay. */
   closeBar(): void {
     this._closed = this.barJob;
-    this._here?.dispose();
-    this._leave();
+    this._views.show(null);
   }
 
   dispose(): void {
@@ -132,7 +131,8 @@ export class NotebookJobs implements IDisposable {
       return;
     }
     this._isDisposed = true;
-    this._here?.dispose();
+    this._views.changed.disconnect(this._onShown);
+    this._views.leave();
     this._lists.forEach(list => list.dispose());
     Signal.clearData(this);
   }
@@ -149,10 +149,11 @@ export class NotebookJobs implements IDisposable {
     this._panel.contentHeader.addWidget(bar);
     const showBar = (): void => bar.setHidden(this.barJob === null);
     this._changed.connect(showBar);
-    showBar();
+    // another view of it may show a job already
+    this._onShown();
     // the page was loaded anew while it showed a job: go on, to the job's end
     const shown = asked ?? (await state?.fetch(this._key()));
-    if (typeof shown === 'string' && this._here === null && !this.isDisposed) {
+    if (typeof shown === 'string' && this.here === null && !this.isDisposed) {
       await this.show(shown);
     }
   }
@@ -163,10 +164,11 @@ export class NotebookJobs implements IDisposable {
     const list = manager.list({ path: path() }, NEWEST);
     list.changed.connect(() => this._draw());
     this._lists.push(list);
-    if (this._here !== null) {
+    const remembered = this._remembered;
+    if (remembered !== null) {
       this._remember(null);
       this._path = path();
-      this._remember(this._here.id);
+      this._remember(remembered);
     }
     this._path = path();
   }
@@ -181,14 +183,17 @@ export class NotebookJobs implements IDisposable {
     return [...known.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
   }
 
-  private _leave(): void {
-    this._here = null;
-    this._remember(null);
+  private readonly _onShown = (): void => {
+    const id = this.here?.id ?? null;
+    if (id !== this._remembered) {
+      this._remember(id);
+    }
     this._mark();
-  }
+  };
 
   private _remember(id: string | null): void {
     const { state } = this._options;
+    this._remembered = id;
     // from now on this says what is shown after a reload
     forgetAsked();
     void (id === null
@@ -239,7 +244,7 @@ export class NotebookJobs implements IDisposable {
   /** Mark cells that run there, and those that were edited meanwhile. */
   private _mark(): void {
     for (const cell of this._panel.content.widgets) {
-      const state = this._here?.state(cell.model.id);
+      const state = this.here?.state(cell.model.id);
       const edited = state === 'edited';
       cell.toggleClass(RUNNING, state === 'running');
       cell.toggleClass(EDITED, edited);
@@ -265,13 +270,15 @@ export class NotebookJobs implements IDisposable {
   }
 
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _views: Views;
   private readonly _notes = new Map<Cell, Widget>();
   private readonly _heads = new Map<Cell, CellHead>();
   private readonly _watched = moment();
   /** By its path, and by those that it had. */
   private readonly _lists: IJobList[] = [];
   private _path = '';
-  private _here: OutputsHere | null = null;
+  /** The job that is remembered by that path. */
+  private _remembered: string | null = null;
   private _closed: string | null = null;
   private _isDisposed = false;
 }

@@ -150,9 +150,14 @@ function shower({
       await commands.execute(CommandIDs.openJob, { id });
       return;
     }
+    // (views of one notebook show the same)
+    const shown = new Set<NotebookPanel['context']>();
     for (const panel of await origins(id, path)) {
       await panel.context.ready;
-      await (await notebooks.get(panel))?.show(id);
+      if (!shown.has(panel.context)) {
+        shown.add(panel.context);
+        await (await notebooks.get(panel))?.show(id);
+      }
     }
   };
 }

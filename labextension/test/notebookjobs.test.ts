@@ -1,0 +1,129 @@
+import type { NotebookModel, NotebookPanel } from '@jupyterlab/notebook';
+import { nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+import { Panel } from '@lumino/widgets';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { type IMemory, NotebookJobs } from '../src/outputs/notebookjobs';
+import { job } from './jobs';
+import { notebook, opened, ran, shown } from './notebooks';
+import { FakeServer } from './server';
+
+const MINE = ['mine 1\n', 'mine 2\n'];
+/** Timers alone: React waits for messages of the browser's. */
+const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'Date'] as const;
+let server: FakeServer;
+let sent = notebook();
+let memory = new Map<string, string>();
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: [...TIMERS] });
+  memory = new Map();
+  sent = notebook('job 1\n', 'job 2\n');
+  server = new FakeServer({
+    notebook: () => Promise.resolve({ content: sent, last: 0 })
+  });
+});
+
+afterEach(() => vi.useRealTimers());
+
+/** A view of a notebook, and the jobs in it. */
+class View {
+  readonly jobs: NotebookJobs;
+
+  constructor(readonly model: NotebookModel) {
+    const cells = [...model.cells].map(cell => ({
+      model: cell,
+      toggleClass: () => false
+    }));
+    const context = {
+      model,
+      ready: Promise.resolve(),
+      pathChanged: new Signal({})
+    };
+    const content = { model, widgets: cells };
+    const disposed = new Signal<object, void>({});
+    const contentHeader = new Panel();
+    const panel = { context, content, contentHeader, disposed } as unknown;
+    this.jobs = new NotebookJobs(panel as NotebookPanel, {
+      manager: server.manager,
+      trans: nullTranslator.load(''),
+      asked: null,
+      state: remembers(),
+      path: () => 'a.ipynb',
+      open: () => undefined,
+      cancel: () => undefined
+    });
+    /** As JupyterLab does: what is ours hears of it last. */
+    this.close = last => {
+      for (const cell of cells) {
+        Object.assign(cell, { model: null });
+      }
+      if (last) {
+        model.dispose();
+      }
+      disposed.emit();
+    };
+  }
+
+  readonly close: (last: boolean) => void;
+}
+
+function remembers(): IMemory {
+  return {
+    fetch: key => Promise.resolve(memory.get(key)),
+    save: (key, value) => Promise.resolve(memory.set(key, value)),
+    remove: key => Promise.resolve(memory.delete(key))
+  };
+}
+
+/** Let all be drawn. */
+async function drawn(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(200);
+}
+
+async function view(model = opened(...MINE)): Promise<View> {
+  const made = new View(model);
+  await drawn();
+  return made;
+}
+
+describe('earlier outputs', () => {
+  it('are the user’s also where other jobs were shown since', async () => {
+    server.put(job('a', { state: 'COMPLETED' }));
+    server.put(job('b', { state: 'COMPLETED' }));
+    const { jobs, model } = await view();
+    await Promise.all([jobs.show('a'), drawn()]);
+    await Promise.all([jobs.show('a'), drawn()]);
+    sent = notebook('', 'other 2\n');
+    await Promise.all([jobs.show('b'), drawn()]);
+    expect(shown(model)).toEqual(['job 1\n', 'other 2\n']);
+    jobs.restore();
+    expect(shown(model)).toEqual(MINE);
+  });
+});
+
+describe('two views of a notebook', () => {
+  it('show the same, each line once, until both are closed', async () => {
+    server.put(job('a'));
+    server.events.set('a', ran(0, 'cell-1', 'one\n'));
+    const first = await view();
+    await Promise.all([first.jobs.show('a'), drawn()]);
+    const second = await view(first.model);
+    expect(second.jobs.barJob).toBe('a');
+    expect(second.jobs.here).toBe(first.jobs.here);
+    const goOn = async (...lines: string[]): Promise<string[]> => {
+      const events = server.events.get('a') ?? [];
+      events.push(...ran(events.length, 'cell-1', ...lines));
+      server.progress('a', events.length);
+      await drawn();
+      return shown(first.model);
+    };
+    expect(await goOn('two\n')).toEqual(['one\ntwo\n', 'mine 2\n']);
+    first.close(false);
+    expect(await goOn('three\n')).toEqual(['one\ntwo\nthree\n', 'mine 2\n']);
+    second.jobs.restore();
+    expect(shown(first.model)).toEqual(MINE);
+    expect([...memory]).toEqual([]);
+  });
+});
