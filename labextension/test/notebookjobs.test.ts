@@ -127,3 +127,29 @@ describe('two views of a notebook', () => {
     expect([...memory]).toEqual([]);
   });
 });
+
+describe('a notebook that is closed', () => {
+  // where a signal's handler fails, that is only written there
+  const failed = vi.spyOn(console, 'error');
+  afterEach(() => {
+    expect(failed).not.toHaveBeenCalled();
+    failed.mockClear();
+  });
+
+  it('lets go of a job that it shows', async () => {
+    server.put(job('a'));
+    server.events.set('a', ran(0, 'cell-1', 'one\n'));
+    const { close, jobs } = await view();
+    await Promise.all([jobs.show('a'), drawn()]);
+    close(true);
+    expect(jobs.here).toBeNull();
+  });
+
+  it('waits for no job’s outputs', async () => {
+    server.put(job('a', { state: 'COMPLETED' }));
+    const { close, jobs } = await view();
+    const showing = jobs.show('a');
+    close(true);
+    await Promise.all([showing, drawn()]);
+  });
+});

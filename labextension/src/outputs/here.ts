@@ -150,7 +150,9 @@ export class OutputsHere implements IDisposable {
     this._isDisposed = true;
     this._events?.dispose();
     NotebookActions.executionScheduled.disconnect(this._ran);
-    this._model.cells.changed.disconnect(this._moved);
+    if (!this._model.isDisposed) {
+      this._model.cells.changed.disconnect(this._moved);
+    }
     for (const pair of this._pairs) {
       this._outputs.detach(pair.sent.id);
     }
