@@ -128,6 +128,49 @@ describe('two views of a notebook', () => {
   });
 });
 
+describe('a notebook that is opened again', () => {
+  const opens = async (): Promise<string[]> => {
+    const { model, close } = await view();
+    const now = shown(model);
+    close(true);
+    return now;
+  };
+
+  it('shows no outputs of a job that was shown to its end', async () => {
+    server.put(job('a', { state: 'COMPLETED' }));
+    const { jobs, close } = await view();
+    await Promise.all([jobs.show('a'), drawn()]);
+    close(true);
+    expect(await opens()).toEqual(MINE);
+  });
+
+  it('shows none where its job came to an end there', async () => {
+    server.put(job('a'));
+    server.events.set('a', ran(0, 'cell-1', 'job 1\n'));
+    const { jobs, model, close } = await view();
+    await Promise.all([jobs.show('a'), drawn()]);
+    server.put(job('a', { state: 'COMPLETED', revision: 2 }));
+    server.events.get('a')?.push({ seq: 3, time: 1, kind: 'ended' });
+    server.progress('a', 3);
+    await drawn();
+    expect(shown(model)).toEqual(['job 1\n', 'mine 2\n']);
+    close(true);
+    expect(await opens()).toEqual(MINE);
+  });
+
+  it('goes on with a job, and once shows what that has left', async () => {
+    server.put(job('a'));
+    server.events.set('a', ran(0, 'cell-1', 'job 1\n'));
+    const { jobs, close } = await view();
+    await Promise.all([jobs.show('a'), drawn()]);
+    close(true);
+    expect(await opens()).toEqual(['job 1\n', 'mine 2\n']);
+    server.put(job('a', { state: 'COMPLETED', revision: 2 }));
+    expect(await opens()).toEqual(['job 1\n', 'job 2\n']);
+    expect(await opens()).toEqual(MINE);
+  });
+});
+
 describe('a notebook that is closed', () => {
   // where a signal's handler fails, that is only written there
   const failed = vi.spyOn(console, 'error');

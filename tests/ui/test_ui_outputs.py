@@ -182,6 +182,8 @@ def test_a_notebook_that_is_renamed_keeps_its_jobs(
     go.touch()
     until(lambda: cells(window)[1][1] == "2\n", "the second cell's output")
     window.page.locator(f"{BAR} >> text=done").wait_for()
+    # who opens the notebook after the job's end finds what was saved in it
+    until(lambda: SHOWN not in saved_state(window), "the workspace that is saved")
     # nobody knows any more which one it is
     window.page.evaluate("window.jupyterapp.shell.currentWidget.dispose()")
     window.command("jupyter-hybrid:show-outputs", id=job)

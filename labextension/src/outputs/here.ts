@@ -65,6 +65,11 @@ export class OutputsHere implements IDisposable {
     return this._isDisposed;
   }
 
+  /** All of the job is shown: there is nothing to come. */
+  get ended(): boolean {
+    return this._compared && (this._events?.ended ?? true);
+  }
+
   /** Begin; rejects where the job's notebook cannot be read. */
   async start(): Promise<void> {
     NotebookActions.executionScheduled.connect(this._ran);

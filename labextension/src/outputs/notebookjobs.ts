@@ -184,7 +184,9 @@ export class NotebookJobs implements IDisposable {
   }
 
   private readonly _onShown = (): void => {
-    const id = this.here?.id ?? null;
+    const { here } = this;
+    // what an ended job has shown is the notebook's own: once more it would go over what is newer
+    const id = here === null || here.ended ? null : here.id;
     if (id !== this._remembered) {
       this._remember(id);
     }
