@@ -14,6 +14,7 @@ from servers import Server
 pytestmark = pytest.mark.needs("apt:chromium")
 
 PAGE = ".jp-hybrid-Page"
+DOT = """<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="9"/></svg>"""
 #: Opens it twice before its parts are loaded.
 TWICE = """id => Promise.all([1, 2].map(
   () => window.jupyterapp.commands.execute('jupyter-hybrid:open-job', {id})
@@ -44,6 +45,31 @@ def test_a_job_has_one_page_by_its_name(window: Window, job: str) -> None:
     window.command("jupyter-hybrid:open-job", id="0" * 26)
     window.page.locator(f"{PAGE} >> text=There is no such job here").wait_for()
     assert window.page.locator(f"{PAGE} >> text=Loading…").count() == 0
+
+
+def test_what_a_jobs_notebook_names_is_found(window: Window, running: Server, work: Path) -> None:
+    folder = work / "named" / "figures of mine"
+    folder.mkdir(parents=True)
+    (folder / "dot.svg").write_text(DOT)
+    (work / "named" / "notes.txt").write_text("read me")
+    text = "![dot](figures%20of%20mine/dot.svg) [notes](notes.txt) [far](https://jupyter.org/)"
+    content = notebook("print('made')", name="python3", display_name="Python 3")
+    content["cells"].insert(
+        0, {"cell_type": "markdown", "id": "text", "metadata": {}, "source": text}
+    )
+    (work / "named" / "study.ipynb").write_text(json.dumps(content))
+    job = running.ask("POST", "/jobs", {"path": "named/study.ipynb"})["id"]
+    window.open()
+    window.command("jupyter-hybrid:open-job", id=job)
+    shown = window.page.locator(f"{PAGE} .jp-RenderedMarkdown")
+    shown.locator("img").wait_for()
+    window.page.wait_for_function(
+        "document.querySelector('.jp-RenderedMarkdown img').naturalWidth > 0"
+    )
+    assert shown.locator("text=far").get_attribute("target") == "_blank"
+    shown.locator("text=notes").click()
+    window.page.locator(".lm-TabBar-tabLabel >> text=notes.txt").wait_for()
+    window.page.locator(".cm-content >> text=read me").wait_for()
 
 
 def test_what_could_not_be_read_is_told_and_read_when_the_server_is_back(

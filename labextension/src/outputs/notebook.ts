@@ -7,7 +7,11 @@ import type {
   INotebookContent
 } from '@jupyterlab/nbformat';
 import { NotebookModel, StaticNotebook } from '@jupyterlab/notebook';
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import {
+  type IRenderMimeRegistry,
+  RenderMimeRegistry
+} from '@jupyterlab/rendermime';
+import type { Contents } from '@jupyterlab/services';
 import type { ITranslator } from '@jupyterlab/translation';
 import { Panel, Widget } from '@lumino/widgets';
 
@@ -28,6 +32,8 @@ import { MOST } from './shortening';
 /** What it takes to draw a notebook. */
 export interface INotebookDrawing {
   rendermime: IRenderMimeRegistry;
+  /** Where the files are that a notebook's text names. */
+  contents: Contents.IManager;
   contentFactory: StaticNotebook.IContentFactory;
   mimeTypeService: IEditorMimeTypeService;
   translator: ITranslator;
@@ -123,7 +129,7 @@ export class OutputNotebook extends Panel {
     model.fromJSON({ ...whole, cells: first });
     model.readOnly = true;
     this._model = model;
-    this._notebook = drawn(this._drawing);
+    this._notebook = drawn(this._drawing, job.path ?? '');
     this._notebook.model = model;
     this.addWidget(this._notebook);
     for (const cells of others) {
@@ -197,7 +203,10 @@ function rest(cell: Cell): void {
   }
 }
 
-function drawn(drawing: INotebookDrawing): StaticNotebook {
+/** What the notebook's text names is found from where the notebook is. */
+function drawn(drawing: INotebookDrawing, path: string): StaticNotebook {
+  const { contents } = drawing;
+  const resolver = new RenderMimeRegistry.UrlResolver({ path, contents });
   const { defaultEditorConfig: editors, defaultNotebookConfig: config } =
     StaticNotebook;
   const readOnly = (editor: object): Record<string, unknown> => ({
@@ -206,6 +215,7 @@ function drawn(drawing: INotebookDrawing): StaticNotebook {
   });
   return new StaticNotebook({
     ...drawing,
+    rendermime: drawing.rendermime.clone({ resolver }),
     editorConfig: {
       code: readOnly(editors.code),
       markdown: readOnly(editors.markdown),

@@ -51,7 +51,9 @@ export const pagePlugin: JupyterFrontEndPlugin<void> = {
     const translator = translated ?? nullTranslator;
     const trans = translator.load(DOMAIN);
     const { commands, shell } = app;
-    const drawing = { rendermime, contentFactory, mimeTypeService, translator };
+    const { contents } = app.serviceManager;
+    const services = { rendermime, contents, contentFactory };
+    const drawing = { ...services, mimeTypeService, translator };
     const tracker = new WidgetTracker<JobPage>({ namespace: 'jupyter-hybrid' });
     const make = async (id: string): Promise<JobPage> => {
       // not before somebody looks: JupyterLab's start is not slowed down by it
