@@ -143,6 +143,15 @@ export function fromPreferences(kept: Json | null): Partial<IDraft> {
   return draft;
 }
 
+/** The choices but for those of these names. */
+export function without(
+  choices: Partial<IDraft>,
+  names: ReadonlySet<string>
+): Partial<IDraft> {
+  const others = Object.entries(choices).filter(([name]) => !names.has(name));
+  return Object.fromEntries(others);
+}
+
 /** What a job was asked for. */
 export function fromJob(job: IJobDetail): IDraft {
   const { resources } = job;

@@ -14,10 +14,10 @@ import type {
 } from '../records';
 import { asError, isAborted, newKey } from '../request';
 import type { Connection, IJobsManager, ISending } from '../tokens';
-import { type IDraft, fromPreferences, toPreferences, wishes } from './draft';
+import { type IDraft, wishes, without } from './draft';
+import { keepChoices, readChoices } from './lasttime';
 import { Lookups } from './lookups';
 import { Offers } from './offers';
-import { changed } from './parameters';
 import { problemOf } from './problems';
 import { type Tell, send } from './sending';
 import type { ISubject } from './subject';
@@ -134,7 +134,7 @@ export class SubmitModel implements IDisposable {
     this._read = Promise.all([
       this._readTargets(),
       this._inspect(),
-      this._readPreferences()
+      this._readChoices()
     ]);
   }
 
@@ -169,7 +169,7 @@ export class SubmitModel implements IDisposable {
     const { draft } = this.subject;
     this._apply({ ...draft, target: draft.target || target });
     this._preferred = false;
-    this._read = this._readPreferences();
+    this._read = this._readChoices();
   }
 
   /** Start the job; null where something refuses it, which is among the problems then. */
@@ -207,12 +207,15 @@ export class SubmitModel implements IDisposable {
     // who is quicker than the answers means the choices that they would have shown
     await this._read;
     const { _draft: draft, _key: key } = this;
+    const parameters = this._parameters ?? [];
     const job = await send(manager, trans, {
-      request: () => subject.submit(draft, this._parameters ?? [], key),
+      request: () => subject.submit(draft, parameters, key),
       key,
       tell
     });
-    void this._keepPreferences();
+    if (!this.job) {
+      void keepChoices(manager.api, subject.path, draft, parameters);
+    }
     return job;
   }
 
@@ -277,48 +280,21 @@ export class SubmitModel implements IDisposable {
     this._previewLater(0);
   }
 
-  private async _readPreferences(): Promise<void> {
-    const { api } = this._options.manager;
+  private async _readChoices(): Promise<void> {
     // a job that runs again begins with what it was asked for
     if (this.job || this._preferred) {
       return;
     }
     try {
-      const [own, general] = await Promise.all([
-        api.preferences(this.subject.path),
-        api.preferences(null)
-      ]);
+      const last = await readChoices(this._options.manager, this.subject.path);
       this._preferred = true;
-      const last = fromPreferences(own ?? { target: general?.target });
-      const untouched = Object.entries(last).filter(
-        ([name]) => !this._touched.has(name as keyof IDraft)
-      );
-      if (!this.restored && untouched.length > 0) {
-        const targets = await this._options.manager.targets();
-        const choices = Object.fromEntries(untouched) as Partial<IDraft>;
-        if (!targets.some(({ name }) => name === choices.target)) {
-          delete choices.target;
-        }
+      // what was typed until this moment stays
+      const choices = without(last, this._touched);
+      if (!this.restored && Object.keys(choices).length > 0) {
         this._apply(choices);
       }
     } catch {
       // without the last choices, the defaults are good enough
-    }
-  }
-
-  private async _keepPreferences(): Promise<void> {
-    const { api } = this._options.manager;
-    const draft = {
-      ...this._draft,
-      parameters: changed(this._parameters ?? [], this._draft.parameters)
-    };
-    try {
-      if (!this.job) {
-        await api.setPreferences(this.subject.path, toPreferences(draft));
-        await api.setPreferences(null, { version: 1, target: draft.target });
-      }
-    } catch {
-      // the job runs all the same
     }
   }
 

@@ -1,0 +1,96 @@
+/** A dialog whose server is slow or away, and what is typed and edited meanwhile. */
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import { nullTranslator } from '@jupyterlab/translation';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import type { ISubmission, ITarget } from '../../src/records';
+import { SubmitModel } from '../../src/submit/model';
+import { NotebookSubject } from '../../src/submit/subject';
+import type { IApi, Json } from '../../src/tokens';
+import { FakeServer, settle } from '../server';
+
+const TARGETS: ITarget[] = ['local', 'dgx'].map(name => ({
+  name,
+  executor: 'local',
+  default: name === 'local',
+  price: null,
+  trouble: null
+}));
+
+let server: FakeServer;
+let dialog: SubmitModel;
+let answer: Partial<IApi>;
+let sent: ISubmission[];
+/** The choices of last time. */
+let kept: Json | null;
+/** What is on screen. */
+let screen: INotebookContent | null;
+
+function open(): void {
+  const { manager } = server;
+  dialog = new SubmitModel({
+    manager,
+    trans: nullTranslator.load(''),
+    subject: new NotebookSubject(manager, 'a.ipynb', () => screen)
+  });
+  dialog.start();
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  kept = screen = null;
+  sent = [];
+  answer = {};
+  server = new FakeServer({
+    targets: () => answer.targets?.() ?? Promise.resolve(TARGETS),
+    inspect: () =>
+      Promise.resolve({
+        path: 'a.ipynb',
+        name: 'a',
+        source: 'disk',
+        unsaved: false,
+        kernel: 'python3',
+        language: 'python',
+        parameters: [],
+        note: ''
+      }),
+    durations: () => Promise.resolve([]),
+    environment: () => Promise.resolve(null),
+    preferences: path => Promise.resolve(path === null ? null : kept),
+    setPreferences: () => Promise.resolve(),
+    offers: () => Promise.resolve({ offers: [], problems: [] }),
+    preview: () => Promise.resolve({ problems: [], preview: null }),
+    submit: (body, key) => {
+      sent.push(body);
+      return answer.submit?.(body, key) ?? Promise.reject(new Error('?'));
+    }
+  });
+});
+
+afterEach(() => {
+  dialog.dispose();
+  server.manager.dispose();
+  vi.useRealTimers();
+});
+
+describe('choices of last time', () => {
+  it('do not replace what is typed while the targets are read', async () => {
+    kept = { version: 1, target: 'dgx', gpus: '1', mem: '8G' };
+    let read: (targets: ITarget[]) => void = () => undefined;
+    answer.targets = () =>
+      new Promise(keep => {
+        read = keep;
+      });
+    open();
+    await settle();
+    dialog.set({ gpus: '8', name: 'mine' });
+    read(TARGETS);
+    await settle();
+    expect(dialog.draft).toMatchObject({
+      target: 'dgx',
+      gpus: '8',
+      mem: '8G',
+      name: 'mine'
+    });
+  });
+});
