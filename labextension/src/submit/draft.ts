@@ -56,18 +56,24 @@ export const EMPTY: IDraft = {
   parameters: {}
 };
 
+/** Choices that are whole numbers. */
+const COUNTS = ['gpus', 'cpus', 'nodes', 'tasks'] as const;
+export type Count = (typeof COUNTS)[number];
+
+/** Those of them that are typed and are none. */
+export function misread(draft: IDraft): Count[] {
+  return COUNTS.filter(
+    count => draft[count].trim() !== '' && whole(draft[count]) === null
+  );
+}
+
 /** The hardware and the time that are asked for. */
 export function wishes(draft: IDraft): IWishes {
   const asked: IWishes = {};
-  for (const [key, text] of [
-    ['gpus', draft.gpus],
-    ['cpus', draft.cpus],
-    ['nodes', draft.nodes],
-    ['ntasks_per_node', draft.tasks]
-  ] as const) {
-    const number = whole(text);
+  for (const count of COUNTS) {
+    const number = whole(draft[count]);
     if (number !== null) {
-      asked[key] = number;
+      asked[count === 'tasks' ? 'ntasks_per_node' : count] = number;
     }
   }
   for (const [key, text] of [
@@ -219,7 +225,8 @@ function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-/** A whole number as typed; null for anything else. */
+/** A whole number as typed, also in an input method's wide digits; null for anything else. */
 function whole(text: string): number | null {
-  return /^\s*\d+\s*$/.test(text) ? Number(text) : null;
+  const typed = text.normalize('NFKC').trim();
+  return /^\d+$/.test(typed) ? Number(typed) : null;
 }

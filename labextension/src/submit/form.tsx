@@ -6,6 +6,7 @@ import type { IParameter } from '../records';
 import { ParameterField, Problems, Section, TextField } from './fields';
 import type { SubmitModel } from './model';
 import { OffersTable } from './offerstable';
+import { countNames } from './problems';
 import { Travelling } from './travelling';
 
 /** Shows a model. */
@@ -123,15 +124,16 @@ function Wishes({ model }: { model: SubmitModel }): React.JSX.Element {
   const { trans, draft } = model;
   const refused = model.problemsOf('resources').length > 0;
   const any = trans.__('any');
+  const counts = countNames(trans);
   const fields: [wish: Wish, label: string, usual: string, hint?: string][] = [
-    ['gpus', trans.__('GPUs'), '0'],
+    ['gpus', counts.gpus, '0'],
     ['gpuType', trans.__('Kind of GPU'), any],
-    ['cpus', trans.__('Cores'), any],
+    ['cpus', counts.cpus, any],
     ['mem', trans.__('Memory'), '8G'],
-    ['nodes', trans.__('Nodes'), '1'],
+    ['nodes', counts.nodes, '1'],
     [
       'tasks',
-      trans.__('Processes per node'),
+      counts.tasks,
       '1',
       trans.__('Each of them runs the whole notebook')
     ],

@@ -18,7 +18,7 @@ import { type IDraft, wishes, without } from './draft';
 import { keepChoices, readChoices } from './lasttime';
 import { Lookups } from './lookups';
 import { Offers } from './offers';
-import { problemOf } from './problems';
+import { misreadings, problemOf } from './problems';
 import { type Tell, send } from './sending';
 import type { ISubject } from './subject';
 
@@ -115,9 +115,11 @@ export class SubmitModel implements IDisposable {
   }
   /** What would refuse the submit, or has refused it. */
   get problems(): readonly IFieldProblem[] {
-    const said = new Set(this._refused.map(({ message }) => message));
-    const others = this._problems.filter(({ message }) => !said.has(message));
-    return [...this._refused, ...others];
+    const misread = misreadings(this._draft, this.trans);
+    const all = [...misread, ...this._refused, ...this._problems];
+    // the same may be said twice: before, and by what refused it
+    const said = all.map(({ message }) => message);
+    return all.filter(({ message }, at) => said.indexOf(message) === at);
   }
 
   problemsOf(...fields: Field[]): readonly IFieldProblem[] {
@@ -207,6 +209,10 @@ export class SubmitModel implements IDisposable {
     // who is quicker than the answers means the choices that they would have shown
     await this._read;
     const { _draft: draft, _key: key } = this;
+    const misread = misreadings(draft, trans).at(0);
+    if (misread) {
+      throw new Error(misread.message);
+    }
     const parameters = this._parameters ?? [];
     const job = await send(manager, trans, {
       request: () => subject.submit(draft, parameters, key),

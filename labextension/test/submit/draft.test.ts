@@ -5,6 +5,7 @@ import {
   EMPTY,
   fromJob,
   fromPreferences,
+  misread,
   rerun,
   submission,
   toPreferences,
@@ -16,12 +17,19 @@ import { job } from '../jobs';
 describe('a draft', () => {
   it('asks for what was typed, and for nothing else', () => {
     expect(wishes(EMPTY)).toEqual({});
-    const typed = { gpus: ' 2', gpuType: 'v100', cpus: 'x', mem: '8G ' };
+    const typed = { gpus: ' 2', gpuType: 'v100', mem: '8G ' };
     expect(wishes({ ...EMPTY, ...typed, time: ' ' })).toEqual({
       gpus: 2,
       gpu_type: 'v100',
       mem: '8G'
     });
+  });
+
+  it('counts in digits of every width, and knows what is no whole number', () => {
+    const typed = { ...EMPTY, gpus: ' \uff12', cpus: '1.5', nodes: '-1' };
+    expect(wishes(typed)).toEqual({ gpus: 2 });
+    expect(misread(typed)).toEqual(['cpus', 'nodes']);
+    expect(misread({ ...EMPTY, gpus: '0', tasks: ' ' })).toEqual([]);
   });
 
   it('becomes a submit', () => {

@@ -7,6 +7,7 @@ import type { ISubmission, ITarget } from '../../src/records';
 import { SubmitModel } from '../../src/submit/model';
 import { NotebookSubject } from '../../src/submit/subject';
 import type { IApi, Json } from '../../src/tokens';
+import { job } from '../jobs';
 import { FakeServer, settle } from '../server';
 
 const TARGETS: ITarget[] = ['local', 'dgx'].map(name => ({
@@ -92,5 +93,32 @@ describe('choices of last time', () => {
       mem: '8G',
       name: 'mine'
     });
+  });
+});
+
+describe('a number that is none', () => {
+  it('is told at its fields, and holds the submit back until it is mended', async () => {
+    answer.submit = () => Promise.resolve(server.put(job('a')));
+    open();
+    await settle();
+    dialog.set({ gpus: 'two', cpus: '4' });
+    const message = 'GPUs: two is not a whole number';
+    expect(dialog.problems).toEqual([{ field: 'resources', message }]);
+    expect(await dialog.submit()).toBeNull();
+    expect(dialog.problems).toEqual([{ field: 'resources', message }]);
+    expect(sent).toEqual([]);
+    dialog.set({ gpus: '\uff12' });
+    expect(dialog.problems).toEqual([]);
+    await dialog.submit();
+    expect(sent[0].resources).toEqual({ gpus: 2, cpus: 4 });
+  });
+
+  it('that another version kept for the next time is no job either', async () => {
+    kept = { version: 1, target: 'dgx', nodes: '1.5' };
+    open();
+    // quicker than the answers
+    expect(await dialog.submit()).toBeNull();
+    expect(dialog.problemsOf('resources')).toHaveLength(1);
+    expect(sent).toEqual([]);
   });
 });
