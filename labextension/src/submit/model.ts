@@ -205,7 +205,8 @@ export class SubmitModel implements IDisposable {
 
   /** Start the job, whoever sees to how that ends; `tell` hears why it takes longer. */
   async send(tell: Tell): Promise<IJob> {
-    const { manager, trans, subject } = this._options;
+    const { manager, trans } = this._options;
+    const subject = this.subject.now();
     // who is quicker than the answers means the choices that they would have shown
     await this._read;
     const { _draft: draft, _key: key } = this;
@@ -217,7 +218,8 @@ export class SubmitModel implements IDisposable {
     const job = await send(manager, trans, {
       request: () => subject.submit(draft, parameters, key),
       key,
-      tell
+      tell,
+      wanted: () => !this._isDisposed
     });
     if (!this.job) {
       void keepChoices(manager.api, subject.path, draft, parameters);

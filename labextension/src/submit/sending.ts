@@ -17,6 +17,8 @@ export interface ISend {
   /** By which the job that the request makes is known from those of other tabs. */
   key: string;
   tell: Tell;
+  /** False once somebody took it back: from then on it is not tried. */
+  wanted: () => boolean;
 }
 
 /**
@@ -26,9 +28,12 @@ export interface ISend {
 export async function send(
   manager: IJobsManager,
   trans: TranslationBundle,
-  { request, key, tell }: ISend
+  { request, key, tell, wanted }: ISend
 ): Promise<IJob> {
   for (let attempt = 1; ; attempt++) {
+    if (!wanted()) {
+      throw new Error('it was taken back');
+    }
     try {
       return await recorded(manager, request(), key);
     } catch (error) {

@@ -27,6 +27,8 @@ export interface ISubject {
   readonly draft: IDraft;
   /** Those that are known without asking; null for none. */
   readonly parameters: readonly IParameter[] | null;
+  /** The same as it is at this moment, whatever is edited later. */
+  now(): ISubject;
   inspect(): Promise<IInspection>;
   environment(
     draft: IDraft,
@@ -64,6 +66,11 @@ export class NotebookSubject implements ISubject {
   }
   get title(): string {
     return this.path.split('/').at(-1) ?? this.path;
+  }
+
+  now(): ISubject {
+    const content = this._screen();
+    return new NotebookSubject(this._manager, this.path, () => content);
   }
 
   inspect(): Promise<IInspection> {
@@ -131,6 +138,10 @@ export class JobSubject implements ISubject {
   }
   get path(): string | null {
     return this.job.path;
+  }
+
+  now(): ISubject {
+    return this;
   }
 
   inspect(): Promise<IInspection> {

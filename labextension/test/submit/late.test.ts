@@ -4,6 +4,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ISubmission, ITarget } from '../../src/records';
+import { RequestError } from '../../src/request';
 import { SubmitModel } from '../../src/submit/model';
 import { NotebookSubject } from '../../src/submit/subject';
 import type { IApi, Json } from '../../src/tokens';
@@ -119,6 +120,55 @@ describe('a number that is none', () => {
     // quicker than the answers
     expect(await dialog.submit()).toBeNull();
     expect(dialog.problemsOf('resources')).toHaveLength(1);
+    expect(sent).toEqual([]);
+  });
+});
+
+describe('a submit that nobody answers', () => {
+  const away = (): Promise<never> =>
+    Promise.reject(new RequestError('Failed to fetch', 0));
+
+  it('sends at each attempt what was on screen at the first', async () => {
+    screen = { cells: [], metadata: {}, nbformat: 4, nbformat_minor: 5 };
+    open();
+    await settle();
+    answer.submit = away;
+    const pressed = dialog.submit();
+    // before and after the first request
+    screen = { ...screen, metadata: { later: true } };
+    await settle();
+    screen = null;
+    answer.submit = () => Promise.resolve(server.put(job('a')));
+    await vi.advanceTimersByTimeAsync(2000);
+    expect((await pressed)?.id).toBe('a');
+    expect(sent.map(({ content }) => content?.metadata)).toEqual([{}, {}]);
+  });
+
+  it('is tried no more once its dialog is closed', async () => {
+    open();
+    await settle();
+    answer.submit = away;
+    const pressed = dialog.submit();
+    await settle();
+    dialog.dispose();
+    answer.submit = () => Promise.resolve(server.put(job('a')));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await pressed).toBeNull();
+    expect(sent).toHaveLength(1);
+  });
+
+  it('is not sent at all where its dialog is closed before', async () => {
+    let read: (targets: ITarget[]) => void = () => undefined;
+    answer.targets = () =>
+      new Promise(keep => {
+        read = keep;
+      });
+    open();
+    const pressed = dialog.submit();
+    await settle();
+    dialog.dispose();
+    read(TARGETS);
+    expect(await pressed).toBeNull();
     expect(sent).toEqual([]);
   });
 });
