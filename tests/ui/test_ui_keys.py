@@ -15,9 +15,12 @@ pytestmark = pytest.mark.needs("apt:chromium")
 
 DIALOG = ".jp-hybrid-submit"
 BUTTON = ".jp-NotebookPanel-toolbar [data-command='jupyter-hybrid:submit']"
-#: A key as an input method has it while it makes a word of what was typed.
-COMPOSING = """(field, key) => field.dispatchEvent(
-  new KeyboardEvent('keydown', { key, isComposing: true, bubbles: true, cancelable: true })
+#: A key as an input method has it while it makes a word of what was typed; and as Safari has it
+#: where it ends that.
+COMPOSING = """(field, key) => [{ isComposing: true }, { keyCode: 229 }].forEach(how =>
+  field.dispatchEvent(
+    new KeyboardEvent('keydown', { key, ...how, bubbles: true, cancelable: true })
+  )
 )"""
 SOURCES = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells].map(
   cell => cell.sharedModel.getSource()

@@ -127,7 +127,8 @@ class SubmitDialog extends Dialog<void> {
   private _key(event: KeyboardEvent): boolean {
     const { key, target } = event;
     const form = this.node.querySelector('.jp-hybrid-form');
-    if (event.isComposing) {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- all that Safari tells it by
+    if (event.isComposing || event.keyCode === 229) {
       // an input method's: Enter takes its word, Escape takes it back
       return true;
     }
