@@ -166,7 +166,9 @@ async function show(
   }
   const job = await sent;
   if (shown) {
-    void commands.execute(CommandIDs.showJobs, { id: job.id });
+    // whoever has gone on elsewhere meanwhile stays there
+    const chosen = { id: job.id, activate: false };
+    void commands.execute(CommandIDs.showJobs, chosen);
   } else {
     Notification.success(sentTo(trans, job), { autoClose: 3000 });
   }

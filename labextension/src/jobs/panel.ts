@@ -54,8 +54,9 @@ export class JobsPanel extends ReactWidget {
   }
 
   protected override onActivateRequest(): void {
-    const grid = this.node.querySelector<HTMLElement>('[role="grid"], input');
-    grid?.focus();
+    const grid = this.node.querySelector<HTMLElement>('[role="grid"]');
+    // (where there are no jobs: what is typed there chooses among them)
+    (grid ?? this.node.querySelector('input'))?.focus();
   }
 
   protected override onAfterAttach(message: Message): void {

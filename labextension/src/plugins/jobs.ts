@@ -52,7 +52,9 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
       label: trans.__('Show Jobs'),
       caption: trans.__('Show the jobs of all targets'),
       execute: args => {
-        shell.activateById(WidgetIDs.jobs);
+        if (args['activate'] !== false) {
+          shell.activateById(WidgetIDs.jobs);
+        }
         if (typeof args['id'] === 'string') {
           panel.choose(args['id']);
         }

@@ -1,0 +1,83 @@
+"""Who goes on, or closes something, while the dialog is open or a job is sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Window
+from commands import notebook, until
+from servers import Server
+
+pytestmark = pytest.mark.needs("apt:chromium")
+
+DIALOG = ".jp-hybrid-submit"
+SENDING = ".jp-hybrid-Jobs-sending li"
+JOBS = re.compile(r"/jupyter-hybrid/api/jobs(\?|$)")
+FOCUSED = "document.activeElement.getAttribute('role')"
+SOURCE = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells][0]
+  .sharedModel.getSource()"""
+
+
+@pytest.fixture
+def path(work: Path, request: pytest.FixtureRequest) -> str:
+    content = notebook("print(1)", name="python3", display_name="Python 3")
+    (work / f"{request.node.name}.ipynb").write_text(json.dumps(content))
+    return f"{request.node.name}.ipynb"
+
+
+def jobs_of(running: Server, path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = running.ask("GET", f"/jobs?path={path}")["jobs"]
+    return found
+
+
+def held(window: Window) -> list[Any]:
+    """Submits, which go no further than the browser until somebody lets them."""
+    routes: list[Any] = []
+    window.page.route(
+        JOBS,
+        lambda route: routes.append(route) if route.request.method == "POST" else route.continue_(),
+    )
+    return routes
+
+
+def first(window: Window, submits: list[Any]) -> Any:
+    """The first submit, once it is there; the browser tells of it while it is asked something."""
+    return until(lambda: window.page.wait_for_timeout(20) or submits, "the submit")[0]
+
+
+def opened(window: Window) -> Any:
+    window.command("jupyter-hybrid:submit")
+    dialog = window.page.locator(DIALOG)
+    dialog.locator("tr.jp-mod-selected").wait_for()
+    return dialog
+
+
+def test_what_is_typed_while_a_job_is_recorded_is_the_cells(
+    window: Window, running: Server, path: str
+) -> None:
+    running.ask("POST", "/jobs", {"path": path})
+    window.open(path)
+    page = window.page
+    window.command("jupyter-hybrid:show-jobs")
+    page.locator(".jp-hybrid-Job[role=row]").first.wait_for()
+    # who looks at the jobs again has their keys, and filters nothing by typing
+    page.click(".jp-Cell .cm-content")
+    window.command("jupyter-hybrid:show-jobs")
+    page.wait_for_function(f"{FOCUSED} === 'grid'")
+    submits = held(window)
+    dialog = opened(window)
+    page.keyboard.press("Enter")
+    dialog.wait_for(state="detached")
+    page.locator(SENDING).wait_for()
+    page.click(".jp-Cell .cm-content")
+    page.keyboard.press("Control+End")
+    page.keyboard.type("  # a")
+    first(window, submits).continue_()
+    page.locator(".jp-hybrid-Job[role=row][aria-selected=true]").wait_for()
+    page.keyboard.type("b")
+    assert window.page.evaluate(SOURCE) == "print(1)  # ab"
+    assert len(jobs_of(running, path)) == 2
