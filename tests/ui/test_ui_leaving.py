@@ -81,3 +81,16 @@ def test_what_is_typed_while_a_job_is_recorded_is_the_cells(
     page.keyboard.type("b")
     assert window.page.evaluate(SOURCE) == "print(1)  # ab"
     assert len(jobs_of(running, path)) == 2
+
+
+def test_a_notebook_that_is_closed_meanwhile_is_sent_as_it_is_saved(
+    window: Window, running: Server, path: str
+) -> None:
+    window.open(path)
+    dialog = opened(window)
+    window.page.evaluate("window.jupyterapp.shell.currentWidget.dispose()")
+    window.page.keyboard.press("Enter")
+    dialog.wait_for(state="detached")
+    (job,) = until(lambda: jobs_of(running, path), "the job")
+    until(lambda: running.job(job["id"])["final"], "the job's end")
+    assert running.text(job["id"]) == "1\n"

@@ -46,7 +46,8 @@ export function addSubmitCommands(given: ISubmitCommandOptions): void {
     await panel?.context.ready;
     const screen = (): INotebookContent | null => {
       const model = panel?.context.model;
-      return model ? onScreen(model) : null;
+      // (somebody may have closed it since)
+      return model && !model.isDisposed ? onScreen(model) : null;
     };
     await run(options, new NotebookSubject(manager, path, screen));
   };
