@@ -17,6 +17,7 @@ pytestmark = pytest.mark.needs("apt:chromium")
 DIALOG = ".jp-hybrid-submit"
 SENDING = ".jp-hybrid-Jobs-sending li"
 JOBS = re.compile(r"/jupyter-hybrid/api/jobs(\?|$)")
+PREVIEW = re.compile("/jupyter-hybrid/api/preview")
 FOCUSED = "document.activeElement.getAttribute('role')"
 SOURCE = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells][0]
   .sharedModel.getSource()"""
@@ -81,6 +82,31 @@ def test_what_is_typed_while_a_job_is_recorded_is_the_cells(
     page.keyboard.type("b")
     assert window.page.evaluate(SOURCE) == "print(1)  # ab"
     assert len(jobs_of(running, path)) == 2
+
+
+def test_a_job_that_escape_does_not_stop_is_told(
+    window: Window, running: Server, path: str
+) -> None:
+    window.open(path)
+    page, submits = window.page, held(window)
+    doubt = {"problems": [{"field": "files", "message": "perhaps not"}], "preview": None}
+    page.route(PREVIEW, lambda route: route.fulfill(json=doubt))
+    dialog = opened(window)
+    # the dialog stays until it is known whether that refuses it
+    dialog.locator("text=perhaps not").wait_for()
+    page.keyboard.press("Enter")
+    dialog.locator("text=Sending").wait_for()
+    submit = first(window, submits)
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    submit.continue_()
+    told = page.locator(".Toastify__toast", has_text="was sent to local")
+    told.wait_for()
+    window.picture("told-late")
+    (job,) = jobs_of(running, path)
+    told.locator("role=button[name=Open]").click()
+    page.locator(".jp-hybrid-Page .jp-hybrid-Head", has_text=job["name"]).wait_for()
+    assert len(submits) == 1
 
 
 def test_a_notebook_that_is_closed_meanwhile_is_sent_as_it_is_saved(

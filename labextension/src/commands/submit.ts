@@ -140,6 +140,10 @@ async function run(options: IShared, subject: ISubject): Promise<void> {
   } finally {
     submitting.dispose();
   }
+  const job = await submitting.late();
+  if (job !== null) {
+    tellLate(options, job);
+  }
 }
 
 /** Show the dialog; true where somebody wants it to be sent. */
@@ -173,6 +177,16 @@ async function show(
   } else {
     Notification.success(sentTo(trans, job), { autoClose: 3000 });
   }
+}
+
+/** Tell of a job that could not be taken back any more when the dialog was closed. */
+function tellLate({ commands, trans }: ISubmitCommandOptions, job: IJob): void {
+  const open = (): void =>
+    void commands.execute(CommandIDs.openJob, { id: job.id });
+  Notification.warning(sentTo(trans, job), {
+    autoClose: false,
+    actions: [{ label: trans.__('Open'), callback: open }]
+  });
 }
 
 function sentTo(trans: TranslationBundle, { name, target }: IJob): string {

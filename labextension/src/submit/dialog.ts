@@ -40,6 +40,7 @@ export class Submitting {
     this._model.start();
     await dialog.launch();
     this._job = dialog.job;
+    this._left = dialog.wanted ? null : dialog.sending;
     dialog.dispose();
     return dialog.wanted;
   }
@@ -54,6 +55,11 @@ export class Submitting {
     return job;
   }
 
+  /** The job of a request that was under way when the dialog was closed; null for none. */
+  async late(): Promise<IJob | null> {
+    return this._left;
+  }
+
   /** The next dialog says why. */
   refuse(error: Error): void {
     this._model.refuse(error);
@@ -66,6 +72,7 @@ export class Submitting {
   private readonly _drafts: Drafts;
   private readonly _model: SubmitModel;
   private _job: IJob | null = null;
+  private _left: Promise<IJob | null> | null = null;
 }
 
 class SubmitDialog extends Dialog<void> {
@@ -89,6 +96,8 @@ class SubmitDialog extends Dialog<void> {
   wanted = false;
   /** What was sent while the dialog was open. */
   job: IJob | null = null;
+  /** What comes of what was sent last while the dialog was open. */
+  sending: Promise<IJob | null> | null = null;
 
   override dispose(): void {
     this._model.changed.disconnect(this._update);
@@ -159,9 +168,13 @@ class SubmitDialog extends Dialog<void> {
 
   private async _submit(): Promise<void> {
     const model = this._model;
+    if (model.submitting) {
+      return;
+    }
     // nothing is known that stands against it: it is among the jobs from now on
     if (model.problems.length > 0 || !model.connected) {
-      this.job = await model.submit();
+      this.sending = model.submit();
+      this.job = await this.sending;
       if (this.job === null) {
         this._showProblem();
         return;
