@@ -9,21 +9,32 @@ import type { IJobDetail } from '../src/records';
 import { job } from './jobs';
 import { FakeServer, settle } from './server';
 
+/** Milliseconds after which React draws what it was told, in these tests. */
+const STEP = 5;
 let root: Root;
 
 beforeEach(() => {
+  vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
   vi.useFakeTimers();
   root = createRoot(document.createElement('div'));
 });
 
 afterEach(() => {
-  root.unmount();
+  act(() => root.unmount());
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
-/** Let React draw, and what it waits for happen. */
+/** Let time pass, and React draw meanwhile. */
 async function pass(milliseconds = 50): Promise<void> {
-  await vi.advanceTimersByTimeAsync(milliseconds);
+  for (let passed = 0; passed < milliseconds; passed += STEP) {
+    await act(() => vi.advanceTimersByTimeAsync(STEP));
+  }
+}
+
+function draw(element: ReactElement): Promise<void> {
+  act(() => root.render(element));
+  return pass();
 }
 
 describe('a field of a search', () => {
@@ -38,6 +49,10 @@ describe('a field of a search', () => {
     list.changed.emit();
   }
 
+  function type(text: string): void {
+    act(() => field[1](text));
+  }
+
   function Field(): null {
     useSignal(list.changed);
     field = useTyped(list.text, ask, 200);
@@ -47,14 +62,13 @@ describe('a field of a search', () => {
   beforeEach(async () => {
     list.text = '';
     asked.length = 0;
-    root.render(<Field />);
-    await pass();
+    await draw(<Field />);
   });
 
   it('asks when somebody stops typing', async () => {
-    field[1]('a');
+    type('a');
     await pass(100);
-    field[1]('ab');
+    type('ab');
     await pass(150);
     expect(asked).toEqual([]);
     await pass(100);
@@ -62,7 +76,7 @@ describe('a field of a search', () => {
   });
 
   it('keeps a key that comes while it asks', async () => {
-    field[1]('ab');
+    type('ab');
     list.changed.connect(function once() {
       list.changed.disconnect(once);
       setTimeout(() => field[1]('abc'), 1);
@@ -72,22 +86,19 @@ describe('a field of a search', () => {
   });
 
   it('is emptied from outside', async () => {
-    field[1]('ab');
+    type('ab');
     await pass(300);
     list.text = '';
     list.changed.emit();
     await pass(300);
     expect([field[0], asked]).toEqual(['', ['ab']]);
-    field[1]('ab');
+    type('ab');
     await pass(300);
     expect(asked).toEqual(['ab', 'ab']);
   });
 });
 
 describe('a job', () => {
-  beforeEach(() => vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true));
-  afterEach(() => vi.unstubAllGlobals());
-
   it('is not taken back by an answer that is older than the news', async () => {
     const answers: ((job: IJobDetail) => void)[] = [];
     const server = new FakeServer({
@@ -108,10 +119,7 @@ describe('a job', () => {
         answers[at](detail(changes));
         return settle();
       });
-    await act(() => {
-      root.render(<Job />);
-      return settle();
-    });
+    await draw(<Job />);
     const ended = server.put(job('a', { state: 'COMPLETED', revision: 6 }));
     server.announce('a', 'changed');
     await answer(1, ended);
