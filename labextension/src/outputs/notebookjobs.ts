@@ -8,6 +8,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { moment } from '../clock';
+import { withWhole } from '../notices/whole';
 import type { IJob } from '../records';
 import { asError } from '../request';
 import { forgetAsked } from '../tabs';
@@ -107,10 +108,10 @@ export class NotebookJobs implements IDisposable {
         return;
       }
       this._views.show(null);
-      Notification.error(
-        trans.__('The outputs cannot be shown: %1', asError(error).message),
-        { autoClose: 8000 }
-      );
+      const why = asError(error).message;
+      const text = trans.__('The outputs cannot be shown: %1', why);
+      const actions = withWhole(trans, text);
+      Notification.error(text, { autoClose: 8000, actions });
     }
   }
 

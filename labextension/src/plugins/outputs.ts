@@ -14,6 +14,7 @@ import {
 
 import { refused, told } from '../commands/told';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
+import { withWhole } from '../notices/whole';
 import type { NotebookJobs } from '../outputs/notebookjobs';
 import { askedJob, openTab, tabShows, tabState } from '../tabs';
 import { IJobsManager } from '../tokens';
@@ -140,13 +141,12 @@ function shower({
       return;
     }
     if (!(await opened(id, path))) {
-      Notification.warning(
-        trans.__(
-          '%1 cannot be opened; it may have been renamed or deleted. The job’s page shows its outputs.',
-          oneLine(path)
-        ),
-        { autoClose: 8000 }
+      const text = trans.__(
+        '%1 cannot be opened; it may have been renamed or deleted. The job’s page shows its outputs.',
+        oneLine(path)
       );
+      const actions = withWhole(trans, text);
+      Notification.warning(text, { autoClose: 8000, actions });
       await commands.execute(CommandIDs.openJob, { id });
       return;
     }
