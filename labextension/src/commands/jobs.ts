@@ -117,8 +117,11 @@ function addRuns(
       act(args, CommandIDs.rerun, async (_, id) => {
         const old = known(args);
         const again = (): Promise<IJob> => reruns.run(id);
+        void commands.execute(CommandIDs.showJobs);
         const job = await (old ? manager.sending.watch(old, again) : again());
-        void commands.execute(CommandIDs.showJobs, { id: job.id });
+        // whoever has gone on elsewhere meanwhile stays there
+        const chosen = { id: job.id, activate: false };
+        void commands.execute(CommandIDs.showJobs, chosen);
       })
   });
 }
