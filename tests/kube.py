@@ -222,14 +222,15 @@ def kubernetes_alone(_kubernetes: Kubernetes) -> Iterator[Kubernetes]:
     if FOREIGN:
         pytest.skip("does not break the cluster that KUBECONFIG names")
     with turn(fcntl.LOCK_EX):
-        for _ in _clean(_kubernetes):
+        # what collects the pods of jobs that are gone comes back to it after pauses of its own
+        for _ in _clean(_kubernetes, patience=90.0):
             yield _kubernetes
             _kubernetes.service("mend")
 
 
-def _clean(cluster: Kubernetes) -> Iterator[Kubernetes]:
+def _clean(cluster: Kubernetes, patience: float = 20.0) -> Iterator[Kubernetes]:
     yield cluster
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + patience
     while (left := cluster.left()) and time.monotonic() < deadline:
         time.sleep(0.1)
     if left:
