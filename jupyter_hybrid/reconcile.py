@@ -134,7 +134,8 @@ def orphan(job: Job, *, now: float) -> Job:
     """The job, given up with its target: else it would be among those that run for ever."""
     words = (
         f"the target {job.spec.target!r} is not configured any more, so what the job does there "
-        "can be neither seen nor ended from here"
+        "can be neither seen nor ended from here; if it still runs, end it with the place's own "
+        "tools"
     )
     return job if job.state.final else _lost(job, words, now=now)
 
