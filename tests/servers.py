@@ -61,6 +61,10 @@ class Server:
     def job(self, job: str) -> Any:
         return self.ask("GET", f"/jobs/{job}")
 
+    def jobs_of(self, path: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("GET", f"/jobs?path={path}")["jobs"]
+        return found
+
 
 def install_executor(place: Path, name: str, source: str) -> None:
     """Make a module with an executor, as a package of somebody else's that is on the path."""

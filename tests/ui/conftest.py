@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import Window, chromium, lab
+from commands import notebook
 from servers import Server
 
 
@@ -50,3 +52,11 @@ def window(browser: Any, running: Server, request: pytest.FixtureRequest) -> Ite
         shown.picture(f"end-{request.node.name}")
     finally:
         context.close()
+
+
+@pytest.fixture
+def path(work: Path, request: pytest.FixtureRequest) -> str:
+    """A notebook of one cell, of the test's own."""
+    content = notebook("print(1)", name="python3", display_name="Python 3")
+    (work / f"{request.node.name}.ipynb").write_text(json.dumps(content))
+    return f"{request.node.name}.ipynb"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import Window
-from commands import notebook, until
+from commands import until
 from servers import Server
 
 pytestmark = pytest.mark.needs("apt:chromium")
@@ -25,18 +23,6 @@ COMPOSING = """(field, key) => [{ isComposing: true }, { keyCode: 229 }].forEach
 SOURCES = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells].map(
   cell => cell.sharedModel.getSource()
 )"""
-
-
-@pytest.fixture
-def path(work: Path, request: pytest.FixtureRequest) -> str:
-    content = notebook("print(1)", name="python3", display_name="Python 3")
-    (work / f"{request.node.name}.ipynb").write_text(json.dumps(content))
-    return f"{request.node.name}.ipynb"
-
-
-def jobs_of(running: Server, path: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = running.ask("GET", f"/jobs?path={path}")["jobs"]
-    return found
 
 
 def shown(window: Window) -> Any:
@@ -58,10 +44,10 @@ def test_two_double_clicks_are_one_job(window: Window, running: Server, path: st
     dialog = shown(window)
     window.page.dblclick(f"{DIALOG} button.jp-mod-accept")
     dialog.wait_for(state="detached")
-    (job,) = until(lambda: jobs_of(running, path), "the job")
+    (job,) = until(lambda: running.jobs_of(path), "the job")
     until(lambda: running.job(job["id"])["final"], "the job's end")
     assert dialog.count() == 0
-    assert len(jobs_of(running, path)) == 1
+    assert len(running.jobs_of(path)) == 1
 
 
 def test_an_enter_that_is_held_is_one_step(window: Window, running: Server, path: str) -> None:
@@ -71,7 +57,7 @@ def test_an_enter_that_is_held_is_one_step(window: Window, running: Server, path
     dialog = shown(window)
     hold_enter(window, 10)
     assert dialog.count() == 1
-    assert jobs_of(running, path) == []
+    assert running.jobs_of(path) == []
     window.page.keyboard.up("Enter")
     window.page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
@@ -83,9 +69,9 @@ def test_an_enter_that_is_held_is_one_step(window: Window, running: Server, path
     # it is the cell that has the focus now
     hold_enter(window, 10)
     window.page.keyboard.up("Enter")
-    until(lambda: jobs_of(running, path), "the job")
+    until(lambda: running.jobs_of(path), "the job")
     assert window.page.evaluate(SOURCES) == ["print(1)"]
-    assert len(jobs_of(running, path)) == 1
+    assert len(running.jobs_of(path)) == 1
 
 
 def test_keys_of_an_input_method_are_not_the_dialogs(
@@ -100,10 +86,10 @@ def test_keys_of_an_input_method_are_not_the_dialogs(
         name.evaluate(COMPOSING, key)
     name.fill("\u5b66\u7fd2")
     assert dialog.count() == 1
-    assert jobs_of(running, path) == []
+    assert running.jobs_of(path) == []
     window.page.keyboard.press("Enter")
     dialog.wait_for(state="detached")
-    (job,) = until(lambda: jobs_of(running, path), "the job")
+    (job,) = until(lambda: running.jobs_of(path), "the job")
     assert job["name"] == "\u5b66\u7fd2"
 
 

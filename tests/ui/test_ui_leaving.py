@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import Window
-from commands import notebook, until
+from commands import until
 from servers import Server
 
 pytestmark = pytest.mark.needs("apt:chromium")
@@ -21,18 +19,6 @@ PREVIEW = re.compile("/jupyter-hybrid/api/preview")
 FOCUSED = "document.activeElement.getAttribute('role')"
 SOURCE = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells][0]
   .sharedModel.getSource()"""
-
-
-@pytest.fixture
-def path(work: Path, request: pytest.FixtureRequest) -> str:
-    content = notebook("print(1)", name="python3", display_name="Python 3")
-    (work / f"{request.node.name}.ipynb").write_text(json.dumps(content))
-    return f"{request.node.name}.ipynb"
-
-
-def jobs_of(running: Server, path: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = running.ask("GET", f"/jobs?path={path}")["jobs"]
-    return found
 
 
 def held(window: Window) -> list[Any]:
@@ -81,7 +67,7 @@ def test_what_is_typed_while_a_job_is_recorded_is_the_cells(
     page.locator(".jp-hybrid-Job[role=row][aria-selected=true]").wait_for()
     page.keyboard.type("b")
     assert window.page.evaluate(SOURCE) == "print(1)  # ab"
-    assert len(jobs_of(running, path)) == 2
+    assert len(running.jobs_of(path)) == 2
 
 
 def test_a_job_that_escape_does_not_stop_is_told(
@@ -103,7 +89,7 @@ def test_a_job_that_escape_does_not_stop_is_told(
     told = page.locator(".Toastify__toast", has_text="was sent to local")
     told.wait_for()
     window.picture("told-late")
-    (job,) = jobs_of(running, path)
+    (job,) = running.jobs_of(path)
     told.locator("role=button[name=Open]").click()
     page.locator(".jp-hybrid-Page .jp-hybrid-Head", has_text=job["name"]).wait_for()
     assert len(submits) == 1
@@ -117,6 +103,6 @@ def test_a_notebook_that_is_closed_meanwhile_is_sent_as_it_is_saved(
     window.page.evaluate("window.jupyterapp.shell.currentWidget.dispose()")
     window.page.keyboard.press("Enter")
     dialog.wait_for(state="detached")
-    (job,) = until(lambda: jobs_of(running, path), "the job")
+    (job,) = until(lambda: running.jobs_of(path), "the job")
     until(lambda: running.job(job["id"])["final"], "the job's end")
     assert running.text(job["id"]) == "1\n"

@@ -52,11 +52,6 @@ def path(work: Path, request: pytest.FixtureRequest) -> str:
     return f"{folder.name}/study.ipynb"
 
 
-def jobs_of(running: Server, path: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = running.ask("GET", f"/jobs?path={path}")["jobs"]
-    return found
-
-
 def open_dialog(window: Window, path: str) -> Any:
     window.open(path)
     window.page.click(".jp-NotebookPanel-toolbar >> text=Run elsewhere")
@@ -76,7 +71,7 @@ def submitted(window: Window, running: Server, path: str, number: int = 1) -> di
     window.page.wait_for_selector(DIALOG, state="detached")
 
     def job() -> dict[str, Any] | None:
-        found = jobs_of(running, path)
+        found = running.jobs_of(path)
         assert len(found) <= number
         return found[0] if len(found) == number and found[0]["final"] else None
 
@@ -93,7 +88,7 @@ def test_one_click_and_enter_make_a_job(window: Window, running: Server, path: s
     dialog.wait_for(state="detached")
     # the panel shows it, whatever its place makes of it
     window.page.locator(".jp-hybrid-Jobs >> text=study").first.wait_for()
-    job = until(lambda: next((j for j in jobs_of(running, path) if j["final"]), None), "the end")
+    job = until(lambda: next((j for j in running.jobs_of(path) if j["final"]), None), "the end")
     assert job["state"] == "COMPLETED", job["reason"]
     assert running.text(job["id"]) == "first 3 0.5 False [1, 2] 1,2\n\n"
     assert window.complaints == []
@@ -137,7 +132,7 @@ def test_refusals_are_told_before_and_nothing_is_lost_by_closing(
     refusal.wait_for()
     window.page.keyboard.press("Enter")
     refusal.wait_for()
-    assert jobs_of(running, path) == []
+    assert running.jobs_of(path) == []
     dialog.get_by_label("Memory").fill("900T")
     dialog.locator("text=ask for less").first.wait_for()
     window.picture("submit-problems")

@@ -14,7 +14,7 @@ from slurm_jobs import User
 from jupyter_hybrid.errors import PlaceError, ResultError
 from jupyter_hybrid.executors import slurm
 from jupyter_hybrid.executors.shipping import ship
-from jupyter_hybrid.job import State
+from jupyter_hybrid.job import Job, State
 from jupyter_hybrid.spec import Cause
 
 pytestmark = [pytest.mark.needs(*NEEDS), pytest.mark.timeout(300)]
@@ -41,16 +41,22 @@ def line(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return free
 
 
+async def on_its_way(user: User) -> tuple[asyncio.Task[Job], Job]:
+    """A submit that has not got through, and its job."""
+    impatient(user)
+    submitting = asyncio.create_task(user.submit("print('there')"))
+    (job,) = await until(user.manager.store.unfinished)
+    return submitting, job
+
+
 async def test_a_job_whose_files_are_on_their_way_is_not_given_up(
     user: User, line: asyncio.Event
 ) -> None:
-    impatient(user)
-    submitting = asyncio.create_task(user.submit("print('there')"))
-    await until(user.manager.store.unfinished)
+    submitting, job = await on_its_way(user)
     for _ in range(30):
         await asyncio.sleep(0.1)
         await user.manager.reconcile()
-    (job,) = user.manager.jobs()
+    job = user.manager.get(job.id)
     assert (job.state, job.missing_seen) == (State.CREATED, 0)
     line.set()
     ended, text = await user.follow(await submitting)
@@ -60,9 +66,7 @@ async def test_a_job_whose_files_are_on_their_way_is_not_given_up(
 async def test_who_cancels_a_job_that_is_being_sent_does_not_wait_for_its_files(
     user: User, line: asyncio.Event
 ) -> None:
-    impatient(user)
-    submitting = asyncio.create_task(user.submit("print('there')"))
-    (job,) = await until(user.manager.store.unfinished)
+    submitting, job = await on_its_way(user)
     await user.manager.cancel(job.id)
     job = await user.state(job, State.CANCELLED)
     line.set()
@@ -74,9 +78,7 @@ async def test_who_cancels_a_job_that_is_being_sent_does_not_wait_for_its_files(
 async def test_a_submit_that_was_interrupted_gives_its_key_back(
     user: User, line: asyncio.Event
 ) -> None:
-    impatient(user)
-    submitting = asyncio.create_task(user.submit("print('there')"))
-    (job,) = await until(user.manager.store.unfinished)
+    submitting, job = await on_its_way(user)
     await user.manager._keeper.change(job, lambda j: j.evolve(submit_key="from a dialog"))
     submitting.cancel()
     await asyncio.wait([submitting])
