@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import socket
 import time
+import weakref
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 TOKEN_AGE = 60.0
 #: Seconds between two questions to a provider that gives no token.
 ASK_AGAIN = 5.0
+#: Rounds that an event loop may take to see that its sockets have ended.
+ROUNDS = 50
 
 
 class Connection:
@@ -100,14 +104,47 @@ class _Login(ABC):
         await self.session.close()
 
 
+class _Sockets:
+    """The sockets of a session, to be closed whatever they are about.
+
+    A connection that is left in the middle of an answer, as streams are, is no more the session's:
+    TLS waits for up to half a minute for the server's goodbye, and nothing that is public ends it.
+    """
+
+    def __init__(self) -> None:
+        self._made: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def make(self, address: tuple[Any, ...]) -> socket.socket:
+        """A socket for one of ``getaddrinfo``'s answers."""
+        made = socket.socket(*address[:3])
+        self._made.add(made)
+        return made
+
+    async def close(self) -> None:
+        """End them, and let the event loop find that out."""
+        for _ in range(ROUNDS):
+            left = [made for made in self._made if made.fileno() >= 0]
+            if not left:
+                return
+            for made in left:
+                with contextlib.suppress(OSError):
+                    made.shutdown(socket.SHUT_RDWR)
+            await asyncio.sleep(0.002)
+
+
 class _Simple(_Login):
     def __init__(self, access: Access, token: str) -> None:
         from aiohttp import ClientSession, TCPConnector
 
         super().__init__()
         self.base, self._access = access.server, access
+        self._sockets = _Sockets()
         # a stream for each running job, besides what is asked meanwhile
-        connector = TCPConnector(limit=0, ssl=access.tls if access.tls is not None else True)
+        connector = TCPConnector(
+            limit=0,
+            ssl=access.tls if access.tls is not None else True,
+            socket_factory=self._sockets.make,
+        )
         self.session = ClientSession(connector=connector, trust_env=True)
         if access.hostname:
             self.extra["server_hostname"] = access.hostname
@@ -121,6 +158,10 @@ class _Simple(_Login):
             with contextlib.suppress(OSError, HybridError):
                 self._token = await _token(self._access)
         return {"authorization": f"Bearer {self._token}"} if self._token else {}
+
+    async def close(self) -> None:
+        await super().close()
+        await self._sockets.close()
 
 
 async def _token(access: Access) -> str:

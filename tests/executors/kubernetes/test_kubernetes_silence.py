@@ -6,8 +6,11 @@ No real server can be made to do so at the right moment: this one says what the 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import registries
 from aiohttp import web
 from jobs import until
 
@@ -38,8 +42,11 @@ def told(name: str, phase: str, version: int) -> bytes:
 
 
 @contextmanager
-def a_server(watches: list[bytes]) -> Iterator[tuple[str, list[str]]]:
-    """A server that says this in one watch after the other, and then nothing; what it was asked."""
+def a_server(watches: list[bytes], keys: Path | None = None) -> Iterator[tuple[str, list[str]]]:
+    """A server that says this in one watch after the other, and then nothing; what it was asked.
+
+    With ``keys``, the directory of a certificate, by TLS.
+    """
     asked: list[str] = []
     over = threading.Event()
 
@@ -60,21 +67,25 @@ def a_server(watches: list[bytes]) -> Iterator[tuple[str, list[str]]]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        if keys is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(keys / "server.pem", keys / "server.key")
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
+            yield f"http{'s' if keys else ''}://127.0.0.1:{server.server_port}", asked
         finally:
             over.set()
             server.shutdown()
             thread.join()
 
 
-def an_api(address: str, directory: Path, token: Path | None = None) -> Api:
+def an_api(address: str, directory: Path, token: Path | None = None, **cluster: str) -> Api:
     config = {
         "current-context": "c",
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "x"}}],
-        "clusters": [{"name": "c", "cluster": {"server": address}}],
+        "clusters": [{"name": "c", "cluster": {"server": address, **cluster}}],
         "users": [{"name": "u", "user": {"tokenFile": str(token)} if token else {"token": "t"}}],
     }
     (directory / "config").write_text(json.dumps(config))
@@ -112,6 +123,23 @@ async def test_a_log_that_says_nothing_is_not_waited_for_for_ever(tmp_path: Path
             async with api.stream("/log", silence=0.2, watch="true") as response:
                 await asyncio.wait_for(response.read(), 20)
         assert raised.value.transient
+
+
+def test_a_stream_that_is_left_is_closed_with_its_loop(tmp_path: Path) -> None:
+    """Also where the server does not answer TLS's goodbye: it may be busy, or gone."""
+    authority = str(registries.certify(tmp_path))
+    with a_server([told("a", "Running", 2)], tmp_path) as (address, _):
+        api = an_api(address, tmp_path, **{"certificate-authority": authority})
+
+        async def look() -> None:
+            async with api.stream("/watch", watch="true") as response:
+                await response.content.readline()
+
+        with warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
+            asyncio.run(look())
+            gc.collect()
+    assert [str(complaint.message) for complaint in complaints] == []
 
 
 class _Slow:
