@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..blocking import within
 from ..errors import ImageError
+from ..programs import run_program
 from .locks import Lock, Locked, parse_lock
 
 _NO_NETWORK = re.compile(
@@ -146,28 +146,15 @@ class Uv:
         from uv import find_uv_bin
 
         command = [find_uv_bin(), *arguments, "--python", sys.executable]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                cwd=work,
-                env=self._environ,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-            )
-        except OSError as error:
-            raise ImageError(f"uv cannot be started: {error}; install it with pip") from error
         builds = any(word.startswith("--no-binary=") for word in arguments)
         limit = _BUILDING if builds else _FETCHING
         try:
-            _, said = await within(limit, process.communicate())
-        except (asyncio.CancelledError, asyncio.TimeoutError) as error:
-            process.kill()
-            await process.wait()
-            if isinstance(error, asyncio.CancelledError):
-                raise
+            ended = await run_program(command, seconds=limit, env=self._environ, cwd=work)
+        except asyncio.TimeoutError:
             return 1, f"error: it took longer than {limit:.0f} seconds"
-        return process.returncode or 0, said.decode("utf-8", "replace")
+        except OSError as error:
+            raise ImageError(f"uv cannot be started: {error}; install it with pip") from error
+        return ended.status, ended.err.decode("utf-8", "replace")
 
 
 def _builds(built: Sequence[str]) -> list[str]:

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...blocking import within
 from ...containers.engines import Command, Engine
 from ...errors import PlaceError
+from ...programs import run_program
 from ...sentences import telling_lines
 
 #: Seconds for what should take a moment.
@@ -23,30 +23,20 @@ async def run(command: Command, *, timeout: float = PATIENCE) -> subprocess.Comp
     Nothing of it is left where the caller is cancelled.
     """
     program = command.argv[0]
+    environ = {**os.environ, **command.env}
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command.argv,
-            env={**os.environ, **command.env},
-            cwd=command.cwd or Path("/"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+        ended = await run_program(
+            command.argv, seconds=timeout, env=environ, cwd=command.cwd or Path("/")
         )
+    except asyncio.TimeoutError as error:
+        what = " ".join(command.argv[:2])
+        raise PlaceError(f"{what} did not end within {timeout:.0f} seconds") from error
     except OSError as error:
         raise PlaceError(
             f"{program} cannot be started: {error.strerror or error}; is it installed?"
         ) from error
-    try:
-        out, err = await within(timeout, process.communicate())
-    except (asyncio.TimeoutError, asyncio.CancelledError) as error:
-        process.kill()
-        await process.wait()
-        if isinstance(error, asyncio.CancelledError):
-            raise
-        what = " ".join(command.argv[:2])
-        raise PlaceError(f"{what} did not end within {timeout:.0f} seconds") from error
-    texts = (data.decode("utf-8", "replace") for data in (out, err))
-    return subprocess.CompletedProcess(command.argv, process.returncode or 0, *texts)
+    texts = (data.decode("utf-8", "replace") for data in (ended.out, ended.err))
+    return subprocess.CompletedProcess(command.argv, ended.status, *texts)
 
 
 async def first_at_work(engines: Sequence[Engine]) -> Engine:
