@@ -54,12 +54,16 @@ class Watches:
                 watch.read_at, watch.seen = now, watch.end
                 return bytes(watch.kept[offset - watch.start :])
         data = await self._transport.read(path, offset)
-        if data or watch is None or not watch.channel.open:
-            await self._begin(path, offset + len(data), watch, now)
+        # begun by who looked for something behind the file's end: nothing would come for long
+        beyond = not data and watch is not None and offset < watch.start
+        if data or beyond or watch is None or not watch.channel.open:
+            await self._begin(path, offset + len(data), watch, now, beyond=beyond)
         return data
 
-    async def _begin(self, path: str, offset: int, old: _Watch | None, now: float) -> None:
-        if old is not None and old.channel.open and offset < old.end:
+    async def _begin(
+        self, path: str, offset: int, old: _Watch | None, now: float, *, beyond: bool
+    ) -> None:
+        if old is not None and old.channel.open and offset < old.end and not beyond:
             # somebody who reads from the beginning catches up
             return
         channel = await self._transport.channel()

@@ -197,6 +197,19 @@ async def test_nobody_waits_for_what_has_come_already(transport: Transport) -> N
     assert await watches.read("log", 0) == b"1\n"
 
 
+async def test_who_looks_behind_the_end_of_a_file_keeps_nobody_from_its_news(
+    transport: Transport,
+) -> None:
+    watches = Watches(transport)
+    await transport.run(["sh", "-c", f"echo 1 > '{await transport.root()}/log'"])
+    assert await watches.read("log", 1 << 20) == b""
+    assert await watches.read("log", 0) == b"1\n"
+    assert await watches.read("log", 2) == b""
+    await transport.run(["sh", "-c", f"echo 2 >> '{await transport.root()}/log'"])
+    await until(lambda: watches._watches["log"].end == 4)
+    assert await watches.read("log", 2) == b"2\n"
+
+
 async def test_a_full_disk_is_told_in_a_sentence(
     transport: Transport, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
