@@ -273,10 +273,13 @@ class _Place:
             executor = manager.executor(job.spec.target)
             tail = self._tails[job.id] = Tail(executor, job, offset=job.events_offset)
         last = 0
-        async for event, _ in tail.lines():
-            last = event.seq
-        if last:
-            self._announce(PROGRESS, {"job": job.id, "last": last})
+        try:
+            async for event, _ in tail.lines():
+                last = event.seq
+        finally:
+            # also where there is no more to be had: the next look begins behind what was read
+            if last:
+                self._announce(PROGRESS, {"job": job.id, "last": last})
         return last > 0
 
     def _due(self, job_id: str) -> bool:

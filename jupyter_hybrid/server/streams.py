@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ..errors import PlaceError
 from ..executed import notebook_sent, without_widgets
 from .answers import notebook_answer
 from .base import Endpoint, endpoint, to_text
 from .reading import decoded, log_ending, printed
 from .shortening import shortened_notebook
+
+if TYPE_CHECKING:
+    from ..job import Job
 
 #: Events of one page of text.
 LINES = 2000
@@ -88,7 +93,7 @@ class Notebook(Endpoint):
             last, notebook = 0, await notebook_sent(self.manager.executor(job.spec.target), job)
         else:
             # read before the notebook: what comes in between is told twice, and never lost
-            last = await self.service.reader.last(self.manager, job)
+            last = await self._last(job)
             notebook = await self.manager.notebook(job.id)
         if not query["download"]:
             # who looks at it has no kernel with its widgets, of which a file keeps the state
@@ -100,6 +105,16 @@ class Notebook(Endpoint):
             name = f"{job.spec.name}.ipynb".replace("/", "-")
             self.set_header("Content-Disposition", attachment(name))
         self.answer(notebook_answer(notebook))
+
+    async def _last(self, job: Job) -> int:
+        """The number of the job's newest event."""
+        try:
+            return await self.service.reader.last(self.manager, job)
+        except PlaceError:
+            if not job.state.final:
+                raise
+            # its notebook may be here, and no event of it is awaited
+            return 0
 
 
 def attachment(name: str) -> str:

@@ -185,6 +185,30 @@ async def test_a_job_that_cannot_be_read_hides_no_others_news(
     await asyncio.wait([task])
 
 
+async def test_what_was_read_is_told_also_where_the_rest_cannot_be(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    place = Fake()
+    place.polls = [running()]
+    manager = a_manager_of(place)
+    job = await manager.submit(a_request(tmp_path, "1"))
+    manager.store.save(job.evolve(state=State.RUNNING))
+    told: list[Any] = []
+
+    async def read(job: Job, name: str, offset: int) -> bytes:
+        if offset:
+            raise PlaceError("the line broke")
+        return lines((1, Kind.NOTE), (2, Kind.NOTE))
+
+    monkeypatch.setattr(place, "read", read)
+    looking = News(lambda: manager, lambda kind, data: told.append((kind, data)))
+    looking.somebody_looks()
+    task = asyncio.create_task(looking.run())
+    await until(lambda: (PROGRESS, {"job": job.id, "last": 2}) in told)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_a_place_that_stays_down_is_told_of_once_and_when_it_is_back(
     tmp_path: Path, monkeypatch: Any
 ) -> None:

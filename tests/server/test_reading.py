@@ -9,7 +9,9 @@ import pytest
 from fakes import Fake, a_manager_of
 from jobs import a_job, until
 
+from jupyter_hybrid.errors import PlaceError
 from jupyter_hybrid.events import Event, Kind
+from jupyter_hybrid.executors.local import LocalExecutor
 from jupyter_hybrid.job import Job, State
 from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.server import reading
@@ -107,3 +109,17 @@ async def test_a_long_log_is_read_in_pieces_that_cut_no_character(
     await until(at_end)
     assert text == "\u3042" * 1000 + "\ufffd"
     assert offset == len(content)
+
+
+async def test_a_notebook_that_is_here_is_shown_where_its_place_is_out_of_reach(
+    api: Api, monkeypatch: Any
+) -> None:
+    job = (await api.submit("print('here')"))["id"]
+    await api.ended(job)
+
+    async def read(self: LocalExecutor, job: Job, name: str, offset: int) -> bytes:
+        raise PlaceError("out of reach")
+
+    monkeypatch.setattr(LocalExecutor, "read", read)
+    (cell,) = (await api.get(f"/jobs/{job}/notebook"))["cells"]
+    assert cell["outputs"][0]["text"] == "here\n"
