@@ -17,7 +17,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """The object in the file; None where there is none, or what is there is none."""
     try:
         record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...blocking import within
 from ...bundle import Bundle, write_job_directory
 from ...containers.nodes import rooms
-from ...errors import PlaceError, ResultError, UsageError
+from ...errors import HybridError, PlaceError, ResultError, UsageError
 from ...job import Job
 from ...paths import JobPaths
 from ...spec import Cause, ExitRecord, JobSpec, Resources
@@ -34,6 +35,8 @@ from .submitting import Submitting
 if TYPE_CHECKING:
     from ...environment.facts import ImageFacts
     from ...environment.needs import Environment
+
+log = logging.getLogger(__name__)
 
 #: Seconds that a submit waits for a pod that is about to start, to give it its things.
 START_WAIT = 20.0
@@ -153,10 +156,18 @@ class KubernetesExecutor(Executor):
         session = self._session
         if any(read_exit(JobPaths(Path(job.directory))) is None for job in jobs):
             await session.pods.sync()
-        found = await asyncio.gather(*(session.status(job) for job in jobs))
-        return {
-            job.id: status for job, status in zip(jobs, found, strict=True) if status is not None
-        }
+        asked = (session.status(job) for job in jobs)
+        said = await asyncio.gather(*asked, return_exceptions=True)
+        found = {}
+        for job, status in zip(jobs, said, strict=True):
+            if isinstance(status, JobStatus):
+                found[job.id] = status
+            # one job, whatever it has printed, hides no other's news; what the place says counts
+            elif isinstance(status, Exception) and not isinstance(status, HybridError):
+                log.warning("job %s was passed over: %s", job.id, status, exc_info=status)
+            elif status is not None:
+                raise status
+        return found
 
     async def read(self, job: Job, name: str, offset: int) -> bytes:
         """Bytes behind ``offset`` in a file of the job, here or in its pod."""

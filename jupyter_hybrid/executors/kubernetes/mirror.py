@@ -14,6 +14,9 @@ from typing import Any
 from ...paths import JobPaths
 from ...spec import ExitRecord
 
+#: What a job can print goes wrong in these ways; none of them is about the place.
+NO_RECORD = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+
 
 class Mirror:
     """``events.jsonl`` in the job's directory here, as far as it is whole."""
@@ -90,7 +93,7 @@ class Mirror:
             self.record = ExitRecord.from_json(record) if record else None
             self.stored = bool(said.get("stored"))
             self.complaint = str(said.get("complaint") or "")
-        except (ValueError, TypeError, AttributeError):
+        except (*NO_RECORD, AttributeError):
             return
         self.ended = True
 
@@ -106,7 +109,7 @@ def events_of(printed: bytes, rank: int | None = None) -> bytes:
             said = json.loads(line)
             if said["of"] == rank:
                 found.append(str(said["line"]).encode("utf-8", "surrogateescape") + b"\n")
-        except (ValueError, TypeError, KeyError):
+        except NO_RECORD:
             continue
     return b"".join(found)
 
@@ -115,6 +118,6 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
         record["seq"] = int(record["seq"])
-    except (ValueError, TypeError, KeyError):
+    except NO_RECORD:
         return None
     return record if isinstance(record, dict) else None

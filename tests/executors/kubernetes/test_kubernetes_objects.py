@@ -15,7 +15,7 @@ from jupyter_hybrid.containers.nodes import parse_quantity, rooms
 from jupyter_hybrid.errors import ConfigError, UsageError
 from jupyter_hybrid.executors.base import TargetConfig
 from jupyter_hybrid.executors.kubernetes import manifest
-from jupyter_hybrid.executors.kubernetes.mirror import Mirror
+from jupyter_hybrid.executors.kubernetes.mirror import Mirror, events_of
 from jupyter_hybrid.executors.kubernetes.offers import make_offers, models
 from jupyter_hybrid.executors.kubernetes.settings import Settings, read_settings
 from jupyter_hybrid.job import Job
@@ -275,3 +275,17 @@ def test_a_mirror_keeps_each_event_once_and_sees_what_is_missing(tmp_path: Path)
     record = {"state": "COMPLETED", "cause": None}
     again.take(json.dumps({"kind": "exit", "record": record}).encode() + b"\n")
     assert again.ended and again.record is not None and again.record.state == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    "printed", [b'{"seq": 1e999}', b'{"seq": 2, "data": ' + b"[" * 5000 + b"]" * 5000 + b"}"]
+)
+def test_a_mirror_passes_over_what_no_runner_writes(tmp_path: Path, printed: bytes) -> None:
+    mirror = Mirror(tmp_path)
+    mirror.take(line(1))
+    assert not mirror.missing(printed + b"\n") and not mirror.take(printed + b"\n")
+    assert mirror.take(line(2)) and mirror.path.read_bytes() == line(1) + line(2)
+    # it may stand in the file as well: another process begins before it
+    mirror.path.write_bytes(line(1) + printed + b"\n" + line(2))
+    assert Mirror(tmp_path).seq == 1
+    assert events_of(line(1) + printed + b"\n") == line(1)
