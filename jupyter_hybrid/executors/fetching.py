@@ -13,12 +13,14 @@ from ..files import file_digest, replacing
 from ..paths import JobPaths
 from ..runner.changes import IGNORED
 from ..transport import Transport
-from .locks import fetching, made
+from .locks import fetching, made, unwritable
 
 #: Names below the job's directory that stay there.
 STAYS = ("work", "runtime", "inputs", "ranks")
 #: Here it is noted that everything has come, with the exit record that it came with.
 FETCHED = ".fetched"
+#: The same for jobs that left none: a killed one, or one whose node is gone.
+NO_EXIT = b"-"
 #: Pieces of a large file that are under way at once: the network's delay counts once.
 AHEAD = 8
 PIECE = 1 << 20
@@ -31,20 +33,34 @@ async def fetch_results(transport: Transport, remote: str, local: Path, patience
     where the place has removed its own, or is out of reach. Raises ``ResultError``.
     """
     made(local)
+    # whoever has all of it waits for nobody
+    if (local / FETCHED).exists() and await _is_new(transport, remote, local, patience) is None:
+        return
     async with fetching(local):
-        marker = local / FETCHED
-        have = marker.read_bytes() if marker.exists() else b""
-        try:
-            name = f"{remote}/{JobPaths(local).exit.name}"
-            exits = await transport.read(name, patience=0.0 if have else patience)
-        except PlaceError:
-            if have:
-                return
-            raise
-        if not have or exits not in (b"", have):
-            await _fetch(transport, remote, local, patience)
-            if exits:
-                marker.write_bytes(exits)
+        exits = await _is_new(transport, remote, local, patience)
+        if exits is not None:
+            try:
+                await _fetch(transport, remote, local, patience)
+                (local / FETCHED).write_bytes(exits or NO_EXIT)
+            except OSError as error:
+                raise ResultError(str(unwritable(local, error))) from error
+
+
+async def _is_new(transport: Transport, remote: str, local: Path, patience: float) -> bytes | None:
+    """The exit record over there, b"" for none, where it is not what came here; else None.
+
+    Raises ``PlaceError``, unless something came.
+    """
+    marker = local / FETCHED
+    have = marker.read_bytes() if marker.exists() else b""
+    try:
+        name = f"{remote}/{JobPaths(local).exit.name}"
+        exits = await transport.read(name, patience=0.0 if have else patience)
+    except PlaceError:
+        if have:
+            return None
+        raise
+    return None if have and exits in (b"", have) else exits
 
 
 async def _fetch(transport: Transport, remote: str, local: Path, patience: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,9 @@ from ..errors import PlaceError
 
 #: Seconds after which another process that submits the same job is complained of.
 PATIENCE = 30.0
+#: Seconds between two signs of life of a process that brings results, and without one after which
+#: it is complained of. (NFS may show a sign a minute late.)
+ALIVE, STILL = 5.0, 120.0
 _SUBMIT = "submit.lock"
 _FETCH = "fetch.lock"
 
@@ -60,16 +64,44 @@ def is_locked(directory: Path) -> bool:
 
 @asynccontextmanager
 async def fetching(directory: Path) -> AsyncIterator[None]:
-    """Of several who bring a job's results here, one at a time, however long that takes."""
+    """Of several who bring a job's results here, one at a time, however long that takes.
+
+    Raises ``PlaceError`` where another one stands still in the midst of it (Ctrl-Z, a debugger).
+    """
     with _opened(directory / _FETCH) as file:
-        while not _try_lock(file):
-            await asyncio.sleep(0.05)
-        yield
+        await _fetchers_end(file, directory)
+        signs = asyncio.create_task(_give_signs(file))
+        try:
+            yield
+        finally:
+            signs.cancel()
+            await asyncio.wait([signs])
+
+
+async def _fetchers_end(file: IO[str], directory: Path) -> None:
+    seen, since = -1, time.monotonic()
+    while not _try_lock(file):
+        sign = os.fstat(file.fileno()).st_mtime_ns
+        if sign != seen:
+            seen, since = sign, time.monotonic()
+        elif time.monotonic() - since > STILL:
+            raise PlaceError(
+                f"another process is bringing the results of the job in {directory}, and has stood "
+                "still for two minutes; end it, or let it go on"
+            )
+        await asyncio.sleep(0.05)
+
+
+async def _give_signs(file: IO[str]) -> None:
+    while True:
+        os.utime(file.fileno())
+        await asyncio.sleep(ALIVE)
 
 
 def _opened(path: Path) -> IO[str]:
     try:
-        return path.open("w")
+        # (not written anew: whoever waits for it must not look like a sign of who has it)
+        return path.open("a")
     except OSError as error:
         raise unwritable(path.parent, error) from error
 
