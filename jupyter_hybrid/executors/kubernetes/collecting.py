@@ -62,8 +62,8 @@ class _Arriving:
 async def collect(api: Api, pod: str, inside: Inside, here: Path) -> None:
     """Bring what the job made into its directory here, and last its exit record (``ARRIVED``).
 
-    Raises ``PlaceError`` where the
-    stream broke: nothing of it counts then, and the next attempt begins anew.
+    Raises ``PlaceError`` where the stream broke: nothing of it counts then, and the next attempt
+    begins anew; and ``ResultError`` where it cannot be written here.
     """
     arriving = _Arriving()
     unpacking = asyncio.create_task(asyncio.to_thread(unpack, arriving, here))
@@ -97,13 +97,19 @@ async def release(api: Api, pod: str, inside: Inside) -> None:
 def unpack(arriving: Any, here: Path) -> None:
     """Give what arrives, a tar to be read, its place in the job's directory here.
 
-    Raises ``PlaceError`` where it is not whole: nothing of it counts then.
+    Raises ``PlaceError`` where it is not whole: nothing of it counts then; and ``ResultError``
+    where it cannot be written.
     """
     scratch = here / f".arriving.{os.getpid()}"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         _unpack(arriving, scratch)
         _settle(scratch, here)
+    except OSError as error:
+        raise ResultError(
+            f"the job's results cannot be written to {here}: {error.strerror or error}; "
+            "make room there, and fetch them again"
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -115,11 +121,6 @@ def _unpack(arriving: Any, scratch: Path) -> None:
                 _extract(tar, member, scratch)
     except tarfile.TarError as error:
         raise PlaceError(f"the job's results arrived broken: {error}", transient=True) from error
-    except OSError as error:
-        raise ResultError(
-            f"the job's results cannot be written to {scratch.parent}: {error.strerror or error}; "
-            "make room there, and fetch them again"
-        ) from error
     finally:
         # what comes behind the end of an archive is of no interest, but must not stand in the way
         while arriving.read(1 << 20):

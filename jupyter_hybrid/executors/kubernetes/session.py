@@ -15,7 +15,7 @@ from typing import Any
 
 from ...blocking import within
 from ...bundle import read_job_directory
-from ...errors import PlaceError
+from ...errors import HybridError, PlaceError
 from ...job import Job, State
 from ...paths import JobPaths, blob_directory
 from ...spec import Cause, ExitRecord
@@ -24,7 +24,7 @@ from ..locks import is_locked
 from ..records import read_exit, read_record, write_record
 from . import delivery, reasons
 from .api import Api, ApiError
-from .collecting import ARRIVED, collect, release
+from .collecting import ARRIVED
 from .depot import Depot
 from .following import Follower
 from .mirror import Mirror, events_of
@@ -33,6 +33,7 @@ from .objects import Objects
 from .places import Places
 from .pods import Pods
 from .ranks import by_index
+from .results import Results
 from .settings import Settings
 
 Pod = Mapping[str, Any]
@@ -41,6 +42,8 @@ Pod = Mapping[str, Any]
 POD, DELIVERED = "pod.json", "delivered"
 #: Seconds that a first look at a log may take.
 CATCH_UP = 10.0
+#: Seconds until what failed here, and not over there, is tried again.
+NO_ROOM = 5.0
 
 
 class Session:
@@ -52,6 +55,7 @@ class Session:
         self.pods = Pods(api)
         self.objects = Objects(api, self.pods)
         self.depot = Depot(settings)
+        self.results = Results(api, self.objects, self.places, self.depot)
         self._followers: dict[str, Follower] = {}
         self._work: dict[tuple[str, str], asyncio.Task[None]] = {}
         #: Jobs that make no other pod any more, and whose Secret is gone.
@@ -59,9 +63,8 @@ class Session:
         self._read: set[str] = set()
         #: Jobs of which all pods were made.
         self._complete: set[str] = set()
-        #: Jobs whose results the site's object store has not; what it last complained of, by job.
-        self._not_there: set[str] = set()
-        self._complaints: dict[str, str] = {}
+        #: Why work failed the last time, by job and kind.
+        self._complaints: dict[tuple[str, str], str] = {}
 
     # -- what becomes of a job ------------------------------------------------------------------
 
@@ -90,7 +93,7 @@ class Session:
 
     async def _without_pod(self, job: Job, paths: JobPaths, known: Any) -> JobStatus | None:
         wanted = paths.cancel.exists() or job.wanted is State.CANCELLED
-        if known and (status := self._from_depot(job, paths)) is not None:
+        if known and (status := self._from_depot(job)) is not None:
             return status
         said = await self.objects.events(known["uid"]) if known else []
         try:
@@ -143,7 +146,9 @@ class Session:
         if follower.mirror.seq:
             self._forget_secret(job, pod)
             return JobStatus(state=State.RUNNING, reason=_illness(pod))
-        return JobStatus(state=State.PENDING, reason=_illness(pod) or "starting")
+        said = self._complaints.get((job.id, "deliver"), "")
+        words = f"sending its files, once again: {said}" if said else "starting"
+        return JobStatus(state=State.PENDING, reason=_illness(pod) or words)
 
     async def _make_ranks(self, job: Job, pod: Pod) -> None:
         """Make the other pods of a job on several nodes, where the Job does not."""
@@ -191,7 +196,7 @@ class Session:
         """A pod that ended without its results having been taken."""
         working = self._work.get((job.id, "collect"))
         if working is not None and not working.done():
-            return JobStatus(state=State.RUNNING, reason="its results are on the way")
+            return self._on_the_way(job)
         # they may have come between two looks
         with contextlib.suppress(OSError):
             (paths.directory / ARRIVED).replace(paths.exit)
@@ -207,11 +212,12 @@ class Session:
                 with contextlib.suppress(ApiError):
                     await follower.drain()
             mirror = follower.mirror
-            if mirror.stored and (status := self._from_depot(job, paths)) is not None:
+            if mirror.stored and (status := self._from_depot(job)) is not None:
                 return status
             record = reasons.ended(pod)
             if mirror.record is not None:
-                record = _without_files(mirror.record, mirror.complaint)
+                said = self._complaints.get((job.id, "collect"), "")
+                record = _without_files(mirror.record, mirror.complaint, said)
         cancelled = paths.cancel.exists() or job.wanted is State.CANCELLED
         if record is not None and cancelled and record.state != "COMPLETED":
             record = replace(record, state="CANCELLED", cause=Cause.CANCELLED)
@@ -219,34 +225,22 @@ class Session:
         return self.end(paths, record)
 
     def _take_results(self, job: Job, paths: JobPaths, pod: Pod, mirror: Mirror) -> JobStatus:
-        if mirror.stored and (status := self._from_depot(job, paths)) is not None:
+        if mirror.stored and (status := self._from_depot(job)) is not None:
             return status
-        self.start_work(job, "collect", lambda: self._collect(job, pod))
-        return JobStatus(state=State.RUNNING, reason="its results are on the way")
+        self.start_work(job, "collect", lambda: self.results.from_pod(job, pod))
+        return self._on_the_way(job)
 
-    def _from_depot(self, job: Job, paths: JobPaths) -> JobStatus | None:
+    def _from_depot(self, job: Job) -> JobStatus | None:
         """Take the results out of the site's object store; None where they are not there."""
-        if not self.depot.there or job.id in self._not_there:
+        if not self.results.may_be_stored(job):
             return None
-        self.start_work(job, "collect", lambda: self._collect_from_depot(job, paths))
-        said = self._complaints.get(job.id, "")
+        self.start_work(job, "collect", lambda: self.results.from_depot(job))
+        return self._on_the_way(job)
+
+    def _on_the_way(self, job: Job) -> JobStatus:
+        said = self._complaints.get((job.id, "collect"), "")
         words = "its results are on the way" + (f", once again: {said}" if said else "")
         return JobStatus(state=State.RUNNING, reason=words)
-
-    async def _collect_from_depot(self, job: Job, paths: JobPaths) -> None:
-        arrived = paths.directory / ARRIVED
-        try:
-            if not arrived.exists() and not await self.depot.bring(job):
-                self._not_there.add(job.id)
-                return
-            arrived.replace(paths.exit)
-            await self.depot.remove(job)
-        except FileNotFoundError:
-            # another process was faster
-            return
-        except PlaceError as error:
-            self._complaints[job.id] = str(error)
-            raise
 
     def end(self, paths: JobPaths, record: ExitRecord) -> JobStatus:
         """The job has ended like this, for everybody."""
@@ -260,17 +254,24 @@ class Session:
 
     def start_work(self, job: Job, kind: str, work: Callable[[], Awaitable[None]]) -> None:
         """Begin work for the job in the background; once at a time."""
-        running = self._work.get((job.id, kind))
+        key = (job.id, kind)
+        running = self._work.get(key)
         if running is None or running.done():
 
             async def run() -> None:
                 try:
                     await work()
-                except PlaceError:
-                    # the next look begins it anew
+                    self._complaints.pop(key, None)
+                # the next look begins it anew
+                except PlaceError as error:
+                    self._complaints[key] = str(error)
                     await asyncio.sleep(0.2)
+                except (HybridError, OSError) as error:
+                    # no room here: that does not end in a moment, and it may be much that comes
+                    self._complaints[key] = str(error)
+                    await asyncio.sleep(NO_ROOM)
 
-            self._work[(job.id, kind)] = asyncio.get_running_loop().create_task(run())
+            self._work[key] = asyncio.get_running_loop().create_task(run())
 
     def deliver_if_needed(self, job: Job, pod: Pod) -> asyncio.Task[None] | None:
         """Send the job's things into its pod, where they do not come by themselves."""
@@ -292,28 +293,6 @@ class Session:
         name = pod["metadata"]["name"]
         await delivery.deliver(self.api, name, inside.python, pieces)
         write_record(directory / DELIVERED, {"pod": pod["metadata"]["uid"]})
-
-    async def _collect(self, job: Job, pod: Pod) -> None:
-        name, inside = pod["metadata"]["name"], self.places.inside(job)
-        paths = JobPaths(Path(job.directory))
-        arrived = paths.directory / ARRIVED
-        if not arrived.exists():
-            await collect(self.api, name, inside, paths.directory)
-        # released before anybody calls it ended: nobody would come back to do it
-        try:
-            await release(self.api, name, inside)
-        except PlaceError:
-            if await self.objects.runs(pod):
-                raise
-        await self._explain(pod, arrived)
-        arrived.replace(paths.exit)
-
-    async def _explain(self, pod: Pod, path: Path) -> None:
-        """Say in the record why the cluster ended the pod, where it tells."""
-        record = read_record(path) or {}
-        if record.get("cause") == Cause.PREEMPTED:
-            why = reasons.taken(pod, await self.objects.events(pod["metadata"]["uid"]))
-            write_record(path, {**record, "message": why or record.get("message", "")})
 
     def follow(self, job: Job, pod: Pod) -> Follower | None:
         """The follower of a running pod; None where its files can be read from here."""
@@ -362,6 +341,7 @@ class Session:
             follower.stop()
         for key in [key for key in self._work if key[0] == job.id]:
             self._work.pop(key).cancel()
+            self._complaints.pop(key, None)
 
 
 def _owner(pod: Pod) -> str:
@@ -389,8 +369,9 @@ def _unheard(pod: Pod) -> bool:
     return bool(ready.get("status") == "False" and own.get("status") == "True")
 
 
-def _without_files(record: ExitRecord, complaint: str) -> ExitRecord:
+def _without_files(record: ExitRecord, complaint: str, said: str) -> ExitRecord:
     why = f", and the object store did not take them: {complaint}" if complaint else ""
+    why += f", for they could not be brought here: {said}" if said else ""
     words = (
         f"Nobody took its files and variables before its pod ended{why}; its outputs are kept "
         "(see the target's 'linger')"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import kube
 import pytest
@@ -14,6 +16,8 @@ from commands import Home, command, notebook
 from kube import Kubernetes
 from kube_jobs import Place, configure, ticking
 
+from jupyter_hybrid.executors.kubernetes import results
+from jupyter_hybrid.executors.kubernetes.collecting import collect
 from jupyter_hybrid.spec import Cause
 
 pytestmark = [pytest.mark.needs(*kube.NEEDS), pytest.mark.timeout(300)]
@@ -40,6 +44,43 @@ def test_large_results_are_never_in_memory(kubernetes: Kubernetes, tmp_path: Pat
     assert used[1] - used[0] < MORE, used
     for job in home.json("jobs", "--all"):
         home.hybrid("delete", job["id"])
+
+
+async def test_of_several_that_look_one_brings_the_results(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would give the files their places anew, under the hands of whoever reads them."""
+    brought: list[str] = []
+
+    async def counted(api: Any, pod: str, *more: Any) -> None:
+        brought.append(pod)
+        await collect(api, pod, *more)
+
+    monkeypatch.setattr(results, "collect", counted)
+    job = await place.start("open('b.txt', 'w').write('x')")
+    others = [place.executor, place.another(), place.another()]
+    ended: set[int] = set()
+    while len(ended) < len(others):
+        for number, said in enumerate(await asyncio.gather(*(o.poll([job]) for o in others))):
+            if job.id in said and said[job.id].exit is not None:
+                ended.add(number)
+        await asyncio.sleep(0.01)
+    # (those that were late find it here)
+    await asyncio.sleep(1.0)
+    assert len(brought) == 1
+    assert Path(job.directory, "work", "b.txt").read_text() == "x"
+
+
+async def test_results_for_which_there_is_no_room_come_once_there_is(place: Place) -> None:
+    job = await place.start("open('b.txt', 'w').write('x')")
+    # where they arrive is no directory: as little can be written there as on a full disk
+    way = Path(job.directory, f".arriving.{os.getpid()}")
+    way.touch()
+    status = await place.says(job, "make room there, and fetch them again")
+    assert status.reason.startswith("its results are on the way, once again: ")
+    way.unlink()
+    assert (await place.ended(job)).state == "COMPLETED"
+    assert Path(job.directory, "work", "b.txt").read_text() == "x"
 
 
 @pytest.fixture
