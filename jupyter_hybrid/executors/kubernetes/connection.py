@@ -10,6 +10,7 @@ import time
 import weakref
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError, HybridError
@@ -255,5 +256,6 @@ def _close_all() -> None:
             loop.call_soon_threadsafe(end)
             try:
                 done.result(timeout=1.0)
-            except TimeoutError:
+            # (no built-in TimeoutError before Python 3.11)
+            except NotYet:
                 return
