@@ -72,9 +72,10 @@ print("all of", world.size)
 async def test_a_rank_of_mpi_that_ends_early_ends_no_other(user: User) -> None:
     job = await user.submit(LAST.format(waits=0, fails=None), **TWO)
     ended, text = await user.follow(job)
-    assert (ended.state, text) == (State.COMPLETED, "all of 4\n"), ended.reason
+    said = await user.manager.log(job.id)
+    assert (ended.state, text) == (State.COMPLETED, "all of 4\n"), f"{ended.reason} {said!r}"
     # nothing that would be ended from outside is left then
-    assert b"CANCELLED" not in await user.manager.log(job.id)
+    assert b"CANCELLED" not in said
 
 
 async def test_a_rank_of_mpi_that_fails_says_why(user: User) -> None:
