@@ -168,7 +168,9 @@ def turn(kind: int) -> Iterator[None]:
 def running() -> Iterator[Kubernetes]:
     """The cluster while the block runs; the last of its users stops it."""
     with lock("users", fcntl.LOCK_SH) as users:
-        yield start()
+        with turn(fcntl.LOCK_SH):  # nobody breaks it just now
+            found = start()
+        yield found
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -181,16 +183,19 @@ def running() -> Iterator[Kubernetes]:
 def namespace(found: Kubernetes, name: str) -> Iterator[Kubernetes]:
     """The cluster with a new namespace, which is gone afterwards."""
     own = Kubernetes(found.kubeconfig, found.program, name, found.shared, found.registry)
-    own.kubectl("create", "namespace", name)
-    deadline = time.monotonic() + 20.0
-    while not own.kubectl("get", "serviceaccount", "default", "-o", "name", check=False):
-        assert time.monotonic() < deadline, "the namespace got no service account"
-        time.sleep(0.05)
+    with turn(fcntl.LOCK_SH):
+        own.kubectl("create", "namespace", name)
+        deadline = time.monotonic() + 60.0
+        while not own.kubectl("get", "serviceaccount", "default", "-o", "name", check=False):
+            assert time.monotonic() < deadline, "the namespace got no service account"
+            time.sleep(0.05)
     try:
         yield own
     finally:
+        # (without a turn, which may be minutes away at the end of a test that has none: somebody
+        # may have broken the cluster just now)
         own.kubectl("delete", "pods,jobs", "--all", "--force", "--grace-period=0", check=False)
-        own.kubectl("delete", "namespace", name, "--wait=false")
+        own.kubectl("delete", "namespace", name, "--wait=false", check=False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

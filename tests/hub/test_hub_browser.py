@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -35,7 +36,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
         "location_label": "kubernetes.io/os",
         "locations": {"linux": "On premises", "cloud": "Cloud"},
     }
-    site |= hubs.allow_jobs(cluster)
+    with kube.turn(fcntl.LOCK_SH):  # nobody breaks the cluster meanwhile
+        site |= hubs.allow_jobs(cluster)
     inside = f"{homes(cluster).name}/{{unescaped_username}}"
     home = {
         "volume": {"hostPath": {"path": str(cluster.shared)}}, "sub_path": inside, "create": True,

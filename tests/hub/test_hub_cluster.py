@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -48,8 +49,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 def _one_failure_stays_one(hub: Hub) -> Iterator[None]:
     """What a failed test left running would take the GPUs of the next."""
     yield
-    for pod in hub.pods():
-        hub.drop_now(pod["metadata"]["annotations"]["hub.jupyter.org/username"])
+    with kube.turn(fcntl.LOCK_SH):  # (the test's is over)
+        for pod in hub.pods():
+            hub.drop_now(pod["metadata"]["annotations"]["hub.jupyter.org/username"])
 
 
 def said(events: list[dict[str, Any]]) -> str:
