@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 #: Seconds that anything in these tests may take at the most.
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def notebook(*sources: str, parameters: str | None = None, **kernelspec: str) -> dict[str, Any]:

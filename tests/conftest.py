@@ -66,8 +66,9 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
         monkeypatch.delenv(name, raising=False)
     others = frozenset(os.listdir("/proc"))
     yield directory
-    # a job has ended when its exit record is there; its processes go right after that
-    deadline = time.monotonic() + 5.0
+    # a job has ended when its exit record is there; its processes go right after that (the
+    # supervisor itself takes up to 5 s for what does not)
+    deadline = time.monotonic() + 30.0
     while (left := list(_processes_below(str(tmp_path), others))) and time.monotonic() < deadline:
         time.sleep(0.02)
     for pid, _ in left:

@@ -22,7 +22,7 @@ from pathlib import Path
 #: What a test with it needs of the machine.
 NEEDS = ("root", "apt:docker.io", "apt:containerd", "apt:runc", "program:docker")
 #: Seconds that the daemon has to start, and to end.
-PATIENCE = 30.0
+PATIENCE = 120.0
 #: Stands for the program of NVIDIA's toolkit that lets a container have GPUs: Docker offers them
 #: where it finds one of this name, and calls it before a container starts. The real one would bring
 #: the driver in; what this one is told shows in the container's variables.

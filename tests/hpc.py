@@ -218,7 +218,7 @@ def cluster_alone(_cluster: Cluster) -> Iterator[Cluster]:
 
 def _clean(cluster: Cluster) -> Iterator[Cluster]:
     yield cluster
-    deadline = time.monotonic() + 15.0
+    deadline = time.monotonic() + 60.0
     while (left := cluster.jobs()) and time.monotonic() < deadline:
         time.sleep(0.1)
     if left:

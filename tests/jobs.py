@@ -68,7 +68,7 @@ def a_request(directory: Path, *sources: str, **options: Any) -> Request:
     return Request(notebook=notebook(*sources), directory=directory, **{**values, **options})
 
 
-async def until(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
+async def until(condition: Callable[[], Any], timeout: float = 90.0) -> Any:
     """Wait until the condition (a function, perhaps async) is true; returns its value."""
     deadline = time.monotonic() + timeout
     while True:

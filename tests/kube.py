@@ -227,15 +227,16 @@ def kubernetes_alone(_kubernetes: Kubernetes) -> Iterator[Kubernetes]:
     if FOREIGN:
         pytest.skip("does not break the cluster that KUBECONFIG names")
     with turn(fcntl.LOCK_EX):
-        # what collects the pods of jobs that are gone comes back to it after pauses of its own
-        for _ in _clean(_kubernetes, patience=90.0):
+        for _ in _clean(_kubernetes):
             yield _kubernetes
             _kubernetes.service("mend")
 
 
-def _clean(cluster: Kubernetes, patience: float = 20.0) -> Iterator[Kubernetes]:
+def _clean(cluster: Kubernetes) -> Iterator[Kubernetes]:
     yield cluster
-    deadline = time.monotonic() + patience
+    # what collects the pods of jobs that are gone comes back to it after pauses of its own where
+    # the cluster was broken, also by the test before
+    deadline = time.monotonic() + 90.0
     while (left := cluster.left()) and time.monotonic() < deadline:
         time.sleep(0.1)
     if left:

@@ -15,7 +15,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
 #: Seconds that anything in these tests may take at the most.
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Result:

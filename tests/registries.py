@@ -25,7 +25,7 @@ USER, PASSWORD = "ada", "open-sesame"
 #: bcrypt of the password, as ``htpasswd -B`` writes it.
 HTPASSWD = "ada:$2b$05$abcdefghijklmnopqrstuutXu9KzOt.1yBoZUeFWoT/914/JfszCO\n"
 #: Seconds that a registry has to start.
-PATIENCE = 20.0
+PATIENCE = 60.0
 _LISTENS = re.compile(r"listening on (127\.0\.0\.1:\d+)")
 
 _children: dict[int, subprocess.Popen[bytes]] = {}

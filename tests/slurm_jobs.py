@@ -67,7 +67,7 @@ class User:
         async def said() -> bool:
             return word.encode() in await self.executor.read(job, "events.jsonl", 0)
 
-        await until(said, 60.0)
+        await until(said)
 
     async def state(self, job: Job, wanted: State) -> Job:
         """Wait until the job is in that state."""

@@ -167,7 +167,7 @@ async def test_a_start_that_is_asked_for_twice_and_then_cancelled(
         await client.delete(path)
         events = await hub.progress("zoe")
         assert not any(event.get("ready") for event in events)
-        await until(lambda: hub.pods() == [], 60.0)
+        await until(lambda: hub.pods() == [])
         await hub.stop("zoe")
         # what it had asked for is not asked for by the next, which has its own time
         answer = await client.post(path, json={"gpu": "none"})

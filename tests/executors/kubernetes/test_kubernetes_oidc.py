@@ -173,7 +173,7 @@ async def test_a_job_outlives_tokens_that_last_for_seconds(
             place.executor = place.another(kubeconfig=str(path))
             try:
                 # (an API server looks for the provider some seconds after its own start)
-                await until(lambda: is_let_in(place), 60.0)
+                await until(lambda: is_let_in(place))
                 job = await place.start(ticking(150))
                 assert (await place.ended(job)).state == "COMPLETED"
             finally:

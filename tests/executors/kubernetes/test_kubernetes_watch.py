@@ -31,7 +31,7 @@ async def test_a_version_that_the_server_has_forgotten(
     # as after a night in which this machine slept
     await pods.sync()
     pods._version = "1"
-    await until(lambda: any("pods are listed again" in line for line in caplog.messages), 60.0)
+    await until(lambda: any("pods are listed again" in line for line in caplog.messages))
     other = await place.start("print('other')")
     assert (await place.ended(other)).state == "COMPLETED"
     assert (await place.ended(job)).state == "COMPLETED"

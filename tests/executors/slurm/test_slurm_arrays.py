@@ -76,7 +76,7 @@ async def test_an_array_whose_submit_broke_off_is_adopted(
         handles = [dict(handle) async for handle in user.executor.submit(job, bundle)]
         assert handles[-1]["job"] == dict(found[job.id] or {})["job"]
     assert len(arrays(user)) == len(cut)
-    await until(lambda: not user.cluster.jobs(), 60.0)
+    await until(lambda: not user.cluster.jobs())
 
 
 async def _nothing(*_: Any, **__: Any) -> None:

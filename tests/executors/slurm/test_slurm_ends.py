@@ -39,7 +39,7 @@ async def test_a_waiting_job_says_why_and_is_cancelled(user: User) -> None:
         now = await user.manager.status(job.id)
         return now if now.reason.startswith("waiting for 1 p100:") else None
 
-    waits = await until(explained, 30.0)
+    waits = await until(explained)
     assert waits.state is State.PENDING
     (offer,) = await user.executor.offers(Resources(gpus=1, gpu_type="p100"))
     assert "0 of 1 nodes free, 0 of 2 p100 free" in offer.note and not offer.free_now
@@ -142,9 +142,9 @@ async def test_the_record_of_the_first_attempt_is_not_taken_for_the_seconds(
 
     async def late(*asked: Any, **more: Any) -> Any:
         monkeypatch.setattr(user.executor.queue, "rows", rows)
-        await until(lambda: "PENDING" in "".join(cluster.jobs()), 60.0)
+        await until(lambda: "PENDING" in "".join(cluster.jobs()))
         cluster.on("hpc-login", "scontrol", "update", f"jobid={number}", "starttime=now+2")
-        await until(lambda: not cluster.jobs(), 60.0)
+        await until(lambda: not cluster.jobs())
         return await rows(*asked, **more)
 
     try:
@@ -153,7 +153,7 @@ async def test_the_record_of_the_first_attempt_is_not_taken_for_the_seconds(
         number = cluster.jobs()[0].split()[0]
         cluster.on("hpc-login", "scontrol", "requeue", number)
         record = f"jobs/{job.id}/exit.json"
-        await until(lambda: user.executor.transport.read(record), 60.0)
+        await until(lambda: user.executor.transport.read(record))
         monkeypatch.setattr(user.executor.queue, "rows", late)
         with monkeypatch.context() as patience:
             # a full machine may take longer for the second attempt than files take to be seen

@@ -253,5 +253,5 @@ async def test_limits_of_a_real_qos(user: User) -> None:
             user.executor.queue.forget()
             return "its QOS uses as much as it may" in (await user.manager.status(waits.id)).reason
 
-        await until(explained, 60.0)
+        await until(explained)
         await user.leave()
