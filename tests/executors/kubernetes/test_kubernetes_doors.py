@@ -59,11 +59,11 @@ def test_lines_appear_while_the_job_runs(kernel: Live) -> None:
             seen.append(result.times[-1])
 
     source = (
-        "import time\nfor n in range(4):\n    print('tick', n, flush=True)\n    time.sleep(0.7)"
+        "import time\nfor n in range(10):\n    print('tick', n, flush=True)\n    time.sleep(0.7)"
     )
     kernel.run(f"%%remote cloud\n{source}", on=note)
-    # one a time, and not all at the end
-    assert len(seen) == 4 and seen[-1] - seen[0] > 1.5
+    # a few at a time, and not all at the end
+    assert len(seen) > 2 and seen[-1] - seen[0] > 1.5
 
 
 def test_an_error_is_raised_here_with_the_users_line(kernel: Live) -> None:

@@ -161,16 +161,18 @@ async def test_sbatch_answers_an_error_after_accepting(user: User, fake: Any) ->
 async def test_squeue_warns_hangs_and_says_nothing(
     user: User, fake: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "PATIENCE", 1.0)
     fake("squeue", 'echo "a warning: this cluster is loved"\nexec /usr/bin/squeue "$@"\n')
     job = await user.submit(TICKS.format(600))
     await user.says(job, "tick")
     assert (await user.state(job, State.RUNNING)).state is State.RUNNING
     fake("squeue", "sleep 100\n")
     user.executor.queue.forget()
-    with pytest.raises(PlaceError, match="squeue on hpc did not answer for 1 seconds"):
-        await user.executor.poll([job])
-    assert (await user.manager.status(job.id)).state is State.RUNNING
+    with monkeypatch.context() as patch:
+        # (what answers may take longer on a full machine)
+        patch.setattr(queue, "PATIENCE", 1.0)
+        with pytest.raises(PlaceError, match="squeue on hpc did not answer for 1 seconds"):
+            await user.executor.poll([job])
+        assert (await user.manager.status(job.id)).state is State.RUNNING
     fake("squeue", "exit 0\n")
     user.executor.queue.forget()
     status = (await user.executor.poll([job])).get(job.id)
