@@ -14,10 +14,17 @@ from jobs import until
 from slurm_jobs import TICKS, User
 
 from jupyter_hybrid.errors import PlaceError
+from jupyter_hybrid.executors.slurm import arrays as together
 from jupyter_hybrid.job import State
 from jupyter_hybrid.spec import Cause
 
 pytestmark = [pytest.mark.needs(*NEEDS), pytest.mark.timeout(600)]
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that are wanted at once go together, however long a full machine takes until then."""
+    monkeypatch.setattr(together, "TOGETHER", 30.0)
 
 
 def arrays(user: User) -> list[str]:
@@ -57,7 +64,7 @@ async def test_an_array_whose_submit_broke_off_is_adopted(
         await write(files, *rest, **more)
 
     monkeypatch.setattr(transport, "write", breaks)
-    source = "import os\nprint('once', os.environ['SLURM_ARRAY_TASK_ID'])\n" + TICKS.format(30)
+    source = "import os\nprint('once', os.environ['SLURM_ARRAY_TASK_ID'])\n" + TICKS.format(6000)
     gone = asyncio.gather(*(user.submit(source) for _ in range(4)), return_exceptions=True)
     with monkeypatch.context() as patch:
         # whoever is switched off cancels nothing
@@ -76,6 +83,7 @@ async def test_an_array_whose_submit_broke_off_is_adopted(
         handles = [dict(handle) async for handle in user.executor.submit(job, bundle)]
         assert handles[-1]["job"] == dict(found[job.id] or {})["job"]
     assert len(arrays(user)) == len(cut)
+    user.cluster.on("hpc-login", "scancel", "--user", user.cluster.user)
     await until(lambda: not user.cluster.jobs())
 
 

@@ -110,7 +110,10 @@ def test_a_notebook_with_parameters_and_files(home: Home) -> None:
     assert (again.returncode, again.stdout) == (0, "from here 2\n"), again.stderr
 
 
-def test_several_notebooks_are_one_array(home: Home) -> None:
+def test_several_notebooks_are_one_array(home: Home, tmp_path: Path) -> None:
+    # (however long a full machine takes until the last of them is in line)
+    patient = "from jupyter_hybrid.executors.slurm import arrays\narrays.TOGETHER = 30.0\n"
+    (tmp_path / "config" / "jupyter_hybrid_config.py").write_text(patient)
     names = [f"{letter}.ipynb" for letter in "abcd"]
     for name in names:
         home.write(name, notebook("import os\nprint(os.environ['SLURM_ARRAY_JOB_ID'])"))

@@ -70,7 +70,7 @@ async def test_accounting_is_down(user: User) -> None:
     try:
         ended, text = await user.follow(await user.submit("print('counted later')"))
         assert (ended.state, text) == (State.COMPLETED, "counted later\n")
-        job = await user.submit(TICKS.format(600))
+        job = await user.submit(TICKS.format(6000))
         await user.says(job, "tick")
         user.cluster.on("hpc-login", "scancel", "--user", user.cluster.user)
         ended, _ = await user.follow(job)
@@ -162,7 +162,7 @@ async def test_squeue_warns_hangs_and_says_nothing(
     user: User, fake: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake("squeue", 'echo "a warning: this cluster is loved"\nexec /usr/bin/squeue "$@"\n')
-    job = await user.submit(TICKS.format(600))
+    job = await user.submit(TICKS.format(6000))
     await user.says(job, "tick")
     assert (await user.state(job, State.RUNNING)).state is State.RUNNING
     fake("squeue", "sleep 100\n")
