@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_hybrid.bundle import (
@@ -37,6 +37,8 @@ names = st.text(st.characters(exclude_characters="/\0"), min_size=1).filter(
     lambda name: name not in (".", "..")
 )
 paths = st.lists(names, min_size=1, max_size=4).map("/".join)
+#: No example is too slow where the machine is busy with others.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_job_directory_round_trip(tmp_path: Path) -> None:
@@ -131,12 +133,14 @@ def test_garbage_is_not_a_manifest(data: bytes) -> None:
         parse_manifest(data)
 
 
+@patient
 @given(path=paths)
 def test_every_safe_path_survives_the_manifest(path: str) -> None:
     entry = FileEntry(check_path(path), "a" * 64, 1, 0o600)
     assert parse_manifest(manifest(Bundle(b"", (entry,))))[0] == (entry,)
 
 
+@patient
 @given(path=st.text(st.sampled_from("./a\0"), max_size=8))
 def test_an_accepted_path_stays_inside(path: str) -> None:
     try:
@@ -147,6 +151,7 @@ def test_an_accepted_path_stays_inside(path: str) -> None:
     assert joined == f"/place/{path}"
 
 
+@patient
 @given(path=st.lists(st.just("d"), min_size=1, max_size=3).map("/".join), to=st.text("./a"))
 def test_an_accepted_link_stays_inside(path: str, to: str) -> None:
     try:

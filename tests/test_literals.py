@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_hybrid.capture.literals import Name, names_in
@@ -71,6 +71,7 @@ expressions = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(code=expressions)
 def test_a_composed_path_is_what_python_makes_of_it(code: str) -> None:
     made = eval(code, {"Path": Path, "os": os})
