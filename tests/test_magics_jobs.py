@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,21 +38,15 @@ def job_of(text: str) -> str:
 
 
 class Interrupter:
-    """Interrupts the kernel once a text has appeared, as often as told."""
+    """Interrupts the kernel whenever the next of these texts has appeared."""
 
-    def __init__(self, kernel: Live, text: str, times: int = 1, pause: float = 0.5) -> None:
-        self._kernel, self._text, self._times, self._pause = kernel, text, times, pause
-        self._done = False
+    def __init__(self, kernel: Live, *texts: str) -> None:
+        self._kernel, self._texts = kernel, list(texts)
 
     def __call__(self, result: Result) -> None:
-        if not self._done and self._text in result.text:
-            self._done = True
-            threading.Thread(target=self._interrupt, daemon=True).start()
-
-    def _interrupt(self) -> None:
-        for _ in range(self._times):
+        if self._texts and self._texts[0] in result.text:
+            del self._texts[0]
             self._kernel.signal(signal.SIGINT)
-            time.sleep(self._pause)
 
 
 def until_state(kernel: Live, job: str, *states: str) -> str:
@@ -165,7 +158,7 @@ def test_second_interrupt_cancels_and_keeps_what_there_is(kernel: Live) -> None:
     result = kernel.run(
         "%%remote\nimport time\npartial = 'kept'\nprint('begun', flush=True)\ntime.sleep(60)",
         ok=False,
-        on=Interrupter(kernel, "begun", times=2),
+        on=Interrupter(kernel, "begun", "Interrupt again now"),
     )
     assert result.reply["ename"] == "JobFailed", result.error
     job = job_of(result.error)

@@ -95,13 +95,16 @@ def test_a_zombie_is_dead() -> None:
         assert started_ticks(process.pid) is None
 
 
-def test_a_second_runner_refuses(make: Make) -> None:
-    job = make("print('begun', flush=True)\nimport time; time.sleep(2)").start()
+def test_a_second_runner_refuses(make: Make, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    waits = f"while not os.path.exists({str(go)!r}): time.sleep(0.02)"
+    job = make(f"import os, time\nprint('begun', flush=True)\n{waits}").start()
     job.until_printed("begun")
     argv = [sys.executable, "-m", "jupyter_hybrid.runner", str(job.paths.directory)]
     second = subprocess.run(
         [*argv, "--blobs", str(job.blobs)], capture_output=True, text=True, check=False
     )
+    go.touch()
     assert second.returncode == 2
     assert "already runs" in second.stderr
     assert job.wait().state == "COMPLETED"

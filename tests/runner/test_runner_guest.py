@@ -228,8 +228,10 @@ def test_a_kernel_that_wants_a_message_for_an_interrupt(make: Make, tmp_path: Pa
 
 
 @pytest.mark.needs("root")
-def test_a_place_without_proc(make: Make) -> None:
-    job = make("print('begun', flush=True)\nimport time; time.sleep(1)\nprint('ended')")
+def test_a_place_without_proc(make: Make, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    waits = f"while not os.path.exists({str(go)!r}): time.sleep(0.02)"
+    job = make(f"import os, time\nprint('begun', flush=True)\n{waits}\nprint('ended')")
     job.by = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc; exec "$@"', "sh")
     job.start()
     begun(job)
@@ -238,6 +240,7 @@ def test_a_place_without_proc(make: Make) -> None:
     assert is_running(runner)
     second = [*job.by, sys.executable, "-m", "jupyter_hybrid.runner", str(job.paths.directory)]
     done = subprocess.run([*second, "--blobs", "b"], capture_output=True, text=True, check=False)
+    go.touch()
     assert done.returncode == 2 and "already runs" in done.stderr
     assert job.wait().message == ""
     assert job.text() == "begun\nended\n"

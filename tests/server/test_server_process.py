@@ -65,7 +65,8 @@ def test_a_job_outlives_its_server_and_the_next_one_shows_all_of_it(
         first.process.send_signal(end)
         first.process.wait(PATIENCE)
     with server(work, home) as second:
-        assert second.job(job)["state"] == "RUNNING"
+        # (the first one may have ended before it knew of that)
+        until(lambda: second.job(job)["state"] == "RUNNING", "its state")
         assert second.text(job) == "begun\n"
         go.touch()
         until(lambda: second.job(job)["final"], "the job's end")
