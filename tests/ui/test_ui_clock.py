@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import CLOCK_OFF, Window
+from browser import CLOCK_OFF, PATIENT, Window
 from commands import notebook, until
 from servers import Server
 
@@ -43,7 +43,7 @@ def test_the_servers_clock_counts(window: Window, running: Server, work: Path) -
         page.wait_for_timeout(1500)
         for where in TOLD:
             expect(page.locator(row + where if "Job-" in where else where)).to_have_text(
-                SECONDS, timeout=5000
+                SECONDS, timeout=PATIENT
             )
     window.picture("clock-off")
     go.touch()
@@ -51,5 +51,5 @@ def test_the_servers_clock_counts(window: Window, running: Server, work: Path) -
     for ended in (job, earlier):
         # of today the time is told, and not the date
         facts = page.locator(f"#jupyter-hybrid-job-{ended} .jp-hybrid-Job-facts")
-        expect(facts).to_have_text(re.compile(r"\d\d:\d\d( [AP]M)?$"))
+        expect(facts).to_have_text(re.compile(r"\d\d:\d\d( [AP]M)?$"), timeout=PATIENT)
     assert window.complaints == []

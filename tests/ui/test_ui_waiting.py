@@ -58,8 +58,8 @@ def test_a_job_that_waits_long_is_told_of_once(window: Window, running: Server, 
         toasts.locator("role=button[name=Open]").click(trial=True)
         # (it stays while the pointer is on it)
         window.page.mouse.move(5, 5)
-        window.picture("waiting")
         assert toasts.count() == 1
+        window.picture("waiting")
         # at the next look it is no news
         told.wait_for(state="detached")
         window.page.wait_for_timeout(16_000)
