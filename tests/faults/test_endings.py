@@ -37,15 +37,15 @@ ENDINGS: dict[str, tuple[str, list[str], int, str | None, str]] = {
         1, "out-of-memory", "--mem",
     ),
     "wall time": (
-        "import time\nwhile True: time.sleep(1)", ["--time", "8s"], 1, "wall-time", "--time",
+        "import time\nwhile True: time.sleep(1)", ["--time", "15s"], 1, "wall-time", "--time",
     ),
     "stubborn": (
         "import time\nwhile True:\n    try:\n        while True: time.sleep(1)\n"
-        "    except BaseException: print('no')", ["--time", "8s"], 1, "wall-time", "--time",
+        "    except BaseException: print('no')", ["--time", "15s"], 1, "wall-time", "--time",
     ),
     "recursion": ("def f(): f()\nf()", [], 1, "cell-error", "RecursionError"),
     "stopped": (
-        "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", ["--time", "8s"],
+        "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", ["--time", "15s"],
         1, "wall-time", "--time",
     ),
 }  # fmt: skip
@@ -142,7 +142,7 @@ CELLS = {
     "exit": ("import os; os._exit(3)", "", "exit code 3"),
     "segfault": ("import ctypes; ctypes.string_at(0)", "", "segmentation fault"),
     "memory": ("y = bytearray(10 * 2**30); y[::4096] = b'x' * len(y[::4096])", "--mem 1G", "--mem"),
-    "wall time": ("import time; time.sleep(600)", "--time 8s", "wall time"),
+    "wall time": ("import time; time.sleep(600)", "--time 15s", "wall time"),
     "interrupt": ("raise KeyboardInterrupt", "", "KeyboardInterrupt"),
     "sys.exit(1)": ("import sys; sys.exit(1)", "", "SystemExit"),
 }

@@ -131,7 +131,7 @@ def test_wall_time(make: Make) -> None:
     assert "3 s" in record.message
     assert record.seconds is not None
     # the supervisor counts from its own start, the record from that of the runner below it
-    assert 2 < record.seconds < 15
+    assert 1 < record.seconds < 30
 
 
 def test_a_long_wall_time_is_told_in_digits() -> None:
@@ -157,8 +157,8 @@ def test_wall_time_of_a_runner_that_knew_of_it(make: Make) -> None:
     began = time.time()
     record = job.run("--time", "8")
     assert (record.state, record.cause) == ("FAILED", "wall-time")
-    assert record.started_at is not None
-    assert abs(record.started_at - began) < 3
+    assert record.started_at is not None and record.finished_at is not None
+    assert began <= record.started_at < record.finished_at - 2
     assert "".join(job.outputs("c1")[0]["text"]) == "begun\n"
 
 

@@ -85,9 +85,7 @@ async def test_one_session_a_connection_is_enough(to: Hosts) -> None:
 async def test_processes_share_one_connection(to: Hosts) -> None:
     one, other = to(), to()
     await one.run(["true"])
-    began = time.monotonic()
     await other.run(["true"])
-    assert time.monotonic() - began < 5
     count = "pgrep -u $(id -u) -x sshd-session | wc -l"
     assert (await one.run(["sh", "-c", count])).stdout.strip() == b"1"
 
