@@ -15,7 +15,7 @@ import jupyter_hybrid
 from jupyter_hybrid import api
 from jupyter_hybrid.errors import JobFailed, NotebookError, ParameterError
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(autouse=True)

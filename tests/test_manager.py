@@ -20,7 +20,7 @@ from jupyter_hybrid.manager import Manager
 from jupyter_hybrid.paths import JobPaths
 from jupyter_hybrid.spec import Cause, Resources
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

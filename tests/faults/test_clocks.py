@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from commands import Home, notebook, until
 
-pytestmark = [pytest.mark.needs("program:gcc"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.needs("program:gcc"), pytest.mark.timeout(300)]
 
 DAY = 86_400.0
 JUMPS = {"a day ahead": DAY, "a day back": -DAY, "fifty years ahead": 18_262 * DAY}

@@ -14,7 +14,7 @@ from jupyter_hybrid.paths import JobPaths
 from jupyter_hybrid.process import is_running
 from jupyter_hybrid.runner.processes import started_ticks
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 #: Source, further options, exit status, cause, and what the sentence says.
 ENDINGS: dict[str, tuple[str, list[str], int, str | None, str]] = {

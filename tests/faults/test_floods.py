@@ -14,7 +14,7 @@ import pytest
 from commands import Home, command, notebook
 from live_kernel import Live
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 #: Cells, with what they print.
 FLOODS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from commands import PATIENCE, Home, notebook, until
 
-pytestmark = [pytest.mark.needs("root"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.needs("root"), pytest.mark.timeout(300)]
 
 MEGABYTE = 1_000_000
 #: Makes a file system of that many bytes.

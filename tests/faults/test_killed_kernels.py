@@ -12,7 +12,7 @@ import pytest
 from dying import AFTER_THE_START, BEFORE_THE_START, FETCHES, PREAMBLE
 from live_kernel import PATIENCE, Live
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 CELL = """%%remote
 open(ran, 'a').write('ran\\n')

@@ -11,7 +11,7 @@ import pytest
 from commands import PATIENCE, Home, notebook, until
 from dying import AFTER_THE_START, BEFORE_THE_START, FETCHES, PREAMBLE
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def doomed(home: Home, patch: str, *words: str) -> None:

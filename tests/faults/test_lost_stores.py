@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from commands import PATIENCE, Home, notebook, until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

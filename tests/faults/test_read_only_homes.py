@@ -11,7 +11,7 @@ import pytest
 from commands import Home, notebook
 from live_kernel import live_kernel
 
-pytestmark = [pytest.mark.needs("root"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.needs("root"), pytest.mark.timeout(300)]
 
 SOURCE = (
     "import os\nopen('made', 'w').write('made')\nmine = open(os.path.expanduser('~/mine'), 'w')"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from commands import PATIENCE, Home, notebook, until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 #: How many processes look at the job.
 WATCHERS = 4

@@ -18,7 +18,7 @@ from jupyter_hybrid.executors.kubernetes import kubeconfig
 from jupyter_hybrid.executors.kubernetes.api import Api, ApiError
 from jupyter_hybrid.executors.kubernetes.settings import Settings
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def written(path: Path, user: dict[str, Any], **cluster: Any) -> Settings:
