@@ -57,6 +57,8 @@ async def test_a_pull_may_take_longer_than_a_start(
         assert spawner.start_timeout == SECONDS
         await spawner.stop(now=True)
     finally:
+        # (of a watch that is left in the middle, TLS would wait for the server's goodbye)
+        await spawner.api.api_client.rest_client.pool_manager.connector.close(abort_ssl=True)
         await spawner._stop_all_reflectors()
         # connections are closed when their task is cancelled
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
