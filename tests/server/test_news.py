@@ -255,10 +255,11 @@ async def test_who_does_not_look_costs_little(monkeypatch: Any) -> None:
     monkeypatch.setattr(news, "SELDOM", 3600.0)
     looking = News(lambda: manager, lambda *_: None)
     task = asyncio.create_task(looking.run())
+    await until(lambda: looks[0] > 0)
     await asyncio.sleep(3 * news.OFTEN)
     assert looks == [1]
     looking.somebody_looks()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while looks[0] < 3:
         await asyncio.sleep(0.01)
         assert time.monotonic() < deadline
@@ -267,14 +268,14 @@ async def test_who_does_not_look_costs_little(monkeypatch: Any) -> None:
 
 
 async def until(wanted: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not wanted():
         await asyncio.sleep(0.02)
         assert time.monotonic() < deadline
 
 
 async def state_of(manager: Manager, job: Job, state: State) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while manager.get(job.id).state is not state:
         await asyncio.sleep(0.02)
         assert time.monotonic() < deadline, manager.get(job.id)

@@ -105,12 +105,12 @@ async def test_a_watch_that_has_fallen_silent_is_begun_again(
             found = known.get("a")
             return str(found["status"]["phase"]) if found is not None else ""
 
-        await until(lambda: phase() == "Running", 20.0)
+        await until(lambda: phase() == "Running")
         # one line may be long; it goes on from what it knows
-        await until(lambda: phase().startswith("xxx"), 20.0)
+        await until(lambda: phase().startswith("xxx"))
         assert any("resourceVersion=2" in path for path in asked if "watch" in path)
         # and begins anew where it cannot be read
-        await until(lambda: phase() == "Pending", 20.0)
+        await until(lambda: phase() == "Pending")
         assert known._task is not None and not known._task.done()
         known._task.cancel()
         await asyncio.wait([known._task])
@@ -136,6 +136,9 @@ def test_a_stream_that_is_left_is_closed_with_its_loop(tmp_path: Path) -> None:
                 await response.content.readline()
 
         with warnings.catch_warnings(record=True) as complaints:
+            # what earlier tests have left is not this one's
+            gc.collect()
+            complaints.clear()
             warnings.simplefilter("always")
             asyncio.run(look())
             gc.collect()
