@@ -136,10 +136,10 @@ def test_a_stream_that_is_left_is_closed_with_its_loop(tmp_path: Path) -> None:
                 await response.content.readline()
 
         with warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
             # what earlier tests have left is not this one's
             gc.collect()
             complaints.clear()
-            warnings.simplefilter("always")
             asyncio.run(look())
             gc.collect()
     assert [str(complaint.message) for complaint in complaints] == []
