@@ -52,7 +52,7 @@ export class SubmitModel implements IDisposable {
     this._draft = draft ?? subject.draft;
     this._parameters = subject.parameters;
     this.offers = new Offers(manager.api);
-    this.offers.changed.connect(() => this._changed.emit());
+    this.offers.changed.connect(this._answered);
     this.lookups = new Lookups(manager.api);
     this.lookups.changed.connect(() => this._changed.emit());
     manager.connectionChanged.connect(this._connected);
@@ -140,7 +140,9 @@ export class SubmitModel implements IDisposable {
     ]);
   }
 
-  set(choices: Partial<IDraft>): void {
+  set(chosen: Partial<IDraft>): void {
+    // a kind that is typed is another than that of the row
+    const choices = 'gpuType' in chosen ? { offered: '', ...chosen } : chosen;
     const names = Object.keys(choices) as (keyof IDraft)[];
     names.forEach(name => this._touched.add(name));
     this._apply(choices);
@@ -249,6 +251,10 @@ export class SubmitModel implements IDisposable {
 
   private _apply(choices: Partial<IDraft>): void {
     this._draft = { ...this._draft, ...choices };
+    if (this._withdrawn) {
+      // the table shows another row as chosen
+      this._draft = { ...this._draft, offered: '' };
+    }
     this._refused = [];
     this._key = newKey();
     if (HARDWARE.some(name => name in choices)) {
@@ -257,6 +263,12 @@ export class SubmitModel implements IDisposable {
     }
     this._previewLater(ASK_AFTER);
     this._changed.emit();
+  }
+
+  /** The kind of GPU that was chosen is offered no more. */
+  private get _withdrawn(): boolean {
+    const { target, offered } = this._draft;
+    return offered !== '' && !this.offers.may(target, offered);
   }
 
   private async _readTargets(): Promise<void> {
@@ -341,6 +353,14 @@ export class SubmitModel implements IDisposable {
     this._checking = false;
     this._changed.emit();
   }
+
+  private readonly _answered = (): void => {
+    if (this._withdrawn) {
+      this._apply({ offered: '' });
+    } else {
+      this._changed.emit();
+    }
+  };
 
   /** What could not be asked before is asked now. */
   private readonly _connected = (_: unknown, now: Connection): void => {

@@ -32,6 +32,17 @@ export class Offers implements IDisposable {
     return [...this._rows.values()];
   }
 
+  /** False where a target has answered, and with other kinds of GPU than this. */
+  may(target: string, kind: string): boolean {
+    const row = this._rows.get(target);
+    return (
+      row === undefined ||
+      row.asking ||
+      row.offers.length === 0 ||
+      row.offers.some(({ gpu_type }) => gpu_type === kind)
+    );
+  }
+
   /** Show these targets at once, and ask each. */
   ask(targets: readonly ITarget[], wishes: IWishes): void {
     this._request?.abort();
