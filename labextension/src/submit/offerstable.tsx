@@ -61,24 +61,44 @@ type RowProps = IOffersTableProps & IColumns & { row: ITargetOffers };
 function TargetRows(props: RowProps): React.JSX.Element {
   const { row, draft } = props;
   const here = draft.target === row.target.name;
-  const several = row.offers.length > 1;
-  const wanted = row.offers.findIndex(one => one.gpu_type === draft.offered);
+  const kinds = byKind(row.offers);
+  const wanted = kinds.findIndex(({ kind }) => kind === draft.offered);
   const chosen = Math.max(0, wanted);
   // the first row stays the same element when its offer comes: somebody may be on it
-  const offers = row.offers.length > 0 ? row.offers : [null];
+  const choices = kinds.length > 0 ? kinds : [{ kind: '', offers: [null] }];
   return (
     <>
-      {offers.map((offer, index) => (
-        <OfferRow
-          key={index}
-          {...props}
-          offer={offer}
-          chosen={here && index === chosen}
-          own={several ? (offer?.gpu_type ?? '') : ''}
-        />
-      ))}
+      {choices.flatMap(({ kind, offers }, choice) =>
+        offers.map((offer, index) => (
+          <OfferRow
+            key={`${choice} ${index}`}
+            {...props}
+            offer={offer}
+            chosen={here && choice === chosen}
+            own={kinds.length > 1 ? kind : ''}
+            together={index === 0 ? offers.length : 0}
+          />
+        ))
+      )}
     </>
   );
+}
+
+interface IChoice {
+  /** The kind of GPU that a job asks for; empty where it asks for none. */
+  kind: string;
+  offers: IOffer[];
+}
+
+/** Offers that are one choice, for a job asks for a kind of GPU and for no place. */
+function byKind(offers: readonly IOffer[]): IChoice[] {
+  const choices = new Map<string, IChoice>();
+  for (const offer of offers) {
+    const kind = offer.gpus > 0 ? (offer.gpu_type ?? '') : '';
+    const { offers: before } = choices.get(kind) ?? { offers: [] };
+    choices.set(kind, { kind, offers: [...before, offer] });
+  }
+  return [...choices.values()];
 }
 
 interface IOneProps {
@@ -86,6 +106,8 @@ interface IOneProps {
   chosen: boolean;
   /** The kind of GPU that tells the offer from others of its target; empty where it is alone. */
   own: string;
+  /** How many rows, from this on, are one choice; 0 for those below the first of them. */
+  together: number;
 }
 
 function OfferRow(props: RowProps & IOneProps): React.JSX.Element {
@@ -102,18 +124,20 @@ function OfferRow(props: RowProps & IOneProps): React.JSX.Element {
       className={`${chosen ? 'jp-mod-selected' : ''} ${row.asking ? 'jp-mod-asking' : ''}`}
       onClick={choose}
     >
-      <th scope="row">
-        <label htmlFor={id}>
-          <input
-            id={id}
-            type="radio"
-            name="jp-hybrid-offer"
-            checked={chosen}
-            onChange={choose}
-          />
-          <span dir="auto">{oneLine(row.target.name)}</span>
-        </label>
-      </th>
+      {props.together > 0 && (
+        <th scope="row" rowSpan={props.together}>
+          <label htmlFor={id}>
+            <input
+              id={id}
+              type="radio"
+              name="jp-hybrid-offer"
+              checked={chosen}
+              onChange={choose}
+            />
+            <span dir="auto">{oneLine(row.target.name)}</span>
+          </label>
+        </th>
+      )}
       {offer === null ? (
         <td colSpan={span} aria-live="polite">
           {row.asking ? (
