@@ -361,8 +361,16 @@ def test_offers_say_when_a_job_would_begin(window: Window, path: str) -> None:
 
 
 def test_other_ways_to_the_dialog(window: Window, path: str) -> None:
-    window.open(path)
     page, dialog = window.page, window.page.locator(DIALOG)
+    # where no notebook is in front, from the root: its folder is selected, then what is in it
+    window.open()
+    window.command("jupyter-hybrid:submit")
+    for item in path.split("/"):
+        page.click(f".jp-Open-Dialog .jp-DirListing-item >> text={item}")
+        page.click(".jp-Dialog button.jp-mod-accept")
+    dialog.locator("text=Parameters").wait_for()
+    page.keyboard.press("Escape")
+    window.open(path)
     page.click("#jp-MainMenu >> text=File")
     page.click(".lm-Menu >> text=Run Elsewhere")
     dialog.locator("text=Parameters").wait_for()

@@ -1,8 +1,7 @@
 /** Commands that open the dialog. */
 import { Dialog, Notification, showErrorMessage } from '@jupyterlab/apputils';
-import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
-import { FileDialog, type IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import type { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -16,6 +15,7 @@ import { asError } from '../request';
 import type { ISubject, Submitting } from '../submit';
 import type { IJobsManager } from '../tokens';
 import { oneLine } from '../words';
+import { chooseNotebook } from './choosing';
 import { told } from './told';
 
 export interface ISubmitCommandOptions {
@@ -38,7 +38,7 @@ interface IShared extends ISubmitCommandOptions {
 
 export function addSubmitCommands(given: ISubmitCommandOptions): void {
   const options: IShared = { ...given, open: new Set() };
-  const { commands, manager, trans, notebooks, files } = options;
+  const { commands, manager, trans, notebooks, documents, files } = options;
   const current = (): NotebookPanel | null => notebooks.currentWidget;
   const open = async (path: string): Promise<void> => {
     const { NotebookSubject, onScreen } = await import('../submit');
@@ -60,7 +60,8 @@ export function addSubmitCommands(given: ISubmitCommandOptions): void {
         const path =
           text(args, 'path') ??
           (text(args, 'cwd') === null ? current()?.context.path : null) ??
-          (await choose(options, text(args, 'cwd')));
+          (documents &&
+            (await chooseNotebook(documents, trans, text(args, 'cwd'))));
         if (path !== null) {
           await open(path);
         }
@@ -191,24 +192,6 @@ function tellLate({ commands, trans }: ISubmitCommandOptions, job: IJob): void {
 
 function sentTo(trans: TranslationBundle, { name, target }: IJob): string {
   return trans.__('%1 was sent to %2', oneLine(name), oneLine(target));
-}
-
-/** A notebook that somebody chooses; null for none. */
-async function choose(
-  { documents, trans }: ISubmitCommandOptions,
-  cwd: string | null
-): Promise<string | null> {
-  if (!documents) {
-    return null;
-  }
-  const chosen = await FileDialog.getOpenFiles({
-    manager: documents,
-    title: trans.__('Which notebook shall run elsewhere?'),
-    defaultPath: cwd ?? undefined,
-    filter: ({ type, name }) =>
-      type === 'notebook' || PathExt.extname(name) === '.ipynb' ? {} : null
-  });
-  return chosen.value?.at(0)?.path ?? null;
 }
 
 function text(args: ReadonlyPartialJSONObject, name: string): string | null {
