@@ -320,6 +320,7 @@ def test_files_may_stay_here(window: Window, running: Server, path: str) -> None
     dialog.locator("summary", has_text="1 file").click()
     dialog.get_by_label("data.csv").uncheck()
     dialog.locator("text=1 stays here").wait_for()
+    assert dialog.get_by_label("data.csv").evaluate("box => box === document.activeElement")
     window.picture("submit-files")
     job = submitted(window, running, path)
     assert (job["state"], job["exit"]["ename"]) == ("FAILED", "FileNotFoundError")

@@ -201,7 +201,7 @@ class SubmitDialog extends Dialog<void> {
           .querySelector<HTMLElement>(
             'input[type="radio"]:checked, .jp-Dialog-button.jp-mod-accept'
           )
-          ?.focus();
+          ?.focus({ preventScroll: true });
       }
     });
   }

@@ -15,6 +15,7 @@ import type {
 import { asError, isAborted, newKey } from '../request';
 import type { Connection, IJobsManager, ISending } from '../tokens';
 import { type IDraft, wishes, without } from './draft';
+import { Files, type IFile } from './files';
 import { keepChoices, readChoices } from './lasttime';
 import { Lookups } from './lookups';
 import { Offers } from './offers';
@@ -24,7 +25,6 @@ import type { ISubject } from './subject';
 
 /** Milliseconds of quiet after which targets, and the server, are asked about what was typed. */
 const ASK_AFTER = 250;
-type IFile = ITravelling['files'][number];
 
 /** Choices that change what targets can give. */
 const HARDWARE: readonly (keyof IDraft)[] = [
@@ -152,11 +152,9 @@ export class SubmitModel implements IDisposable {
     this.set({ parameters: { ...this._draft.parameters, [name]: text } });
   }
 
-  /** Files that were chosen to stay here, as far as they have been seen. */
-  get excluded(): readonly IFile[] {
-    return this._draft.exclude.map(
-      path => this._files.get(path) ?? { path, size: 0, why: '', new: 0 }
-    );
+  /** Those that would travel, and those that were chosen to stay here. */
+  get files(): readonly IFile[] {
+    return this._files.list(this._draft.exclude);
   }
 
   /** Let a file stay here, or travel. */
@@ -343,7 +341,9 @@ export class SubmitModel implements IDisposable {
       }
       this._problems = said.problems;
       this._travelling = said.preview ?? this._travelling;
-      said.preview?.files.forEach(file => this._files.set(file.path, file));
+      if (said.preview) {
+        this._files.take(said.preview.files, draft.exclude);
+      }
     } catch (error) {
       if (isAborted(error) || request !== this._preview) {
         return;
@@ -378,8 +378,7 @@ export class SubmitModel implements IDisposable {
   /** What refused the last submit, until something is changed. */
   private _refused: readonly IFieldProblem[] = [];
   private _problems: readonly IFieldProblem[] = [];
-  /** Files that were seen in what would travel. */
-  private readonly _files = new Map<string, IFile>();
+  private readonly _files = new Files();
   private _targetsProblem = '';
   /** Targets, parameters and the choices of last time. */
   private _read: Promise<unknown> = Promise.resolve();

@@ -129,15 +129,16 @@ function Files({
 }): React.JSX.Element {
   const { trans, draft } = model;
   const here = new Set(draft.exclude);
-  const files = travelling.files.filter(file => !here.has(file.path));
   return (
     <div className="jp-hybrid-files">
       <ul>
-        {model.excluded.map(file => (
-          <FileRow key={file.path} model={model} file={file} travels={false} />
-        ))}
-        {files.map(file => (
-          <FileRow key={file.path} model={model} file={file} travels />
+        {model.files.map(file => (
+          <FileRow
+            key={file.path}
+            model={model}
+            file={file}
+            travels={!here.has(file.path)}
+          />
         ))}
         {travelling.refused.map(({ path, reason }) => (
           <li key={path} className="jp-mod-refused">
