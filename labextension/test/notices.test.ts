@@ -2,6 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Notices } from '../src/notices/notices';
+import { Waiting } from '../src/notices/waiting';
 import type { IJob } from '../src/records';
 import type { IJobChange } from '../src/tokens';
 import { job } from './jobs';
@@ -48,18 +49,64 @@ describe('notices', () => {
     expect(text(job('1'), { ...cell, seconds: 5 })).toBeUndefined();
     expect(text(job('1'), cell)).toBeDefined();
   });
+});
 
-  it('tell of each job once that it waits', () => {
-    const waits = job('1', {
-      ...{ name: 'train', state: 'PENDING', created_at: 0 },
-      reason: 'no GPU is free'
+describe('jobs that wait', () => {
+  /** What the browser's tab remembers. */
+  let kept: string | null;
+  let waiting: Waiting;
+  const memory = {
+    fetch: () => Promise.resolve(kept),
+    save: (_: string, value: string) => {
+      kept = value;
+      return Promise.resolve();
+    }
+  };
+  const pending = (id: string, changes: Partial<IJob> = {}): IJob =>
+    job(id, {
+      state: 'PENDING',
+      name: `train ${id}`,
+      created_at: 0,
+      ...changes
     });
-    const tell = (now: number): string[] =>
-      notices.ofWaiting([waits, job('2')], 600, now).map(one => one.text);
-    expect(tell(500)).toEqual([]);
-    expect(tell(600)).toEqual([
-      'train has waited for 10 min 00 s: no GPU is free'
+
+  beforeEach(() => {
+    kept = null;
+    waiting = new Waiting(trans, memory);
+  });
+
+  async function told(jobs: readonly IJob[], now: number): Promise<string[]> {
+    const notices = await waiting.look(jobs, 600, now);
+    return notices.map(({ text }) => text);
+  }
+
+  it('are told of, each once, also after a reload', async () => {
+    const jobs = [pending('1', { reason: 'no GPU is free' }), job('2')];
+    expect(await told(jobs, 500)).toEqual([]);
+    expect(await told(jobs, 600)).toEqual([
+      'train 1 has waited for 10 min 00 s: no GPU is free'
     ]);
-    expect(tell(700)).toEqual([]);
+    expect(await told(jobs, 700)).toEqual([]);
+    waiting = new Waiting(trans, memory);
+    jobs.push(pending('3'));
+    expect(await told(jobs, 700)).toEqual([
+      'train 3 has waited for 11 min 40 s'
+    ]);
+    kept = 'in another form';
+    waiting = new Waiting(trans, memory);
+    expect(await told(jobs, 700)).toHaveLength(2);
+  });
+
+  it('are told of as one where they are many', async () => {
+    const many = [...Array(60).keys()].map(at =>
+      pending(`${at}`, { target: 'dgx', created_at: at })
+    );
+    const jobs = [...many, pending('x')];
+    const notices = await waiting.look(jobs, 600, 1000);
+    expect(notices.map(({ text, several }) => [text, several])).toEqual([
+      ['60 jobs on dgx have waited for 15 min 41 s', true],
+      ['train x has waited for 16 min 40 s', undefined]
+    ]);
+    expect(await told(jobs, 2000)).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** Tells when a job has ended or waits long. Decides and words only; others show it. */
+/** Tells when a job has ended. Decides and words only; others show it. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { elapsed, errorLine, shown } from '../jobs/wording';
@@ -11,7 +11,9 @@ const LONG_CELL = 60;
 
 /** What is told. */
 export interface INotice {
+  /** The first, where it is about several. */
   job: IJob;
+  several?: true;
   kind: 'done' | 'failed' | 'waiting';
   text: string;
 }
@@ -44,29 +46,4 @@ export class Notices {
     const text = trans.__('%1 failed: %2', name, shown(errorLine(job)));
     return { job, kind: 'failed', text };
   }
-
-  /** What to tell of jobs that have waited this long (seconds); of each once. */
-  ofWaiting(jobs: readonly IJob[], long: number, now: number): INotice[] {
-    const trans = this._trans;
-    return jobs
-      .filter(job => job.state === 'PENDING' && !this._told.has(job.id))
-      .filter(job => now - job.created_at >= long)
-      .map((job): INotice => {
-        this._told.add(job.id);
-        const since = counted(now - job.created_at);
-        const name = shown(job.name);
-        const text =
-          job.reason === ''
-            ? trans.__('%1 has waited for %2', name, since)
-            : trans.__(
-                '%1 has waited for %2: %3',
-                name,
-                since,
-                shown(job.reason)
-              );
-        return { job, kind: 'waiting', text };
-      });
-  }
-
-  private readonly _told = new Set<string>();
 }

@@ -16,7 +16,10 @@ import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
 import { Failures, Troubles } from '../notices/lasting';
 import { type INotice, Notices } from '../notices/notices';
 import { unfinished } from '../notices/unfinished';
+import { Waiting } from '../notices/waiting';
 import { withWhole } from '../notices/whole';
+import type { IJob } from '../records';
+import { tabState } from '../tabs';
 import { IJobsManager } from '../tokens';
 
 /** Milliseconds between two looks at who waits. */
@@ -46,24 +49,24 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const notices = new Notices(trans, moment());
     let wishes: IWishes = { ended: true, waiting: 10, browser: false };
-    const open = ({ job }: Pick<INotice, 'job'>): void =>
-      void app.commands.execute(CommandIDs.openJob, { id: job.id });
-    const failures = new Failures(
-      trans,
-      job => open({ job }),
-      () => void app.commands.execute(CommandIDs.showJobs)
-    );
+    const open = ({ id }: IJob): void =>
+      void app.commands.execute(CommandIDs.openJob, { id });
+    const openAll = (): void => void app.commands.execute(CommandIDs.showJobs);
+    const failures = new Failures(trans, open, openAll);
     const troubles = new Troubles(trans);
     manager.targetsChanged.connect((_, targets) => troubles.take(targets));
     const tell = (notice: INotice): void => {
+      const { job, text, several } = notice;
+      const look = several ? openAll : (): void => open(job);
       if (notice.kind === 'failed') {
-        failures.tell(notice.job, notice.text);
+        failures.tell(job, text);
       } else {
-        const act = { label: trans.__('Open'), callback: () => open(notice) };
-        show(notice, withWhole(trans, notice.text, [act]));
+        const label = several ? trans.__('Show jobs') : trans.__('Open');
+        const act = { label, callback: look };
+        show(notice, withWhole(trans, text, [act]));
       }
       if (wishes.browser) {
-        showByBrowser(notice, () => open(notice));
+        showByBrowser(notice, look);
       }
     };
     manager.jobChanged.connect((_, change) => {
@@ -78,10 +81,13 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
       manager.targets().catch(() => {
         // asked again once the server answers
       });
+      const waiting = new Waiting(trans, tabState);
       setInterval(() => {
         if (wishes.waiting > 0) {
           const long = wishes.waiting * 60;
-          notices.ofWaiting(list.jobs, long, serverNow()).forEach(tell);
+          void waiting
+            .look(list.jobs, long, serverNow())
+            .then(found => found.forEach(tell));
         }
       }, LOOK);
     });
