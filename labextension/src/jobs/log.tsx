@@ -13,6 +13,7 @@ import {
 } from 'react';
 
 import type { IJobChange, IJobsManager, IProgress } from '../tokens';
+import { useGrowing } from './growing';
 import {
   appended,
   beginning,
@@ -52,6 +53,7 @@ function Log({ manager, id, trans }: ILogProps): ReactElement {
   const [of, setOf] = useState<Of>('cells');
   const { text, first, error, earlier } = useLog(manager, id, of);
   const node = useRef<HTMLPreElement>(null);
+  useGrowing(node, text === '' ? trans.__('Nothing yet.') : text);
   const { hold, scrolled } = useEnd(node, text);
   const show = async (): Promise<void> => {
     if ((await earlier(hold)) === 0) {
@@ -88,9 +90,7 @@ function Log({ manager, id, trans }: ILogProps): ReactElement {
         tabIndex={0}
         aria-label={trans.__('Log')}
         onScroll={scrolled}
-      >
-        {text === '' ? trans.__('Nothing yet.') : text}
-      </pre>
+      />
     </>
   );
 }
