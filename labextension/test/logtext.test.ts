@@ -9,6 +9,7 @@ import {
   whole
 } from '../src/jobs/logtext';
 import type { ILogPage, ILogPart } from '../src/records';
+import { RequestError } from '../src/request';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -69,5 +70,22 @@ it('is read from its end, then on', async () => {
   expect(taken).toEqual(['away', 'end', ' more']);
   const tail = { tail: 1 << 18 };
   expect(asked).toEqual([tail, tail, { offset: 5 }]);
+  reader.dispose();
+});
+
+it('is not asked for any more where the job was deleted', async () => {
+  let asked = 0;
+  const taken: string[] = [];
+  const reader = new LogReader(
+    () => {
+      asked += 1;
+      const gone = new RequestError('there is no job a', 404, 'UnknownJob');
+      return Promise.reject(gone);
+    },
+    page => taken.push(page.text),
+    error => taken.push(error.message)
+  );
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([asked, taken]).toEqual([1, ['there is no job a']]);
   reader.dispose();
 });

@@ -1,7 +1,7 @@
 /** The text of a log, of which the end is known, and ever more before it. */
 import { withoutOverwritten } from '../outputs/plain';
 import type { ILogPage, ILogPart } from '../records';
-import { asError } from '../request';
+import { RequestError, asError } from '../request';
 
 /** Characters that are kept of a text that grows: its end. */
 const LONGEST = 400_000;
@@ -11,6 +11,8 @@ const PIECE = 50_000;
 const TAIL = 1 << 18;
 /** Milliseconds between two looks where no news comes. */
 const QUIET = 5000;
+/** The server's class of error for a job that it does not know. */
+const GONE = 'UnknownJob';
 
 interface IPiece {
   /** Where it begins, as the server counts. */
@@ -136,6 +138,8 @@ export class LogReader {
         this._take(page);
       }
     } catch (error) {
+      // a job that was deleted prints no more
+      this._ended = error instanceof RequestError && error.reason === GONE;
       this._failed(asError(error));
     }
   }
