@@ -3,9 +3,9 @@ import { act, type ReactElement } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { useSignal, useTyped } from '../src/jobs/hooks';
+import { useSignal, useTargets, useTyped } from '../src/jobs/hooks';
 import { type IKnown, useJob } from '../src/jobs/usejob';
-import type { IJobDetail } from '../src/records';
+import type { IJobDetail, ITarget } from '../src/records';
 import { job } from './jobs';
 import { FakeServer, settle } from './server';
 
@@ -126,6 +126,33 @@ describe('a job', () => {
     expect(seen?.job?.state).toBe('COMPLETED');
     await answer(0, { state: 'RUNNING', revision: 5 });
     expect(seen?.job?.state).toBe('COMPLETED');
+    server.manager.dispose();
+  });
+});
+
+describe('targets', () => {
+  it('are those that the server has now, also where it was away before', async () => {
+    const server = new FakeServer();
+    const names = (...all: string[]): ITarget[] =>
+      all.map(name => ({
+        ...{ name, executor: 'local', default: false },
+        ...{ price: null, trouble: null }
+      }));
+    let seen: readonly string[] = [];
+    function Targets(): ReactElement | null {
+      seen = useTargets(server.manager);
+      return null;
+    }
+    server.away = true;
+    await draw(<Targets />);
+    expect(seen).toEqual([]);
+    server.away = false;
+    for (const now of [['local'], ['local', 'dgx']]) {
+      server.targets = names(...now);
+      await act(() => server.manager.refreshTargets());
+      await pass();
+      expect(seen).toEqual(now);
+    }
     server.manager.dispose();
   });
 });

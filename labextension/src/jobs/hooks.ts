@@ -3,6 +3,7 @@ import type { ISignal } from '@lumino/signaling';
 import { useEffect, useReducer, useRef, useState } from 'react';
 
 import { serverNow } from '../clock';
+import type { ITarget } from '../records';
 import type { Connection, IJobsManager } from '../tokens';
 
 /** Draw anew when the signal is emitted, as often as the screen is drawn and not more. */
@@ -41,6 +42,32 @@ export function useReturns(manager: IJobsManager): number {
     return () => void manager.connectionChanged.disconnect(changed);
   }, [manager]);
   return times;
+}
+
+/** The names of the targets, also of those that are configured later; none until they are known. */
+export function useTargets(manager: IJobsManager): readonly string[] {
+  const [targets, setTargets] = useState<readonly string[]>([]);
+  useEffect(() => {
+    const changed = (_: IJobsManager, now: readonly ITarget[]): void =>
+      setTargets(now.map(({ name }) => name));
+    let wanted = true;
+    manager.targets().then(
+      found => {
+        if (wanted) {
+          changed(manager, found);
+        }
+      },
+      () => {
+        // the list itself tells that the server does not answer
+      }
+    );
+    manager.targetsChanged.connect(changed);
+    return () => {
+      wanted = false;
+      manager.targetsChanged.disconnect(changed);
+    };
+  }, [manager]);
+  return targets;
 }
 
 /** Seconds since the epoch by the server's clock, once a second while something counts. */

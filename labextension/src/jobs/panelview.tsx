@@ -4,7 +4,7 @@ import type { ISignal } from '@lumino/signaling';
 import { useEffect, useState } from 'react';
 
 import type { IJobFilter } from '../records';
-import type { IJobList, IJobsManager } from '../tokens';
+import type { IJobList } from '../tokens';
 import {
   Away,
   Failed,
@@ -15,7 +15,7 @@ import {
   Unread
 } from './blank';
 import { Filters } from './filters';
-import { useSignal } from './hooks';
+import { useSignal, useTargets } from './hooks';
 import type { IPanelOptions } from './panel';
 import { Rows } from './rows';
 import { Sending } from './sending';
@@ -103,25 +103,4 @@ function List(props: IListProps): ReactElement {
 
 function isAll({ states, target, text }: IJobFilter): boolean {
   return !states && !target && !text;
-}
-
-function useTargets(manager: IJobsManager): readonly string[] {
-  const [targets, setTargets] = useState<readonly string[]>([]);
-  useEffect(() => {
-    let wanted = true;
-    manager.targets().then(
-      found => {
-        if (wanted) {
-          setTargets(found.map(target => target.name));
-        }
-      },
-      () => {
-        // the list itself tells that the server does not answer
-      }
-    );
-    return () => {
-      wanted = false;
-    };
-  }, [manager]);
-  return targets;
 }
