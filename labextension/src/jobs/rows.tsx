@@ -18,6 +18,7 @@ import {
   drawn,
   type IRange,
   type IViewport,
+  left,
   moved,
   pool,
   revealed,
@@ -172,9 +173,15 @@ function useKeys(props: IKeyProps): (event: KeyboardEvent) => void {
   const { jobs, total, actions, active, setActive, view, reveal } = props;
   /** The row that is to be chosen once it is read. */
   const coming = useRef<number | null>(null);
+  /** Where the chosen row was last: its job may be deleted, or leave the filter. */
+  const place = useRef(-1);
   useEffect(() => {
     coming.current = null;
   }, [active]);
+  useEffect(() => {
+    const index = jobs.findIndex(job => job?.id === active);
+    place.current = index < 0 ? place.current : index;
+  }, [jobs, active]);
   useEffect(() => {
     const job = coming.current === null ? undefined : jobs.at(coming.current);
     if (job !== undefined) {
@@ -186,7 +193,8 @@ function useKeys(props: IKeyProps): (event: KeyboardEvent) => void {
     const index = jobs.findIndex(job => job?.id === active);
     const chosen = index < 0 ? undefined : jobs[index];
     const page = Math.max(1, Math.floor(view.height / ROW) - 1);
-    const to = moved(event.key, coming.current ?? index, total, page);
+    const from = index < 0 ? left(event.key, place.current) : index;
+    const to = moved(event.key, coming.current ?? from, total, page);
     if (to !== null) {
       const job = jobs.at(to);
       coming.current = job === undefined ? to : null;

@@ -75,3 +75,8 @@ export function moved(
     ? null
     : Math.min(count - 1, Math.max(0, to));
 }
+
+/** The row from which a key goes where the chosen one (-1: none) has gone: the next has its place. */
+export function left(key: string, gone: number): number {
+  return ['ArrowDown', 'PageDown'].includes(key) ? gone - 1 : gone;
+}
