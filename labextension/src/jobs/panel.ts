@@ -6,6 +6,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { createElement, type ReactElement } from 'react';
 
 import { WidgetIDs } from '../ids';
+import type { IJobFilter } from '../records';
 import type { Connection, IJobList, IJobsManager } from '../tokens';
 import { jobsIcon } from './icons';
 import type { PanelView } from './panelview';
@@ -39,10 +40,15 @@ export class JobsPanel extends ReactWidget {
     return this._chosen;
   }
 
-  /** Choose a job, and show all where it would not be seen. */
-  choose(id: string): void {
-    if (this._list?.jobs.every(job => job.id !== id)) {
-      this._list.setFilter({});
+  /**
+   * Choose a job, and show all where it would not be seen. One that is not asked for `now`, but was
+   * when the panel was activated last, leaves what somebody has looked for in it since.
+   */
+  choose(id: string, now = true): void {
+    const list = this._list;
+    const same = list?.filter === this._filter;
+    if ((now || same) && list?.jobs.every(job => job.id !== id)) {
+      list.setFilter({});
     }
     this._choice = id;
     this._chosen.emit(id);
@@ -54,6 +60,7 @@ export class JobsPanel extends ReactWidget {
   }
 
   protected override onActivateRequest(): void {
+    this._filter = this._list?.filter;
     const grid = this.node.querySelector<HTMLElement>('[role="grid"]');
     // (where there are no jobs: what is typed there chooses among them)
     (grid ?? this.node.querySelector('input'))?.focus();
@@ -120,5 +127,7 @@ export class JobsPanel extends ReactWidget {
   private readonly _chosen = new Signal<this, string>(this);
   private _choice: string | null = null;
   private _list: IJobList | null = null;
+  /** Of the list, when the panel was activated last. */
+  private _filter: IJobFilter | undefined;
   private _view: typeof PanelView | null = null;
 }

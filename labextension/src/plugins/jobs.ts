@@ -52,11 +52,12 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
       label: trans.__('Show Jobs'),
       caption: trans.__('Show the jobs of all targets'),
       execute: args => {
-        if (args['activate'] !== false) {
+        const now = args['activate'] !== false;
+        if (now) {
           shell.activateById(WidgetIDs.jobs);
         }
         if (typeof args['id'] === 'string') {
-          panel.choose(args['id']);
+          panel.choose(args['id'], now);
         }
       }
     });
