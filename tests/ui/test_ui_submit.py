@@ -274,7 +274,7 @@ def test_hostile_files_are_text(window: Window, work: Path) -> None:
     for name in names:
         (folder / name).write_text("1")
     code = f"for name in {names!r}: open(name)\n" + "\n".join(f"open({n!r})" for n in names)
-    parameters = "a = '<img src=x onerror=window.evil=1>'  # <b>help</b>"
+    parameters = "a = '<img src=x onerror=window.evil=1>'  # <b>help</b>\n" + "b" * 30 + " = 1"
     content = notebook(code, parameters=parameters, name="python3", display_name="Python 3")
     (folder / "study.ipynb").write_text(json.dumps(content))
     dialog = open_dialog(window, "hostile/study.ipynb")
@@ -287,6 +287,10 @@ def test_hostile_files_are_text(window: Window, work: Path) -> None:
     window.picture("submit-hostile")
     assert window.page.evaluate("window.evil") is None
     assert window.page.locator("img[src=x]").count() == 0
+    # a long name leaves room for the value, also in a narrow window
+    window.page.set_viewport_size({"width": 320, "height": 900})
+    assert dialog.locator(".jp-hybrid-parameter input").last.bounding_box()["width"] > 100
+    window.picture("submit-narrow")
 
 
 def test_packages_are_a_line_and_a_list(window: Window, running: Server, path: str) -> None:
