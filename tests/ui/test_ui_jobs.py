@@ -232,7 +232,7 @@ def test_the_browser_tells_where_somebody_wants_it(window: Window, jobs: Jobs) -
     job = jobs.submit("told", "1")
     window.page.wait_for_function("window.told.length > 0")
     ((text, tag),) = window.page.evaluate("window.told")
-    assert (text.startswith("told is done after"), tag) == (True, job)
+    assert (text.startswith("told is done after"), tag) == (True, f"{job} done")
     window.page.evaluate("window.shown.onclick()")
     window.page.locator(".jp-hybrid-Page").wait_for()
     window.page.evaluate(save, ["jupyter-hybrid:notifications", "{}"])

@@ -13,6 +13,7 @@ import {
 
 import { moment, serverNow } from '../clock';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
+import { askBrowser, showByBrowser } from '../notices/browser';
 import { Failures, Troubles } from '../notices/lasting';
 import { type INotice, Notices } from '../notices/notices';
 import { unfinished } from '../notices/unfinished';
@@ -141,26 +142,4 @@ function show({ kind, text }: INotice, actions: Notification.IAction[]): void {
     autoClose: SHORT,
     actions
   });
-}
-
-/** Where nobody looks at JupyterLab; the same job in two windows is told once. */
-function showByBrowser({ job, text }: INotice, open: () => void): void {
-  const allowed =
-    'Notification' in window && window.Notification.permission === 'granted';
-  if (allowed && !document.hasFocus()) {
-    const shown = new window.Notification(text, { tag: job.id });
-    shown.onclick = (): void => {
-      window.focus();
-      open();
-    };
-  }
-}
-
-function askBrowser(): void {
-  if (
-    'Notification' in window &&
-    window.Notification.permission === 'default'
-  ) {
-    void window.Notification.requestPermission();
-  }
 }
