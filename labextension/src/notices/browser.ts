@@ -1,4 +1,7 @@
 /** The browser's own notifications, for who looks at another window. */
+import { Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { INotice } from './notices';
 
 /** Where nobody looks at JupyterLab; the same in two windows is told once. */
@@ -19,11 +22,32 @@ export function showByBrowser(
   }
 }
 
-export function askBrowser(): void {
-  if (
-    'Notification' in window &&
-    window.Notification.permission === 'default'
-  ) {
-    void window.Notification.requestPermission();
+/** Asks for the browser's leave by a button: outside of a click, some browsers ask nobody. */
+export class Leave {
+  constructor(private readonly _trans: TranslationBundle) {}
+
+  /** Somebody wants to be told by the browser, or wants it no more. */
+  want(wanted: boolean): void {
+    const trans = this._trans;
+    if (this._asked !== null) {
+      Notification.dismiss(this._asked);
+      this._asked = null;
+    }
+    if (
+      wanted &&
+      'Notification' in window &&
+      window.Notification.permission === 'default'
+    ) {
+      const ask = (): void => void window.Notification.requestPermission();
+      this._asked = Notification.info(
+        trans.__('The browser tells of jobs once you allow it.'),
+        {
+          autoClose: false,
+          actions: [{ label: trans.__('Allow…'), callback: ask }]
+        }
+      );
+    }
   }
+
+  private _asked: string | null = null;
 }

@@ -13,7 +13,7 @@ import {
 
 import { moment, serverNow } from '../clock';
 import { CommandIDs, DOMAIN, PluginIDs } from '../ids';
-import { askBrowser, showByBrowser } from '../notices/browser';
+import { Leave, showByBrowser } from '../notices/browser';
 import { Failures, Troubles } from '../notices/lasting';
 import { type INotice, Notices } from '../notices/notices';
 import { unfinished } from '../notices/unfinished';
@@ -97,10 +97,11 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     });
     registry?.load(PluginIDs.notifications).then(
       settings => {
+        const leave = new Leave(trans);
         const read = (): void => {
           const asked = settings.composite as unknown as IWishes;
-          if (asked.browser && !wishes.browser) {
-            askBrowser();
+          if (asked.browser !== wishes.browser) {
+            leave.want(asked.browser);
           }
           wishes = asked;
         };
