@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlparse
 
-from traitlets import default
+from traitlets import TraitError, default
 
 from . import form, images, parts, pods, profiles, wishes
 from .failures import NotOffered
@@ -82,7 +82,7 @@ class NGCSpawner(Options, Watched):
             return str(super()._render_options_form(profile_list))
         profile_list = self._get_initialized_profile_list(profile_list)
         wish = self.user_options or {}
-        if wish.get("profile", profiles.SLUG) == profiles.SLUG:
+        if (wish.get("profile") or profiles.SLUG) == profiles.SLUG:
             try:
                 wish = wishes.whole(wish, _ours(profile_list))
             except ValueError:
@@ -102,13 +102,21 @@ class NGCSpawner(Options, Watched):
     def _validate_user_options(self, profile_list: list[dict[str, Any]]) -> None:
         try:
             self._check_user_options(profile_list)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise NotOffered(str(error)) from error
 
     def _check_user_options(self, profile_list: list[dict[str, Any]]) -> None:
         ours, wish = _ours(profile_list), self.user_options or {}
-        named = wish.get("profile") or (profiles.SLUG if set(wish) & set(wishes.SHORT) else "")
+        named = wish.get("profile")
+        if profile_list and not named:
+            # (kubespawner checks nothing where no profile is named, and applies its options)
+            short = ours and set(wish) & set(wishes.SHORT)
+            named = profiles.SLUG if short else self._get_profile("", profile_list)["slug"]
         if not ours or named != profiles.SLUG:
+            if wish and named:
+                self.user_options = wish = {**wish, "profile": named}
+            if wish and profile_list:
+                wishes.check_choices(wish, self._get_profile(named, profile_list))
             super()._validate_user_options(profile_list)
             return
         self.user_options = wish = wishes.whole(wish, ours)
@@ -116,6 +124,13 @@ class NGCSpawner(Options, Watched):
         wishes.check(wish, ours)
         if other := wish.get(f"image{wishes.UNLISTED}"):
             wishes.check_image(other, self.allowed_images)
+
+    def _load_profile(self, slug: str | None, profile_list: list[dict[str, Any]]) -> None:
+        try:
+            super()._load_profile(slug, profile_list)
+        except (TraitError, ValueError) as error:
+            # what a user wrote into a field of the site's is no size, number, …
+            raise NotOffered(str(error)) from error
 
     def _apply_overrides(self, spawner_override: dict[str, Any]) -> None:
         # (the hub applies group_overrides by it as well, before the start: they stay)

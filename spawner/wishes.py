@@ -107,17 +107,26 @@ def _words(value: Any) -> list[Any]:
 
 def check(wish: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` with what may be chosen, where something else was."""
-    options = profile["profile_options"]
-    for name, value in wish.items():
-        option = options.get(name)
-        if option is None and name.startswith("folder-"):
+    for name in wish:
+        if name.startswith("folder-") and name not in profile["profile_options"]:
             raise ValueError(f"there is no shared folder {name.removeprefix('folder-')!r}")
-        if option is None or not value:
-            continue
+    check_choices(wish, profile)
+
+
+def check_choices(wish: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
+    """The same for any profile, whose other options may mean something to the site."""
+    for name, option in (profile.get("profile_options") or {}).items():
+        value, other = wish.get(name), wish.get(f"{name}{UNLISTED}")
+        if not isinstance(other, (str, int, float, type(None))) and other:
+            raise ValueError(f"{_title(name, option)}: {other!r} is not the name of a choice")
         choices = option.get("choices") or {}
-        if not isinstance(value, str) or value not in choices:
-            what = str(option.get("display_name") or name).lower()
-            raise ValueError(f"{what}: {value!r} is none of {', '.join(choices)}")
+        # (what was written counts before what was ticked)
+        if value and not other and not (isinstance(value, str) and value in choices):
+            raise ValueError(f"{_title(name, option)}: {value!r} is none of {', '.join(choices)}")
+
+
+def _title(name: str, option: Mapping[str, Any]) -> str:
+    return str(option.get("display_name") or name).lower()
 
 
 def check_image(text: Any, allowed: list[str]) -> None:
