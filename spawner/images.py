@@ -45,6 +45,16 @@ class Image:
         return [(word, version) for word, version in own if version]
 
 
+def written(profiles: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Images that profiles of kubespawner's name themselves, beside what users may write."""
+    found: list[Mapping[str, Any]] = []
+    for profile in profiles:
+        options = (profile.get("profile_options") or {}).values()
+        chosen = [c for option in options for c in (option.get("choices") or {}).values()]
+        found += [part.get("kubespawner_override") or {} for part in (profile, *chosen)]
+    return {part["image"] for part in found if isinstance(part.get("image"), str)}
+
+
 def nvidias(count: int) -> list[Image]:
     """NVIDIA's images of frameworks, each framework's newest ``count`` releases first."""
     found: list[Image] = []

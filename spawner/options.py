@@ -140,8 +140,10 @@ class Options(Configurable):
         config=True,
         help="""
         Where homes are: 'volume' (as Kubernetes writes one, without its name), perhaps 'sub_path'
-        ('{unescaped_username}'), 'mount' ('/home/{unescaped_username}') and 'create' (True: an init
-        container with the right to do so makes it, for the user alone).
+        ('{unescaped_username}'), 'mount' ('/home/{unescaped_username}'), 'create' (True: an init
+        container with the right to do so makes it, for the user alone) and 'create_image' (that
+        container's image, which has sh, mkdir and chown. Unset: server_image, else the server's own
+        image where the site has chosen it; an image that a user names makes no homes).
         """,
     )
     proxy = Dict(

@@ -61,10 +61,11 @@ def shared_memory(size: str) -> Parts:
     )
 
 
-def home(settings: Mapping[str, Any], user: str, identity: Identity, image: str) -> Parts:
+def home(settings: Mapping[str, Any], user: str, identity: Identity, maker: str) -> Parts:
     """HOME on the site's storage; where the site names none, an empty one for a known user.
 
-    Raises ``ConfigError`` where it would not be the user's own.
+    ``maker`` is the image that makes it, where the site names none for that. Raises ``ConfigError``
+    where it would not be the user's own, or a user's image would make it.
     """
     if not settings and identity.uid is None:
         return Parts()
@@ -77,7 +78,7 @@ def home(settings: Mapping[str, Any], user: str, identity: Identity, image: str)
     mount = {"name": "jh-home", "mountPath": path, **({"subPath": inside} if inside else {})}
     first: tuple[Mapping[str, Any], ...] = ()
     if settings.get("create") and inside and identity.uid is not None:
-        first = (_home_maker(inside, identity, str(settings.get("create_image") or image)),)
+        first = (_home_maker(inside, identity, str(settings.get("create_image") or maker)),)
     env = {
         "HOME": path,
         "USER": user,
@@ -91,8 +92,15 @@ def home(settings: Mapping[str, Any], user: str, identity: Identity, image: str)
 def _home_maker(inside: str, identity: Identity, image: str) -> Mapping[str, Any]:
     """An init container that makes the user's home where there is none.
 
-    It is the one thing that runs as root, with the right to give files away and no other.
+    It is the one thing that runs as root, with the right to give files away and no other. It sees
+    all homes, so that what it runs is the site's.
     """
+    if not image:
+        raise ConfigError(
+            "the home would be made by root in an image that is not the site's own, with all "
+            "homes in sight; set 'create_image' in c.NGCSpawner.home (an image with sh, mkdir and "
+            "chown), or c.NGCSpawner.server_image"
+        )
     owner = f"{identity.uid}:{identity.uid if identity.gid is None else identity.gid}"
     # one that is there is the user's already: nothing below it is touched
     script = '[ -e "$1" ] || { mkdir -p -m 700 "$1" && chown "$2" "$1"; }'

@@ -24,7 +24,7 @@ from jupyter_hybrid.containers.registry import RegistryClient
 from jupyter_hybrid.containers.servers import PLATFORM, server_layers
 from jupyter_hybrid.errors import HybridError
 
-#: Any image with a shell and ``cp`` in it will do.
+#: Any image with a shell and ``cp`` in it will do; making homes takes ``mkdir`` and ``chown``.
 BASE = "docker.io/library/busybox:stable"
 #: Those of NVIDIA's images since 2023.
 PYTHONS = ("3.10", "3.12")

@@ -39,6 +39,8 @@ class NGCSpawner(Options, Watched):
         self._auth_state: Any = None
         self._identity = Identity()
         super().__init__(*args, **kwargs)
+        #: Images that the site has written down, and no user.
+        self._site_images = {self.image}
 
     # -- who
 
@@ -126,6 +128,12 @@ class NGCSpawner(Options, Watched):
             wishes.check_image(other, self.allowed_images)
 
     def _load_profile(self, slug: str | None, profile_list: list[dict[str, Any]]) -> None:
+        self._site_images |= images.written(
+            profile
+            for profile in profile_list
+            # (a callable may list what users have made)
+            if not callable(self.images if "hardware" in profile else self.profile_list)
+        )
         try:
             super()._load_profile(slug, profile_list)
         except (TraitError, ValueError) as error:
@@ -136,6 +144,8 @@ class NGCSpawner(Options, Watched):
         # (the hub applies group_overrides by it as well, before the start: they stay)
         overrides = self._overrides if self._choosing else self._groups
         overrides.about_to(self, spawner_override)
+        if not self._choosing and isinstance(spawner_override.get("image"), str):
+            self._site_images.add(spawner_override["image"])
         super()._apply_overrides(spawner_override)
         overrides.done(self)
 
@@ -180,7 +190,7 @@ class NGCSpawner(Options, Watched):
         who, image = self._identity, self.image
         home = {key: self._expanded(value) for key, value in self.home.items()}
         found = parts.shared_memory(self.shm_size)
-        found += parts.home(home, self.user.name, who, image)
+        found += parts.home(home, self.user.name, who, self._home_maker(image))
         found += parts.authorities(self.ca_bundle)
         found += parts.proxies(self.proxy, urlparse(self.hub.api_url).hostname or "")
         found += parts.configuration(self.hybrid_config)
@@ -190,6 +200,12 @@ class NGCSpawner(Options, Watched):
             if name in self.folders:
                 found += parts.folder(name, self.folders[name])
         return found
+
+    def _home_maker(self, image: str) -> str:
+        """The image in which homes are made; empty where there is none but a user's."""
+        # (what has a user's name in it may be what that user has pushed)
+        sites = image in self._site_images and "{" not in image
+        return self.server_image or (image if sites else "")
 
     def _expanded(self, value: Any) -> Any:
         if isinstance(value, str):
