@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Collection
 
 #: What limits the threads of numerical libraries, and so the cores that a job uses.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -41,10 +42,11 @@ def gpus() -> dict[str, tuple[int, int]]:
     return parse_gpus(_ask(QUERY))
 
 
-def idle_first(model: str, text: str) -> list[str]:
+def idle_first(model: str, text: str, taken: Collection[str] = ()) -> list[str]:
     """Indexes of the GPUs of this model (a part of its name), idle ones first.
 
-    ``text`` is nvidia-smi's answer to ``INDEXED`` with ``--format=csv,noheader,nounits``.
+    Those that are ``taken`` are not idle, whatever they do. ``text`` is nvidia-smi's answer to
+    ``INDEXED`` with ``--format=csv,noheader,nounits``.
     """
     found = []
     for line in text.splitlines():
@@ -52,13 +54,13 @@ def idle_first(model: str, text: str) -> list[str]:
         fields = [field.strip() for field in rest.split(",")]
         if len(fields) >= 2 and index.isdigit() and model.lower() in fields[0].lower():
             busy = not (fields[1].isdigit() and int(fields[1]) < IDLE_BELOW)
-            found.append((busy, int(index)))
+            found.append((busy or index in taken, int(index)))
     return [str(index) for _, index in sorted(found)]
 
 
-def choose_gpus(model: str | None, count: int) -> tuple[str, ...]:
+def choose_gpus(model: str | None, count: int, taken: Collection[str] = ()) -> tuple[str, ...]:
     """Indexes of so many GPUs, those first that nobody uses; fewer where there are fewer."""
-    return tuple(idle_first(model or "", _ask(INDEXED)))[:count] if count else ()
+    return tuple(idle_first(model or "", _ask(INDEXED), taken))[:count] if count else ()
 
 
 def driver() -> tuple[str, str]:

@@ -23,7 +23,7 @@ from ..paths import JobPaths, blob_directory
 from ..process import ProcessHandle, kill_tree, send_signal, spawn_detached, wait_end
 from ..spec import Cause, ExitRecord, JobSpec, Resources
 from ..units import format_size
-from . import hardware
+from . import hardware, local_gpus
 from .base import Executor, Handle, JobStatus, Offer, Prepared, TargetConfig
 from .images.settings import OPTIONS as IMAGE_OPTIONS
 from .images.settings import image_settings
@@ -207,6 +207,9 @@ class LocalExecutor(Executor):
         if resources.mem is not None:
             argv += ["--mem", str(resources.mem)]
         env = {} if resources.cpus is None else dict.fromkeys(hardware.THREADS, str(resources.cpus))
+        # (who has started us with some of the GPUs alone has chosen)
+        if "CUDA_VISIBLE_DEVICES" not in {**os.environ, **self._settings.env}:
+            env |= local_gpus.variables(local_gpus.chosen(paths.directory, resources))
         return Command(tuple(argv), {**env, **self._settings.env})
 
     def _spawn(self, job: Job, paths: JobPaths, command: Command) -> ProcessHandle:

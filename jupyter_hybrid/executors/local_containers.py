@@ -12,7 +12,7 @@ from ..containers.engines import Apptainer, Command, Docker, engine_named
 from ..errors import ConfigError, PlaceError
 from ..job import Job
 from ..paths import JobPaths
-from . import hardware
+from . import hardware, local_gpus
 from .images.commands import complaint, run
 from .images.preparing import Ready
 from .images.settings import ImageSettings
@@ -39,7 +39,7 @@ def container_command(
         directory=paths.directory,
         blobs=blobs,
         resources=resources,
-        gpus=hardware.choose_gpus(resources.gpu_type, resources.gpus),
+        gpus=local_gpus.chosen(paths.directory, resources),
         user=(os.getuid(), os.getgid()),
         user_name=_user_name(),
         env={**env, MARK: job.id},

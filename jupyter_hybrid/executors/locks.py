@@ -6,8 +6,8 @@ import asyncio
 import fcntl
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -50,6 +50,16 @@ async def locked(directory: Path) -> AsyncIterator[None]:
                     "seconds; end it, or try again"
                 )
             await asyncio.sleep(0.01)
+        yield
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """For what takes a moment; who stands still in the midst of it keeps nobody for ever."""
+    with _opened(path) as file:
+        deadline = time.monotonic() + PATIENCE
+        while not _try_lock(file) and time.monotonic() < deadline:
+            time.sleep(0.01)
         yield
 
 

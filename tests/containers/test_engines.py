@@ -75,6 +75,7 @@ def test_gpus_are_named_one_by_one() -> None:
     command = Apptainer().run(asked)
     assert "--nv" in command.argv
     assert command.env["APPTAINERENV_CUDA_VISIBLE_DEVICES"] == "0,2"
+    assert command.env["APPTAINERENV_CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     for engine in (Docker(), Podman(), Apptainer()):
         words = engine.run(container()).argv
         assert not [w for w in words if "gpu" in w or w == "--nv"]

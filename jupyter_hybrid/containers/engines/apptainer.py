@@ -49,6 +49,8 @@ class Apptainer(Engine):
         env = {f"{prefix}{name}": value for name, value in container.env.items()}
         if container.gpus:
             env[f"{prefix}CUDA_VISIBLE_DEVICES"] = ",".join(container.gpus)
+            # (they are nvidia-smi's numbers, and CUDA's own order is another)
+            env[f"{prefix}CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
         argv += [*self.options, container.image, *container.argv]
         return Command(tuple(argv), env)
 
