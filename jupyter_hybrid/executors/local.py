@@ -83,7 +83,8 @@ class LocalExecutor(Executor):
             raise UsageError(f"{self._here} is one machine, not {resources.nodes} nodes")
         if resources.ranks > 1:
             raise UsageError(f"{self._here} runs one process; leave out --ntasks-per-node")
-        free = self._gpus(resources) if resources.gpus else None
+        # (where drivers are slow, or sick, it takes seconds)
+        free = await asyncio.to_thread(self._gpus, resources) if resources.gpus else None
         words = f"{cpus} cores" + (f", {format_size(memory)}" if memory else "")
         return [
             Offer(

@@ -1,9 +1,10 @@
-"""GPUs of this machine: each job gets its own."""
+"""GPUs of this machine: each job gets its own, and nobody waits for who counts them."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from jupyter_hybrid.spec import Resources
 #: Number 1 is somebody's; the order is not that of nvidia-smi's numbers.
 GPUS = """#!/bin/sh
 # test fixture: no GPU is here
+sleep ${SMI_SECONDS:-0}
 case "$1" in
 --query-gpu=index,*) printf '%s\\n' "2, Tesla V100, 3" "0, Tesla V100, 3" "1, Tesla V100, 31000" ;;
 *) printf '%s\\n' "Tesla V100, 3, 0" "Tesla V100, 31000, 98" "Tesla V100, 3, 0" ;;
@@ -99,3 +101,16 @@ def test_jobs_of_other_machines_and_dead_ones_hold_no_gpus(
         for directory in directories[:3]:
             (directory / local_gpus.NOTE).write_text(text)
         assert local_gpus.chosen(directories[3], asked) == ("0",)
+
+
+async def test_counting_gpus_holds_nothing_up(
+    executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMI_SECONDS", "0.5")
+    asking = asyncio.create_task(executor.check(Resources(gpus=1)))
+    worst, last = 0.0, time.monotonic()
+    while not asking.done():
+        await asyncio.sleep(0.01)
+        worst, last = max(worst, time.monotonic() - last), time.monotonic()
+    await asking
+    assert worst < 0.4
