@@ -7,6 +7,7 @@ Python: some megabytes of an image of twenty gigabytes.
 
 from __future__ import annotations
 
+import errno
 import posixpath
 import re
 import tarfile
@@ -34,6 +35,8 @@ _SEEN = re.compile(
 )
 #: Bytes of one file that is read; a record of all of CUDA's headers has some.
 _MOST = 64 << 20
+#: Files that no image has which ever ran: too long a name, or below another file.
+_ODD = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EINVAL, errno.EILSEQ}
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 #: Links that are followed before a path counts as a circle, as Linux has it.
@@ -148,6 +151,19 @@ def _lay(root: _Root, tar: tarfile.TarFile) -> None:
     root.lay(upper, gone, emptied)
 
 
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except ValueError:
+        # a name that is none
+        return
+    except OSError as error:
+        if error.errno not in _ODD:
+            words = error.strerror or error
+            raise ImageError(f"what the image has cannot be looked at here: {words}") from error
+
+
 class _Reader:
     """Reads Python's own things out of an image's files."""
 
@@ -245,9 +261,7 @@ class _Reader:
         for path in site:
             with tempfile.TemporaryDirectory() as name:
                 for file in self._root.below(path):
-                    target = Path(name, file[len(path) + 1 :])
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(self._root.files[file])
+                    _write(Path(name, file[len(path) + 1 :]), self._root.files[file])
                 for data in scan(name):
                     package = ImagePackage(
                         data["version"], tuple(data["requires"]), tuple(data["modules"])

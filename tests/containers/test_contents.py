@@ -1,5 +1,6 @@
 """Facts read from layers: of real trees, of whiteouts, of links."""
 
+import errno
 import gzip
 import io
 import os
@@ -190,6 +191,31 @@ def test_links_in_a_circle_end() -> None:
 def test_a_layer_that_is_none_is_named(data: bytes) -> None:
     with pytest.raises(ImageError, match="layer 2 of the image"):
         read(layer(*PYTHON), lambda: io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (f"{SITE}/{'a' * 300}.py",),
+        (f"{SITE}/{'a/' * 3000}x.dist-info/METADATA",),
+        (f"{SITE}/x.egg-info", f"{SITE}/x.egg-info/PKG-INFO"),
+        (f"{SITE}/x.egg-info/PKG-INFO", f"{SITE}/x.egg-info"),
+    ],
+    ids=["long name", "long path", "file then directory", "directory then file"],
+)
+def test_what_no_file_system_takes_is_passed_over(names: tuple[str, ...]) -> None:
+    odd = layer(*((name, b"x") for name in names))
+    facts = read(layer(*PYTHON, *package("numpy", "1.24.4")), odd)
+    assert [*facts.packages] == ["numpy"] and "numpy" in facts.regular
+
+
+def test_a_full_disk_is_no_file_that_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ImageError, match="No space left on device"):
+        read(layer(*PYTHON, *package("numpy", "1.24.4")))
 
 
 def test_layers_and_the_probe_say_the_same(tmp_path: Path) -> None:
