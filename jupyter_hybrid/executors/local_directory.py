@@ -25,6 +25,8 @@ from .records import read_exit, read_record
 MARK = "JUPYTER_HYBRID_JOB"
 #: Seconds without a sign from a job of another machine, after which it is missing.
 SILENT_AFTER = 60.0
+#: The same from its start to its claim, which takes its time where an engine is slow.
+BEGINS_WITHIN = 300.0
 #: The same for a container whose processes cannot be seen; its claim is touched every 5 seconds.
 SILENT_WITHIN = 15.0
 #: Bytes that one ``read`` returns at most.
@@ -160,20 +162,30 @@ def _heard_of(paths: JobPaths, machine: str) -> JobStatus | None:
     """A job whose directory is shared with another machine: its supervisor touches its claim."""
     silent = _silent_for(paths)
     if silent == math.inf:
-        return None
+        return _never_heard_of(paths, machine)
     if silent < SILENT_AFTER:
         return JobStatus(state=State.RUNNING)
     reason = f"nothing was heard for {silent:.0f} seconds of {machine}, where the job runs"
     return JobStatus(state=State.RUNNING, missing=True, reason=reason)
 
 
-def _silent_for(paths: JobPaths) -> float:
-    """Seconds since the supervisor touched its claim; infinite where there is none."""
+def _never_heard_of(paths: JobPaths, machine: str) -> JobStatus | None:
+    """One that was started over there, and has not said so itself."""
+    silent = _silent_for(paths, SPAWNED)
+    if not BEGINS_WITHIN < silent < math.inf:
+        return None
+    reason = f"nothing was heard for {silent:.0f} seconds of {machine}, where the job was started"
+    return JobStatus(state=State.PENDING, missing=True, reason=reason)
+
+
+def _silent_for(paths: JobPaths, name: str = "") -> float:
+    """Seconds since the supervisor touched its claim, or another file; infinite without one."""
     clock = paths.directory / ".clock"
     try:
         # the file system's own time: the two machines' clocks need not agree
         clock.touch()
-        return clock.stat().st_mtime - paths.claim.stat().st_mtime
+        file = paths.directory / name if name else paths.claim
+        return clock.stat().st_mtime - file.stat().st_mtime
     except OSError:
         return math.inf
 

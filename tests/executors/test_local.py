@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +107,25 @@ async def test_a_job_of_another_machine_is_left_to_it(
     finally:
         monkeypatch.undo()
         await executor.cancel(job, force=True)
+
+
+async def test_a_job_of_another_machine_that_never_began_is_missing_in_the_end(
+    executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pod with the server went away between the start of a job and its first word."""
+    job, _ = a_job(executor.target.root, "1")
+    paths = JobPaths(Path(job.directory))
+    paths.directory.mkdir(parents=True)
+    note = paths.directory / local_directory.SPAWNED
+    gone = {"pid": 1, "started_ticks": 5, "boot_id": "x", "host": "pod-of-before"}
+    note.write_text(json.dumps(gone))
+    job = replace(job, state=State.PENDING, handle={"directory": job.directory, **gone})
+    # it may be about to begin
+    assert await executor.poll([job]) == {}
+    old = time.time() - local_directory.BEGINS_WITHIN - 5
+    os.utime(note, (old, old))
+    status = (await executor.poll([job]))[job.id]
+    assert status.missing and "pod-of-before, where the job was started" in status.reason
 
 
 async def test_a_submit_that_takes_its_time_is_no_news(executor: LocalExecutor) -> None:
