@@ -356,10 +356,11 @@ def test_offers_say_when_a_job_would_begin(window: Window, path: str) -> None:
     )
     dialog = open_dialog(window, path)
     rows = dialog.locator("tr", has_text="far")
-    rows.nth(2).wait_for()
-    starts = [rows.nth(at).locator("td").nth(1).inner_text() for at in range(3)]
+    rows.nth(3).wait_for()
+    assert rows.nth(0).locator("td").inner_text() == "Any of these"
+    starts = [rows.nth(at).locator("td").nth(1).inner_text() for at in range(1, 4)]
     assert starts == ["in 5 min 00 s", "now", "when it is free"]
-    rows.nth(1).click()
+    rows.nth(2).click()
     assert dialog.locator("tr.jp-mod-selected").inner_text().split()[1:3] == ["1", "v100"]
     window.picture("submit-offers")
     assert window.findings(DIALOG) == []

@@ -62,10 +62,15 @@ function TargetRows(props: RowProps): React.JSX.Element {
   const { row, draft } = props;
   const here = draft.target === row.target.name;
   const kinds = byKind(row.offers);
-  const wanted = kinds.findIndex(({ kind }) => kind === draft.offered);
-  const chosen = Math.max(0, wanted);
+  // the kind of a job that names none is left to its target: no row of one kind may stand for it
+  const any = kinds.length > 1 && kinds.every(({ kind }) => kind !== '');
   // the first row stays the same element when its offer comes: somebody may be on it
-  const choices = kinds.length > 0 ? kinds : [{ kind: '', offers: [null] }];
+  const choices: IChoice[] =
+    any || kinds.length === 0
+      ? [{ kind: '', offers: [null] }, ...kinds]
+      : kinds;
+  const wanted = choices.findIndex(({ kind }) => kind === draft.offered);
+  const chosen = Math.max(0, wanted);
   return (
     <>
       {choices.flatMap(({ kind, offers }, choice) =>
@@ -76,6 +81,7 @@ function TargetRows(props: RowProps): React.JSX.Element {
             offer={offer}
             chosen={here && choice === chosen}
             own={kinds.length > 1 ? kind : ''}
+            any={any}
             together={index === 0 ? offers.length : 0}
           />
         ))
@@ -87,7 +93,7 @@ function TargetRows(props: RowProps): React.JSX.Element {
 interface IChoice {
   /** The kind of GPU that a job asks for; empty where it asks for none. */
   kind: string;
-  offers: IOffer[];
+  offers: (IOffer | null)[];
 }
 
 /** Offers that are one choice, for a job asks for a kind of GPU and for no place. */
@@ -106,6 +112,8 @@ interface IOneProps {
   chosen: boolean;
   /** The kind of GPU that tells the offer from others of its target; empty where it is alone. */
   own: string;
+  /** What has no offer stands for all of its target's. */
+  any: boolean;
   /** How many rows, from this on, are one choice; 0 for those below the first of them. */
   together: number;
 }
@@ -140,7 +148,9 @@ function OfferRow(props: RowProps & IOneProps): React.JSX.Element {
       )}
       {offer === null ? (
         <td colSpan={span} aria-live="polite">
-          {row.asking ? (
+          {props.any ? (
+            trans.__('Any of these')
+          ) : row.asking ? (
             <span className="jp-hybrid-asking">{trans.__('Asking…')}</span>
           ) : (
             <span className="jp-hybrid-refused" dir="auto">

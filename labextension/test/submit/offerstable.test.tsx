@@ -72,12 +72,19 @@ afterEach(() => {
 
 it('has one choice for each kind of GPU, wherever that is', () => {
   draw([offer('V100', 'here'), offer('A100', 'a'), offer('V100', 'there')]);
-  expect(chosen()).toEqual([['here', 'there'], 1]);
+  // none is named yet, and none looks as if it were
+  expect(chosen()).toEqual([[], 1]);
+  expect(place.querySelector('.jp-mod-selected')?.textContent).toBe(
+    'k8sAny of these'
+  );
   click('a');
   expect([draft.offered, chosen()]).toEqual(['A100', [['a'], 1]]);
   click('there');
   expect([draft.offered, chosen()]).toEqual(['V100', [['here', 'there'], 1]]);
-  expect(place.querySelectorAll('input')).toHaveLength(2);
+  const buttons = place.querySelectorAll('input');
+  expect(buttons).toHaveLength(3);
+  act(() => buttons[0].click());
+  expect([draft.offered, chosen()]).toEqual(['', [[], 1]]);
 });
 
 it('tells GPUs that have no name from others', () => {
