@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 import threading
 from pathlib import Path
@@ -128,6 +129,30 @@ def test_changed_and_returned_names(tmp_path: Path) -> None:
     _, cells = made(tmp_path, "model.append(x)\nf()", namespace, returns=("a", "b"))
     assert "changed=['model', 'cache']" in cells["hybrid-inputs"]
     assert "only=['a', 'b']" in cells["hybrid-inputs"]
+
+
+@pytest.mark.parametrize("replay", [False, True])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "run(1)",
+        "run(1)\nprint(len(found))",
+        "n = module.pop(found)",
+        "r = list(map(dict.popitem, found))",
+        "[f.clear() for f in found]",
+        "best = max(found, key=len)\nbest.clear()",
+        "a, b = found, 1\na.append(b)",
+    ],
+)
+def test_whatever_the_cell_can_get_hold_of_may_be_changed(
+    tmp_path: Path, source: str, replay: bool
+) -> None:
+    namespace = defined(
+        "import heapq as module\nfound, unused = [{}], []\ndef run(x): found.append(x)"
+    )
+    prepared, cells = made(tmp_path, source, namespace, replay=replay)
+    assert re.search(r"changed=\[[^]]*'found'", cells["hybrid-inputs"])
+    assert "found" in prepared.returning and "unused" not in prepared.returning
 
 
 def test_futures_of_the_notebook_are_the_cells(tmp_path: Path) -> None:

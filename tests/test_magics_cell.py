@@ -55,6 +55,28 @@ def test_only_what_changed_comes_back(kernel: Live) -> None:
     assert "deleted: gone" in result.text
 
 
+def test_what_is_changed_out_of_sight_comes_back(kernel: Live, directory: Path) -> None:
+    (directory / "training.py").write_text("def step(m):\n    m['w'] += 1\n    return m['w']\n")
+    kernel.run(
+        "import heapq, training\nlines, heap, model = [], [1, 2], {'w': 0}\n"
+        "def log(text): lines.append(text)"
+    )
+    result = kernel.run("%%remote\nlog('hello')\nn = len(lines)")
+    assert kernel.value("(n, lines)") == (1, ["hello"]), result.text
+    result = kernel.run("%%remote\nfirst = heapq.heappop(heap)\nw = training.step(model)")
+    assert kernel.value("(first, heap, w, model)") == (1, [2], 1, {"w": 1}), result.text
+    kernel.run("models, many, text = [{'w': 1}, {'w': 2}], np.zeros(100_000), ['as it was']")
+    kernel.run("keep = many, text")
+    result = kernel.run(
+        "%%remote\nscores = [m.update(w=9) for m in models]\nprint(len(text), many.sum())\n"
+        "w = list(map(training.step, models))"
+    )
+    assert kernel.value("(w, models)") == ([10, 10], [{"w": 10}, {"w": 10}]), result.text
+    # what was compared, and is the same, stays as it is
+    assert kernel.value("keep[0] is many and keep[1] is text")
+    assert "many" not in result.text and "text (" not in result.text
+
+
 def test_what_is_changed_in_place_changes_under_all_its_names(kernel: Live) -> None:
     kernel.run("data = pd.DataFrame({'a': [0]}); same = data; rows = [1]; also = more = rows")
     result = kernel.run("%%remote\ndata.loc[0, 'a'] = 7\nrows += [2]")

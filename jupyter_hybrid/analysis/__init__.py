@@ -1,4 +1,4 @@
-"""What a cell reads, assigns and may change, and what the functions it uses read in turn.
+"""What a cell reads and assigns, and what the functions it uses read in turn.
 
 The source is Python, that is, behind IPython's transformation; calls of magics in it are looked
 into as well (``magic_lines``).
@@ -21,7 +21,7 @@ _GLOBAL_READS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_G
 
 
 def analyse(source: str, transform: Callable[[str], str] = lambda text: text) -> Names:
-    """What the cell reads, assigns and may change; raises ``SyntaxError``.
+    """What the cell reads and assigns; raises ``SyntaxError``.
 
     ``transform`` turns the bodies of cell magics (``%%time``) into Python.
     """

@@ -6,7 +6,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 
-from .bindings import loads
 from .scopes import Tracker
 
 
@@ -40,7 +39,6 @@ class FlowVisitor(Tracker, ast.NodeVisitor):
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)
-        self.alias(node.target, set(loads(node.iter)))
         with self.branch():
             self.visit(node.target)
             self.visit_all(node.body)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-from .bindings import loads, root
 
 
 @dataclass
@@ -19,8 +16,6 @@ class Names:
     #: Perhaps read before the cell assigned them: in a branch, or by a function called early.
     maybe: list[str] = field(default_factory=list)
     assigned: list[str] = field(default_factory=list)
-    #: Perhaps changed in place.
-    mutated: list[str] = field(default_factory=list)
     #: Deleted without having been read or assigned.
     deleted: list[str] = field(default_factory=list)
     #: Modules imported, by their dotted names.
@@ -47,19 +42,12 @@ class Tracker:
         self.scopes = [self.module]
         #: Names read by function bodies, which run later.
         self._later: list[str] = []
-        #: What a name may be part of: ``layer`` of ``for layer in model.layers``.
-        self._part_of: dict[str, set[str]] = {}
 
     def finish(self) -> Names:
         """All names, once the whole cell was seen."""
         for name in self._later:
             late = name in self.module.sure or name in self.module.perhaps
             self.note(self.names.maybe if late else self.names.reads, name)
-        todo = list(self.names.mutated)
-        while todo:
-            for name in sorted(self._part_of.pop(todo.pop(), ())):
-                self.note(self.names.mutated, name)
-                todo.append(name)
         self.names.maybe = [n for n in self.names.maybe if n not in self.names.reads]
         return self.names
 
@@ -117,12 +105,6 @@ class Tracker:
         if self.scopes[-1].kind != "function":
             self.scopes[-1].sure.discard(name)
 
-    def mutate(self, node: ast.AST) -> None:
-        """The value at the root of ``a.b[0]`` may have changed."""
-        name = root(node)
-        if name is not None and self._is_global(name):
-            self.note(self.names.mutated, name)
-
     def delete(self, name: str) -> None:
         """The name is unbound by ``del``."""
         if self.scopes[-1] is self.module:
@@ -134,11 +116,6 @@ class Tracker:
         elif self._is_global(name):
             self.read(name)
         self.unbind(name)
-
-    def alias(self, target: ast.AST, values: set[str]) -> None:
-        """What the target is bound to is a part of these names' values."""
-        for name in loads(target, stores=True):
-            self._part_of.setdefault(name, set()).update(values - {name})
 
     def _is_global(self, name: str) -> bool:
         return not any(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Callable, Iterable
 
 from .bindings import bindings, loads, root
@@ -16,9 +15,6 @@ from .texts import names_in_text
 Transform = Callable[[str], str]
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-
-#: Functions that change none of their arguments.
-_PURE = frozenset(dir(builtins)) - {"setattr", "delattr", "next"} | {"display"}
 
 
 class CellVisitor(FlowVisitor):
@@ -45,10 +41,7 @@ class CellVisitor(FlowVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
-        for target in node.targets:
-            if origin := root(node.value):
-                self.alias(target, {origin})
-            self.visit(target)
+        self.visit_all(node.targets)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if self.scopes[-1].kind != "function":
@@ -63,7 +56,6 @@ class CellVisitor(FlowVisitor):
         self.visit(node.value)
         if isinstance(node.target, ast.Name):
             self.read(node.target.id)
-            self.mutate(node.target)
         self.visit(node.target)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
@@ -82,16 +74,6 @@ class CellVisitor(FlowVisitor):
             # what a star brings is seen when it is there: the kernel compares before and after
             if alias.name != "*" and module != "__future__":
                 self.bind(alias.asname or alias.name)
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        if not isinstance(node.ctx, ast.Load):
-            self.mutate(node)
-        self.visit(node.value)
-
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        if not isinstance(node.ctx, ast.Load):
-            self.mutate(node)
-        self.generic_visit(node)
 
     # -- scopes ---------------------------------------------------------------------------------
 
@@ -149,32 +131,14 @@ class CellVisitor(FlowVisitor):
 
     # -- calls ----------------------------------------------------------------------------------
 
-    def visit_Expr(self, node: ast.Expr) -> None:
-        call = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if isinstance(call, ast.Call) and not self._is_pure(call):
-            self._may_change_arguments(call)
-        self.visit(node.value)
-
     def visit_Call(self, node: ast.Call) -> None:
         use = _magic_use(node)
         if use is not None:
             self._magic(use)
             return
-        if isinstance(node.func, ast.Attribute):
-            self.mutate(node.func)
-        elif not self._is_pure(node):
-            self._may_change_arguments(node)
         for name in names_in_text(node):
             self.read_perhaps(name)
         self.generic_visit(node)
-
-    @staticmethod
-    def _is_pure(call: ast.Call) -> bool:
-        return isinstance(call.func, ast.Name) and call.func.id in _PURE
-
-    def _may_change_arguments(self, call: ast.Call) -> None:
-        for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
-            self.mutate(argument.value if isinstance(argument, ast.Starred) else argument)
 
     def _magic(self, use: MagicUse) -> None:
         for expression in use.expressions:

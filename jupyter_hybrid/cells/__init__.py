@@ -89,8 +89,7 @@ def _returning(
 ) -> frozenset[str]:
     if options.returns is not None:
         return frozenset(options.returns)
-    sent = {variable.name for variable in dumped.names}
-    changed = changeable(names, sent, options, place)
+    changed = changeable(names, dumped, options, place)
     return frozenset((*names.assigned, *names.deleted, *changed))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from ..analysis.scopes import Names
+from ..analysis import Names, reachable
 from ..units import format_size
 from ..values import Dumped
 from .options import CellOptions, Surroundings
@@ -62,7 +62,7 @@ def inputs_cell(names: Names, dumped: Dumped, options: CellOptions, place: Surro
     for name in names.deleted:
         if name in place.namespace and name not in there and not options.replay:
             lines.append(f"{name} = None  # the cell deletes it")
-    lines.append(f"_hybrid.receive({_receive_arguments(names, there, options, place)})")
+    lines.append(f"_hybrid.receive({_receive_arguments(names, dumped, options, place)})")
     return "\n".join(lines)
 
 
@@ -74,12 +74,12 @@ def import_line(name: str, module: str) -> str:
 
 
 def _receive_arguments(
-    names: Names, there: set[str], options: CellOptions, place: Surroundings
+    names: Names, dumped: Dumped, options: CellOptions, place: Surroundings
 ) -> str:
     arguments = []
     if place.number is not None:
         arguments.append(f"number={place.number}")
-    changed = changeable(names, there, options, place)
+    changed = changeable(names, dumped, options, place)
     if changed:
         arguments.append(f"changed={changed!r}")
     if options.returns is not None:
@@ -92,15 +92,18 @@ def _receive_arguments(
 
 
 def changeable(
-    names: Names, there: set[str], options: CellOptions, place: Surroundings
+    names: Names, dumped: Dumped, options: CellOptions, place: Surroundings
 ) -> list[str]:
-    """Names whose contents are compared before and after the cell."""
+    """Names whose contents are compared before and after the cell: whatever it can get hold of.
+
+    A value changes in more ways than source code shows: in functions, under other names, as
+    a part of something else. One that is found to be the same stays as it is.
+    """
+    found = [variable.name for variable in dumped.names]
     if options.replay:
-        return [name for name in names.mutated if name in place.namespace]
-    read = set(names.reads) | set(names.maybe)
-    # what functions reach may be changed by them, unseen
-    unseen = [name for name in there if name not in read]
-    found = [name for name in [*names.mutated, *sorted(unseen)] if name in there]
+        visible = place.visible()
+        used = reachable([*names.reads, *names.maybe], place.namespace)
+        found += [name for name in used if name in visible]
     return [name for name in dict.fromkeys(found) if not _constant(place.namespace[name])]
 
 

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from ..errors import ResultError
 from ..paths import JobPaths
@@ -102,17 +102,23 @@ class _Cell:
     def look(self, changed: Iterable[str], loaded: Loaded) -> None:
         """Remember the bindings, and the contents of what may be changed in place."""
         self._before = dict(self._namespace)
-        changed = [name for name in changed if name in self._before]
+        changed = [name for name in changed if name in self._before and self._is_asked(name)]
         if changed:
             touched = written(loaded.buffers)
             self._watched = [b for b in loaded.buffers if touched.get(address(b)) is False]
-        for name in changed:
-            self._digests[name] = self._content(name)
+        known = self._buffers()
+        self._digests = {name: self._content(name, known) for name in changed}
 
-    def _content(self, name: str) -> Optional[str]:
-        """What changes when the variable's content does; watched buffers are not read for it."""
+    def _is_asked(self, name: str) -> bool:
+        return self._only is None or name in self._only
+
+    def _buffers(self) -> Dict[int, str]:
+        """What stands for the contents of the watched buffers, which are not read."""
         touched = written(self._watched)
-        known = {a: "written" if changed else "as sent" for a, changed in touched.items()}
+        return {a: "written" if changed else "as sent" for a, changed in touched.items()}
+
+    def _content(self, name: str, known: Mapping[int, str]) -> Optional[str]:
+        """What changes when the variable's content does."""
         return content_digest(self._namespace[name], self._namespace, known)
 
     def write(self) -> Optional[Dumped]:
@@ -131,11 +137,10 @@ class _Cell:
         )
 
     def _names(self) -> List[str]:
-        now = self._namespace
+        now, known = self._namespace, self._buffers()
         for name, digest in self._digests.items():
             same = name in now and now[name] is self._before[name]
-            asked = self._only is None or name in self._only
-            if same and asked and digest != self._content(name):
+            if same and digest != self._content(name, known):
                 self._changed_in_place.append(name)
         if self._only is not None:
             return [name for name in self._only if name in now or name in self._before]
