@@ -127,7 +127,7 @@ def test_a_big_value_that_is_only_deleted_does_not_travel(tmp_path: Path) -> Non
 def test_changed_and_returned_names(tmp_path: Path) -> None:
     namespace = defined("cache = {}\nmodel = [1]\nx = 1\ndef f(): cache[1] = 2")
     _, cells = made(tmp_path, "model.append(x)\nf()", namespace, returns=("a", "b"))
-    assert "changed=['model', 'cache']" in cells["hybrid-inputs"]
+    assert "changed=['f', 'model', 'cache']" in cells["hybrid-inputs"]
     assert "only=['a', 'b']" in cells["hybrid-inputs"]
 
 

@@ -77,6 +77,30 @@ def test_what_is_changed_out_of_sight_comes_back(kernel: Live, directory: Path) 
     assert "many" not in result.text and "text (" not in result.text
 
 
+def test_what_definitions_of_the_notebook_hold_comes_back(kernel: Live) -> None:
+    kernel.run(
+        "class Config:\n    rate, seen, other = 1, [], {}\n"
+        "    def go(self, x): Config.seen.append(x)\n"
+        "    def keep(self, x, cache={}): cache[x] = 1; return len(cache)\n"
+        "def calls(): calls.count += 1\ncalls.count = 0\n"
+        "def memo(x, known={}): known[x] = 1; return len(known)\n"
+        "def counter():\n    n = 0\n    def count():\n        nonlocal n\n        n += 1\n"
+        "        return n\n    return count\n"
+        "count, config, other = counter(), Config(), Config.other\ncount_too = count\n"
+        "was = Config, Config.go, calls, config\ndef quiet(): return Config.rate"
+    )
+    result = kernel.run(
+        "%%remote\nConfig.rate = 2\nconfig.go(3)\ncalls()\nmemo(4)\ncount()\n"
+        "seen = quiet(), config.keep(5)"
+    )
+    now = "Config.rate, Config.seen, calls.count, memo(9), count(), count_too(), config.keep(6)"
+    assert kernel.value(now) == (2, [3], 1, 2, 2, 3, 2), result.text
+    assert kernel.value("(Config, Config.go, calls) == was[:3] and isinstance(config, Config)")
+    assert kernel.value("Config.other is other") and "quiet" not in result.text
+    result = kernel.run("%%remote\nrate = quiet(), Config.rate, Config.seen, Config, calls, memo")
+    assert result.text.strip().endswith("back: rate (tuple)"), result.text
+
+
 def test_what_is_changed_in_place_changes_under_all_its_names(kernel: Live) -> None:
     kernel.run("data = pd.DataFrame({'a': [0]}); same = data; rows = [1]; also = more = rows")
     result = kernel.run("%%remote\ndata.loc[0, 'a'] = 7\nrows += [2]")
@@ -265,6 +289,19 @@ def test_replay_executes_the_cells_above(kernel: Live, directory: Path) -> None:
     kernel.run(remote)
     kernel.run("del os.environ['JPY_SESSION_NAME']")
     assert kernel.value("answer") == (False, 42)
+
+
+def test_a_class_that_a_replayed_cell_made_stays_there(kernel: Live, directory: Path) -> None:
+    from test_cells import write_notebook
+
+    above, remote = "class Made:\n    rate = 1", "%%remote --replay\nMade.rate = 2"
+    write_notebook(directory / "made.ipynb", ("a", above, []), ("b", remote, []))
+    kernel.run(f"{above}\nwas = Made\nos.environ['JPY_SESSION_NAME'] = 'made.ipynb'")
+    result = kernel.run(remote)
+    kernel.run("del os.environ['JPY_SESSION_NAME']")
+    assert kernel.value("Made is was and Made.rate") == 1
+    told = "stayed: Made (a class that was made anew there, and changed; -o Made brings that one)"
+    assert result.text.strip().endswith(told), result.text
 
 
 def test_usage_errors_are_one_sentence(kernel: Live) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import sys
+import types
 from pathlib import Path
+from typing import Any
 
+import pytest
 from two_processes import round_trip
+
+from jupyter_hybrid.values.contents import content_digest
 
 CLASSES = """\
 import dataclasses, enum, abc, collections
@@ -57,6 +64,66 @@ def test_classes_keep_their_identity(tmp_path: Path) -> None:
         assert all(type(p) is Pair for p in pairs)
         """,
     )
+
+
+def test_what_a_class_holds_comes_home_with_it(tmp_path: Path) -> None:
+    round_trip(
+        tmp_path,
+        """
+        import enum
+        class U:
+            seen, same, rate = [], {}, 1
+            def go(self, cache={}): super().__init__(); cache[1] = 1; return cache
+        class Perm(enum.Flag):
+            R = 1
+            W = 2
+        class Bare:
+            def go(self): pass
+        bare, u, perm, same = Bare(), U(), Perm.R, U.same
+        """,
+        ["u", "perm", "bare"],
+        """
+        from jupyter_hybrid.values.definitions import changes, look_inside
+        look_inside(main)
+        U = type(u)
+        import copy
+        copy.copy(u), U.__annotations__  # of which Python keeps something in the class
+        assert changes(U, main) == {}
+        perm | type(perm).W
+        assert changes(type(perm), main) == {}
+        U.go(u)
+        assert changes(U, main) == {"go": U.go}
+        U.seen.append(1)
+        U.rate = 2
+        bare.go.__func__.calls = 1
+        assert list(changes(type(bare), main)) == ["go"]
+        """,
+        ["u", "bare"],
+        """
+        assert type(u) is U and (U.seen, U.rate, U.go(u)) == ([1], 2, {1: 1}) and U.same is same
+        assert type(bare) is Bare and Bare.go.calls == 1
+        """,
+    )
+
+
+def test_using_a_definition_does_not_change_what_is_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    package, part = types.ModuleType("package"), types.ModuleType("package.part")
+    package.__package__ = "package"
+    monkeypatch.setitem(sys.modules, "package", package)
+    namespace: dict[str, Any] = {"__name__": "__main__", "package": package}
+    source = "class U:\n    def go(self): return package.part\nu, f = U(), lambda: package.part"
+    exec(source, namespace)
+    U, u, f = (namespace[name] for name in ("U", "u", "f"))
+    before = [content_digest(value, namespace) for value in (U, f, u)]
+    # as it is when the function imports it
+    monkeypatch.setitem(sys.modules, "package.part", part)
+    copy.copy(u), U.__annotations__
+    assert [content_digest(value, namespace) for value in (U, f, u)] == before
+    u.x = U.y = 1
+    changed = [content_digest(value, namespace) for value in (U, f, u)]
+    assert [a == b for a, b in zip(before, changed, strict=True)] == [False, True, False]
 
 
 SLOTS = """

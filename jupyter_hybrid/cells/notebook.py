@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import types
 from typing import Any
 
@@ -108,5 +109,8 @@ def changeable(
 
 
 def _constant(value: Any) -> bool:
-    kinds = (int, float, complex, str, bytes, bool, type(None), type, range)
-    return isinstance(value, (*kinds, types.FunctionType, types.ModuleType))
+    if isinstance(value, type | types.FunctionType):
+        # those of a notebook have attributes and defaults that change; an Enum notes its uses
+        return value.__module__ != "__main__" or isinstance(value, enum.EnumMeta)
+    kinds = (int, float, complex, str, bytes, bool, type(None), range, types.ModuleType)
+    return isinstance(value, kinds)

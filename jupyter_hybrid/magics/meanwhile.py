@@ -23,8 +23,8 @@ SMALL = 10_000
 #: Types of values that are the same where they are equal.
 _PLAIN = (str, bytes, int, float, complex, bool, type(None))
 
-#: Types of values that nobody changes in place, or not without being seen to.
-_CONSTANT = (*_PLAIN, type, range, types.FunctionType, types.ModuleType)
+#: Types of values that nobody changes in place.
+_CONSTANT = (*_PLAIN, range, types.ModuleType)
 
 
 class Binding:
@@ -183,7 +183,7 @@ def share(
     shared: dict[str, list[str]] = {}
     for name in loaded.in_place:
         mine = before.get(name)
-        if name not in came or isinstance(mine, _CONSTANT):
+        if name not in came or isinstance(mine, _PLAIN) or namespace[name] is mine:
             continue
         others = [n for n, value in namespace.items() if value is mine and n not in came]
         # (names with an underscore are IPython's history)

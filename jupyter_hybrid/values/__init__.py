@@ -53,6 +53,8 @@ class Terms:
     limit: Optional[int] = None
     #: Without them nobody can vouch for the large buffers.
     digests: bool = True
+    #: What is refused before it is tried.
+    stayed: Sequence[Variable] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def dump(
     allowed = None if follow is None else frozenset(follow)
     wanted = [name for name in dict.fromkeys(names) if name in namespace]
     deleted = [name for name in dict.fromkeys(names) if name not in namespace]
-    refused: Dict[str, Variable] = {}
+    refused = {variable.name: variable for variable in terms.stayed}
     while True:
         # definitions first: what is read later may need them while it is being read
         wanted.sort(key=lambda name: not isinstance(namespace.get(name), _DEFINITIONS))

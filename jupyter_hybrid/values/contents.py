@@ -35,7 +35,7 @@ def content_digest(
         digest.update((found or buffer_digest(view)).encode())
         return False
 
-    pickler: Any = Pickler(Sink(), namespace, buffer_callback=add)
+    pickler: Any = Pickler(Sink(), namespace, buffer_callback=add, digesting=True)
     try:
         pickler.dump(value)
     # pickling calls methods of any class there is

@@ -14,8 +14,9 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from ..errors import ResultError
 from ..paths import JobPaths
-from . import Dumped, Loaded, Terms, dump, load
+from . import Dumped, Loaded, Terms, Variable, dump, load
 from .contents import content_digest
+from .definitions import changes, has_arrived, look_inside
 from .mappings import address, written
 
 #: Names that IPython keeps in the namespace for itself.
@@ -97,11 +98,13 @@ class _Cell:
         #: Mapped buffers that nobody had written to before the user's cell.
         self._watched: List[Any] = []
         self._changed_in_place: List[str] = []
+        self._stayed: List[Variable] = []
         self._written = False
 
     def look(self, changed: Iterable[str], loaded: Loaded) -> None:
         """Remember the bindings, and the contents of what may be changed in place."""
         self._before = dict(self._namespace)
+        look_inside(self._namespace)
         changed = [name for name in changed if name in self._before and self._is_asked(name)]
         if changed:
             touched = written(loaded.buffers)
@@ -119,7 +122,12 @@ class _Cell:
 
     def _content(self, name: str, known: Mapping[int, str]) -> Optional[str]:
         """What changes when the variable's content does."""
-        return content_digest(self._namespace[name], self._namespace, known)
+        value = self._namespace[name]
+        differs = changes(value, self._namespace)
+        # (a definition is set back by what differs alone, which can be nothing)
+        if differs is not None:
+            return " ".join(sorted(differs))
+        return content_digest(value, self._namespace, known)
 
     def write(self) -> Optional[Dumped]:
         """Write the variables once."""
@@ -133,7 +141,7 @@ class _Cell:
             self._outputs,
             follow=names,
             in_place=self._changed_in_place,
-            terms=Terms(self._limit, digests=not self._here),
+            terms=Terms(self._limit, digests=not self._here, stayed=self._stayed),
         )
 
     def _names(self) -> List[str]:
@@ -141,7 +149,7 @@ class _Cell:
         for name, digest in self._digests.items():
             same = name in now and now[name] is self._before[name]
             if same and digest != self._content(name, known):
-                self._changed_in_place.append(name)
+                self._changed(name)
         if self._only is not None:
             return [name for name in self._only if name in now or name in self._before]
         names = [
@@ -152,6 +160,15 @@ class _Cell:
         ]
         gone = [n for n in self._before if n not in now and not _IPYTHON.fullmatch(n)]
         return names + self._changed_in_place + gone
+
+    def _changed(self, name: str) -> None:
+        value = self._namespace[name]
+        if self._only is None and isinstance(value, type) and not has_arrived(value):
+            # with the replayed one in its place, nothing here would be an instance of it
+            note = f"a class that was made anew there, and changed; -o {name} brings that one"
+            self._stayed.append(Variable(name, type(value).__name__, note=note))
+        else:
+            self._changed_in_place.append(name)
 
 
 def _watch_failure(number: Optional[int]) -> None:

@@ -18,20 +18,15 @@ from typing import Any, Callable, ClassVar, Dict, Mapping, Optional, Tuple
 
 import cloudpickle
 
+from .definitions import NOISE, arrive, changes, is_plain
+
 #: Names of definitions that left this process or arrived in it: object -> token, token -> object.
 _tokens: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 _known: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-#: What an arrived definition looked like on arrival; whatever differs later travels back.
-_arrived: weakref.WeakKeyDictionary[Any, Dict[str, Any]] = weakref.WeakKeyDictionary()
 
-#: Attributes that Python itself makes and changes as a class is used.
-_NOISE = frozenset(
-    "__dict__ __weakref__ _abc_impl __annotate__ __annotate_func__ __annotations_cache__".split()
-)
 #: cloudpickle's classes and functions have no types to speak of.
 _Base: Any = cloudpickle.Pickler
 _Cached: Any = type(functools.lru_cache(None)(len))
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
 class _Namespace:
@@ -79,6 +74,7 @@ class Pickler(_Base):  # type: ignore[misc]
 
     ``on_code`` is called with the code of each function of the notebook and the names of
     ``globals_dict`` that it reads, ``on_module`` with the module of what is written as a reference.
+    ``digesting`` writes for no reader, only to compare.
     """
 
     dispatch_table: ClassVar[Any] = ChainMap(
@@ -93,10 +89,12 @@ class Pickler(_Base):  # type: ignore[misc]
         buffer_callback: Optional[Callable[[Any], Any]] = None,
         on_code: Callable[[types.CodeType, Mapping[str, Any]], None] = lambda code, names: None,
         on_module: Callable[[str], None] = lambda module: None,
+        digesting: bool = False,
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self._globals = globals_dict
         self._on_code, self._on_module = on_code, on_module
+        self._digesting = digesting
         self.globals_ref[id(globals_dict)] = _Namespace()
 
     def reducer_override(self, obj: Any) -> Any:
@@ -114,11 +112,15 @@ class Pickler(_Base):  # type: ignore[misc]
                 self._on_code(obj.__code__, state[1]["__globals__"])
                 # the names are there by themselves, or travel by themselves
                 state[1]["__globals__"] = {}
-            token = _token(obj) if _is_plain(obj) else None
+            token = _token(obj) if is_plain(obj) else None
         else:
             _keep_slots(obj, args, state)
             token = _token(obj)
-        changed = _changes(obj) if token else None
+        if self._digesting:
+            _leave_out_what_comes_with_use(state)
+            changed = None
+        else:
+            changed = changes(obj, self._globals) if token else None
         return define, (token, make, args), (token, changed, fill, state), None, None, complete
 
     def _is_the_notebooks(self, function: Any) -> bool:
@@ -167,7 +169,7 @@ class _Reading:
             return
         fill(made, full)
         if token:
-            _arrived[made] = _look(made)
+            arrive(made)
 
 
 def _refuse_code(*arguments: Any) -> Any:
@@ -199,6 +201,14 @@ def _keep_slots(cls: type, args: Tuple[Any, ...], state: Tuple[Any, ...]) -> Non
         state[0].pop(name, None)
 
 
+def _leave_out_what_comes_with_use(state: Tuple[Any, ...]) -> None:
+    """Of a definition's state, take out what changes by itself."""
+    for name in NOISE:
+        state[0].pop(name, None)
+    # (those that are loaded by now, of the modules that a function reads)
+    state[1].pop("_cloudpickle_submodules", None)
+
+
 def _token(obj: Any) -> Optional[str]:
     try:
         token = _tokens.get(obj)
@@ -209,25 +219,3 @@ def _token(obj: Any) -> Optional[str]:
     except TypeError:  # a metaclass may make its classes unhashable
         return None
     return token
-
-
-def _is_plain(function: types.FunctionType) -> bool:
-    """True where nothing of the function can change without being seen in ``_look``."""
-    defaults = (function.__defaults__ or ()) + tuple((function.__kwdefaults__ or {}).values())
-    return function.__closure__ is None and all(isinstance(d, _PLAIN) for d in defaults)
-
-
-def _look(obj: Any) -> Dict[str, Any]:
-    if isinstance(obj, types.FunctionType):
-        own = {"__code__": obj.__code__, "__defaults__": obj.__defaults__}
-        return dict(obj.__dict__, **own)
-    return {name: value for name, value in vars(obj).items() if name not in _NOISE}
-
-
-def _changes(obj: Any) -> Optional[Dict[str, Any]]:
-    before = _arrived.get(obj)
-    if before is None:
-        return None
-    missing = object()
-    now = _look(obj)
-    return {name: value for name, value in now.items() if before.get(name, missing) is not value}
