@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from two_processes import round_trip
 
 from jupyter_hybrid.errors import ResultError
 from jupyter_hybrid.values import Terms, dump, load, read_manifest, sign
+from jupyter_hybrid.values.contents import content_digest
 
 
 def test_cached_functions_travel(tmp_path: Path) -> None:
@@ -239,6 +242,20 @@ def test_one_name_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
     assert back["after"][0] is back["before"]
     np.testing.assert_array_equal(back["big"], values["big"])
     assert back["after"][1:] == ["text", {"a": 1}] and back["last"] == 5
+
+
+def test_reading_a_value_does_not_change_what_is_compared() -> None:
+    days = pd.date_range("2020-01-01", periods=4)
+    frame = pd.DataFrame({"day": days, "kind": pd.Categorical(list("abab")), "n": [1, 2, 3, 4]})
+    frame["maybe"] = pd.array([1, None, 3, 4])
+    values = pickle.loads(pickle.dumps([frame, frame.day, days, frame.set_index(["kind", "n"])]))
+    before = [content_digest(value, {}) for value in values]
+    frame, column, index, many = values
+    frame.values, frame.loc[2], list(frame.iterrows()), frame.describe(), repr(frame), column[1]
+    frame.groupby("kind", observed=True).n.sum(), index.is_unique, index.day, many.loc[("a", 1)]
+    assert None not in before and [content_digest(value, {}) for value in values] == before
+    frame.loc[0, "day"] = days[1]
+    assert content_digest(frame, {}) != before[0]
 
 
 def test_deleted_names_are_deleted(tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ class Pickler(_Base):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         """Give definitions of the notebook a token; leave everything else to cloudpickle."""
+        if self._digesting and _is_of_pandas(obj):
+            return _without_cache(obj.__reduce_ex__(5))
         if type(obj) is _Cached and self._is_the_notebooks(obj.__wrapped__):
             return _reduce_cached(obj)
         reduced = super().reducer_override(obj)
@@ -207,6 +209,22 @@ def _leave_out_what_comes_with_use(state: Tuple[Any, ...]) -> None:
         state[0].pop(name, None)
     # (those that are loaded by now, of the modules that a function reads)
     state[1].pop("_cloudpickle_submodules", None)
+
+
+def _is_of_pandas(obj: Any) -> bool:
+    cls = type(obj)
+    return cls.__module__.partition(".")[0] == "pandas" and "_cache" in getattr(obj, "__dict__", ())
+
+
+def _without_cache(part: Any) -> Any:
+    """What an object of pandas is reduced to, without what was once asked of it."""
+    if type(part) is tuple:
+        return tuple(
+            kept for kept in map(_without_cache, part) if not (type(kept) is dict and not kept)
+        )
+    if type(part) is dict:
+        return {name: value for name, value in part.items() if name != "_cache"}
+    return part
 
 
 def _token(obj: Any) -> Optional[str]:
