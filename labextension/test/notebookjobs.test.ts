@@ -36,11 +36,8 @@ class View {
       model: cell,
       toggleClass: () => false
     }));
-    const context = {
-      model,
-      ready: Promise.resolve(),
-      pathChanged: new Signal({})
-    };
+    const pathChanged = new Signal<object, string>({});
+    const context = { model, ready: Promise.resolve(), pathChanged };
     const content = { model, widgets: cells };
     const disposed = new Signal<object, void>({});
     const contentHeader = new Panel();
@@ -50,7 +47,7 @@ class View {
       trans: nullTranslator.load(''),
       asked: null,
       state: remembers(),
-      path: () => 'a.ipynb',
+      path: () => this._path,
       open: () => undefined,
       cancel: () => undefined
     });
@@ -64,9 +61,15 @@ class View {
       }
       disposed.emit();
     };
+    this.rename = path => {
+      this._path = path;
+      pathChanged.emit(path);
+    };
   }
 
   readonly close: (last: boolean) => void;
+  readonly rename: (path: string) => void;
+  private _path = 'a.ipynb';
 }
 
 function remembers(): IMemory {
@@ -125,6 +128,23 @@ describe('two views of a notebook', () => {
     second.jobs.restore();
     expect(shown(first.model)).toEqual(MINE);
     expect([...memory]).toEqual([]);
+  });
+});
+
+describe('a view that is closed', () => {
+  it('hears no more of a new name', async () => {
+    server.put(job('a'));
+    server.events.set('a', ran(0, 'cell-1', 'one\n'));
+    const first = await view();
+    const second = await view(first.model);
+    await Promise.all([first.jobs.show('a'), drawn()]);
+    second.close(false);
+    first.jobs.restore();
+    const asked = server.asked.length;
+    second.rename('b.ipynb');
+    await drawn();
+    expect([...memory]).toEqual([]);
+    expect(server.asked.length).toBe(asked);
   });
 });
 

@@ -162,6 +162,10 @@ export class NotebookJobs implements IDisposable {
   /** The notebook has this path from now on; jobs of an earlier one are still its jobs. */
   private _named(): void {
     const { manager, path } = this._options;
+    if (this._isDisposed) {
+      // another view of the notebook is still open
+      return;
+    }
     const list = manager.list({ path: path() }, NEWEST);
     list.changed.connect(() => this._draw());
     this._lists.push(list);
