@@ -31,7 +31,8 @@ async function drawn(): Promise<void> {
 
 async function here(id = 'a'): Promise<OutputsHere> {
   const made = new OutputsHere(server.manager, trans, id, model);
-  await Promise.all([made.start(), drawn()]);
+  const sent = await made.read();
+  await Promise.all([made.start(sent), drawn()]);
   return made;
 }
 

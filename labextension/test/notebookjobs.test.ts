@@ -14,14 +14,21 @@ const MINE = ['mine 1\n', 'mine 2\n'];
 const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'Date'] as const;
 let server: FakeServer;
 let sent = notebook();
+/** Answers the next time a job's notebook is asked for, in the place of `sent`. */
+let next: (() => Promise<{ content: typeof sent; last: number }>) | null = null;
 let memory = new Map<string, string>();
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: [...TIMERS] });
   memory = new Map();
   sent = notebook('job 1\n', 'job 2\n');
+  next = null;
   server = new FakeServer({
-    notebook: () => Promise.resolve({ content: sent, last: 0 })
+    notebook: () => {
+      const answer = next?.() ?? Promise.resolve({ content: sent, last: 0 });
+      next = null;
+      return answer;
+    }
   });
 });
 
@@ -103,6 +110,93 @@ describe('earlier outputs', () => {
     expect(shown(model)).toEqual(['job 1\n', 'other 2\n']);
     jobs.restore();
     expect(shown(model)).toEqual(MINE);
+  });
+});
+
+describe('a job that cannot be shown', () => {
+  const away = (): void => {
+    next = () => Promise.reject(new Error('its place is away'));
+  };
+
+  it('leaves the one that is shown where it is', async () => {
+    server.put(job('a'));
+    server.put(job('b', { state: 'COMPLETED' }));
+    server.events.set('a', ran(0, 'cell-1', 'one\n'));
+    const { jobs, model } = await view();
+    await Promise.all([jobs.show('a'), drawn()]);
+    away();
+    await Promise.all([jobs.show('b'), drawn()]);
+    expect([jobs.here?.id, jobs.barJob]).toEqual(['a', 'a']);
+    server.events.get('a')?.push(...ran(2, 'cell-1', 'two\n'));
+    server.progress('a', 4);
+    await drawn();
+    expect(shown(model)).toEqual(['one\ntwo\n', 'mine 2\n']);
+    jobs.restore();
+    expect(shown(model)).toEqual(MINE);
+  });
+
+  it('is not asked for once more after a reload', async () => {
+    server.put(job('a'));
+    const { jobs, close } = await view();
+    await Promise.all([jobs.show('a'), drawn()]);
+    close(true);
+    expect([...memory.keys()]).toEqual(['jupyter-hybrid-shown:a.ipynb']);
+    away();
+    const again = await view();
+    expect(again.jobs.here).toBeNull();
+    expect([...memory]).toEqual([]);
+  });
+});
+
+describe('a job whose notebook is waited for', () => {
+  const answers = (): (() => void) => {
+    let answer = (): void => undefined;
+    const answered = new Promise<void>(resolve => {
+      answer = resolve;
+    });
+    next = () => answered.then(() => ({ content: sent, last: 0 }));
+    return answer;
+  };
+
+  it('is the one that is shown, unless something else is wished for', async () => {
+    server.put(job('a', { state: 'COMPLETED' }));
+    server.put(job('b', { state: 'COMPLETED' }));
+    const { jobs, model } = await view();
+    const late = answers();
+    const first = jobs.show('a');
+    await drawn();
+    expect([jobs.shown, jobs.barJob, jobs.here]).toEqual(['a', 'a', null]);
+    sent = notebook('', 'other 2\n');
+    await Promise.all([jobs.show('b'), drawn()]);
+    late();
+    await Promise.all([first, drawn()]);
+    expect(shown(model)).toEqual(['mine 1\n', 'other 2\n']);
+    const later = answers();
+    const second = jobs.show('a');
+    await drawn();
+    expect(jobs.shown).toBe('b');
+    jobs.restore();
+    later();
+    await Promise.all([second, drawn()]);
+    expect(jobs.shown).toBeNull();
+    expect(shown(model)).toEqual(MINE);
+  });
+
+  it('is read once where its notebook has two views', async () => {
+    server.put(job('a'));
+    const { jobs, close } = await view();
+    await Promise.all([jobs.show('a'), drawn()]);
+    close(true);
+    const later = answers();
+    const asked = server.asked.length;
+    const model = opened(...MINE);
+    const [first, second] = [await view(model), await view(model)];
+    later();
+    await drawn();
+    expect(first.jobs.here?.id).toBe('a');
+    expect(second.jobs.here).toBe(first.jobs.here);
+    const read = server.asked.slice(asked).filter(what => what === 'job a');
+    expect(read.length).toBe(1);
   });
 });
 

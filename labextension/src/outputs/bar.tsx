@@ -108,7 +108,7 @@ function Edited(props: {
 
 function Actions(props: IBarOptions & { id: string; job: IJob }): ReactElement {
   const { trans, notebook, open, id } = props;
-  const here = notebook.here?.id === id;
+  const here = notebook.shown === id;
   return (
     <>
       {here ? (

@@ -30,6 +30,13 @@ interface IRun {
   cell: Cell;
 }
 
+/** A job's notebook. */
+interface ISent {
+  cells: readonly nbformat.ICodeCell[];
+  /** The job has ended: the outputs are in them. */
+  final: boolean;
+}
+
 /** How it stands with a cell: it shows the job's outputs, or was edited and shows its own. */
 export type Shown = 'shown' | 'running' | 'edited';
 
@@ -70,27 +77,28 @@ export class OutputsHere implements IDisposable {
     return this._compared && (this._events?.ended ?? true);
   }
 
-  /** Begin; rejects where the job's notebook cannot be read. */
-  async start(): Promise<void> {
+  /** Read what was sent; nothing is shown of it yet. */
+  async read(): Promise<ISent> {
     NotebookActions.executionScheduled.connect(this._ran);
-    const job = await this._manager.job(this.id);
+    const { final } = await this._manager.job(this.id);
     const { content } = await this._manager.api.notebook(
       this.id,
-      job.final ? MOST : 0
+      final ? MOST : 0
     );
-    if (this._isDisposed) {
-      return;
-    }
+    return { cells: content.cells.filter(isCode), final };
+  }
+
+  /** Begin. */
+  async start({ cells, final }: ISent): Promise<void> {
     const here = [...this._codeCells().values()].map(cell => ({
       id: cell.id,
       source: cell.sharedModel.getSource()
     }));
-    this._pairs = paired(content.cells.filter(isCode).map(sentCell), here);
+    this._pairs = paired(cells.map(sentCell), here);
     this._byHere = new Map(this._pairs.map(pair => [pair.here, pair]));
     this._model.cells.changed.connect(this._moved);
     this._renewAll();
-    if (job.final) {
-      const cells = content.cells.filter(isCode);
+    if (final) {
       this._outputs.take(cells.flatMap(asEvents));
     }
     for (const pairs of slices(this._pairs)) {
@@ -101,7 +109,7 @@ export class OutputsHere implements IDisposable {
       }
     }
     this._compared = true;
-    if (!job.final) {
+    if (!final) {
       this._events = this._manager.events(this.id, 0, MOST);
       this._events.arrived.connect((_, events) => this._outputs.take(events));
       this._events.changed.connect(({ ended }) => {

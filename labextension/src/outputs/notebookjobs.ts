@@ -53,7 +53,7 @@ export class NotebookJobs implements IDisposable {
     private readonly _options: INotebookJobsOptions
   ) {
     this._views = viewsOf(_panel.context.model);
-    this._views.enter();
+    this._views.open();
     this._views.changed.connect(this._onShown);
     void _panel.context.ready.then(() => this._start());
     _panel.disposed.connect(() => this.dispose());
@@ -69,10 +69,15 @@ export class NotebookJobs implements IDisposable {
     return this._views.here;
   }
 
+  /** The job whose outputs are shown here, or else the one that will be once they are read. */
+  get shown(): string | null {
+    return (this.here ?? this._views.coming)?.id ?? null;
+  }
+
   /** The job that the bar tells of; null where there is none worth telling. */
   get barJob(): string | null {
-    if (this.here !== null) {
-      return this.here.id;
+    if (this.shown !== null) {
+      return this.shown;
     }
     const job = this._jobs().find(one => one.kind === 'notebook');
     const told =
@@ -99,15 +104,13 @@ export class NotebookJobs implements IDisposable {
       return;
     }
     const here = new OutputsHere(manager, trans, id, model, this.here);
-    this._views.show(here);
     try {
-      await here.start();
+      await this._views.show(here);
     } catch (error) {
-      if (here.isDisposed) {
-        // it was left meanwhile, perhaps for another job
-        return;
+      if (this.here === null) {
+        // nor is it tried again after a reload
+        this._remember(null);
       }
-      this._views.show(null);
       const why = asError(error).message;
       const text = trans.__('The outputs cannot be shown: %1', why);
       const actions = withWhole(trans, text);
@@ -118,13 +121,13 @@ export class NotebookJobs implements IDisposable {
   /** Put back what the cells showed before. */
   restore(): void {
     this.here?.restore();
-    this._views.show(null);
+    this._views.leave();
   }
 
   /** The bar is not wanted any more; outputs that are shown stay. */
   closeBar(): void {
     this._closed = this.barJob;
-    this._views.show(null);
+    this._views.leave();
   }
 
   dispose(): void {
@@ -133,7 +136,7 @@ export class NotebookJobs implements IDisposable {
     }
     this._isDisposed = true;
     this._views.changed.disconnect(this._onShown);
-    this._views.leave();
+    this._views.close();
     this._lists.forEach(list => list.dispose());
     Signal.clearData(this);
   }
@@ -154,7 +157,7 @@ export class NotebookJobs implements IDisposable {
     this._onShown();
     // the page was loaded anew while it showed a job: go on, to the job's end
     const shown = asked ?? (await state?.fetch(this._key()));
-    if (typeof shown === 'string' && this.here === null && !this.isDisposed) {
+    if (typeof shown === 'string' && this.shown === null && !this.isDisposed) {
       await this.show(shown);
     }
   }
