@@ -4,7 +4,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { OutputsHere } from '../src/outputs/here';
 import { job } from './jobs';
-import { codeCell, notebook, opened, ran, run, shown } from './notebooks';
+import {
+  codeCell,
+  notebook,
+  opened,
+  printed,
+  ran,
+  run,
+  shown
+} from './notebooks';
 import { FakeServer } from './server';
 
 const MINE = ['mine 1\n', 'mine 2\n'];
@@ -29,9 +37,13 @@ async function drawn(): Promise<void> {
   await vi.advanceTimersByTimeAsync(200);
 }
 
-async function here(id = 'a'): Promise<OutputsHere> {
-  const made = new OutputsHere(server.manager, trans, id, model);
+async function here(
+  id = 'a',
+  earlier: OutputsHere | null = null
+): Promise<OutputsHere> {
+  const made = new OutputsHere(server.manager, trans, id, model, earlier);
   const sent = await made.read();
+  earlier?.dispose();
   await Promise.all([made.start(sent), drawn()]);
   return made;
 }
@@ -78,10 +90,37 @@ describe('a cell that is run here', () => {
     expect(codeCell(model, 1).executionState).toBe('running');
   });
 
+  it('keeps it where it runs already when the job is shown', async () => {
+    server.put(job('a'));
+    server.events.set('a', ran(0, 'cell-2', 'job 2\n'));
+    run(model, 1, 'run here\n');
+    const shows = await here();
+    codeCell(model, 1).outputs.add(printed('and on\n'));
+    expect(shows.state('cell-2')).toBeUndefined();
+    expect(codeCell(model, 1).executionState).toBe('running');
+    shows.restore();
+    expect(shown(model)).toEqual(['mine 1\n', 'run here\nand on\n']);
+  });
+
+  it('is another than one that an earlier job is at', async () => {
+    server.put(job('a'));
+    server.events.set('a', ran(0, 'cell-1', 'job 1\n'));
+    server.put(job('b', { state: 'COMPLETED' }));
+    const first = await here();
+    expect(codeCell(model, 0).executionState).toBe('running');
+    run(model, 1, 'run here\n');
+    sent = notebook('other 1\n', 'other 2\n');
+    const second = await here('b', first);
+    expect(shown(model)).toEqual(['other 1\n', 'run here\n']);
+    second.restore();
+    expect(shown(model)).toEqual(['mine 1\n', 'run here\n']);
+  });
+
   it('shows the job’s once that is shown anew', async () => {
     server.put(job('a', { state: 'COMPLETED' }));
     (await here()).dispose();
     run(model, 1, 'run here\n');
+    codeCell(model, 1).executionState = 'idle';
     const again = await here();
     expect(shown(model)).toEqual(['job 1\n', 'job 2\n']);
     again.restore();

@@ -42,8 +42,8 @@ export type Shown = 'shown' | 'running' | 'edited';
 
 /**
  * Shows a job's outputs in an open notebook. A cell whose text is not what was sent keeps what it
- * shows; where the edit is undone, it shows the job's. A cell that is run here is the user's from then
- * on. What was shown before is kept for `restore`.
+ * shows; where the edit is undone, it shows the job's. A cell that is run here, or runs already, is the
+ * user's from then on. What was shown before is kept for `restore`.
  */
 export class OutputsHere implements IDisposable {
   constructor(
@@ -61,6 +61,11 @@ export class OutputsHere implements IDisposable {
       inject: () => undefined,
       leftOut: teller(trans, id)
     });
+    for (const { id: cell, executionState } of this._codeCells().values()) {
+      if (executionState === 'running' && !earlier?._showing.has(cell)) {
+        this._own.add(cell);
+      }
+    }
   }
 
   /** A cell begins to run, ends, was edited or is no longer. */
@@ -321,7 +326,7 @@ export class OutputsHere implements IDisposable {
   private readonly _known = new Map<string, ICodeCellModel>();
   /** Those of them that show the job's outputs. */
   private readonly _showing = new Set<string>();
-  /** Those that were run here since, by id. */
+  /** Those that are run here, by id. */
   private readonly _own = new Set<string>();
   private readonly _outputs: JobOutputs;
   private _pairs: IPair[] = [];
