@@ -1,7 +1,8 @@
 import type { NotebookModel, NotebookPanel } from '@jupyterlab/notebook';
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
-import { Panel } from '@lumino/widgets';
+import { Panel, Widget } from '@lumino/widgets';
+import { act } from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { type IMemory, NotebookJobs } from '../src/outputs/notebookjobs';
@@ -47,7 +48,7 @@ class View {
     const context = { model, ready: Promise.resolve(), pathChanged };
     const content = { model, widgets: cells };
     const disposed = new Signal<object, void>({});
-    const contentHeader = new Panel();
+    const { contentHeader } = this;
     const panel = { context, content, contentHeader, disposed } as unknown;
     this.jobs = new NotebookJobs(panel as NotebookPanel, {
       manager: server.manager,
@@ -74,6 +75,8 @@ class View {
     };
   }
 
+  /** What stands above the notebook. */
+  readonly contentHeader = new Panel();
   readonly close: (last: boolean) => void;
   readonly rename: (path: string) => void;
   private _path = 'a.ipynb';
@@ -110,6 +113,43 @@ describe('earlier outputs', () => {
     expect(shown(model)).toEqual(['job 1\n', 'other 2\n']);
     jobs.restore();
     expect(shown(model)).toEqual(MINE);
+  });
+});
+
+describe('a job that is deleted', () => {
+  beforeEach(() => vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true));
+  afterEach(() => vi.unstubAllGlobals());
+
+  const bar = async ({ contentHeader }: View): Promise<HTMLElement> => {
+    await act(() => {
+      Widget.attach(contentHeader, document.body);
+      return drawn();
+    });
+    return contentHeader.node;
+  };
+  const buttons = (node: HTMLElement): string[] =>
+    [...node.querySelectorAll('button')].map(
+      ({ title, textContent }) => title || textContent
+    );
+
+  it('leaves a way back to the earlier outputs, in each view', async () => {
+    server.put(job('a', { state: 'COMPLETED' }));
+    const first = await view();
+    await Promise.all([first.jobs.show('a'), drawn()]);
+    const left = await bar(first);
+    expect(left.textContent).toContain('job a · local · done');
+    await act(() => Promise.all([server.manager.delete('a'), drawn()]));
+    expect(left.textContent).toContain('job a · local · This job was deleted.');
+    expect(buttons(left)).toEqual(['Restore earlier outputs', 'Close']);
+    const second = await bar(await view(first.model));
+    expect(second.textContent).toContain('This job was deleted.');
+    expect(buttons(second)).toEqual(buttons(left));
+    await act(() => {
+      second.querySelector('button')?.click();
+      return drawn();
+    });
+    expect(shown(first.model)).toEqual(MINE);
+    expect(first.jobs.barJob).toBeNull();
   });
 });
 

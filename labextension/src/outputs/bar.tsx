@@ -45,30 +45,15 @@ function Content(props: IBarOptions): ReactElement | null {
 function Line(props: IBarOptions & { id: string }): ReactElement | null {
   const { manager, trans, notebook, id } = props;
   const { job, gone } = useJob(manager, id);
-  const now = useNow(job !== null && !job.final);
-  if (job === null || gone) {
+  // of a job that is shown, the way back to what was there before outlives it
+  if (gone ? notebook.shown !== id : job === null) {
     return null;
   }
-  const at = progress(job);
-  const facts = [
-    stateWord(job, trans),
-    ...(at === null || job.final ? [] : [`${at.done}/${at.total}`]),
-    counted(elapsed(job, now)),
-    oneLine(job)
-  ].filter(fact => fact !== '');
   return (
-    <div className="jp-hybrid-NotebookBar-line" data-state={job.state}>
-      <span>{statePicture(job.state)}</span>
-      <span className="jp-hybrid-NotebookBar-text" title={shown(job.name)}>
-        <bdi>
-          <b>{shown(job.name)}</b>
-        </bdi>
-        {' · '}
-        <bdi>{shown(job.target)}</bdi>
-        {` · ${facts.join(' · ')}`}
-        <Edited notebook={notebook} trans={trans} />
-      </span>
-      <Actions {...props} job={job} />
+    <div className="jp-hybrid-NotebookBar-line" data-state={job?.state}>
+      {job !== null && <span>{statePicture(job.state)}</span>}
+      <Text {...props} job={job} gone={gone} />
+      <Actions {...props} gone={gone} />
       <Button
         minimal
         small
@@ -78,9 +63,54 @@ function Line(props: IBarOptions & { id: string }): ReactElement | null {
       >
         <closeIcon.react tag="span" />
       </Button>
-      <Bar job={job} trans={trans} />
+      {job !== null && !gone && <Bar job={job} trans={trans} />}
     </div>
   );
+}
+
+interface ITextProps {
+  notebook: NotebookJobs;
+  trans: TranslationBundle;
+  /** Null for one that was deleted before it was read. */
+  job: IJob | null;
+  gone: boolean;
+}
+
+function Text({ notebook, trans, job, gone }: ITextProps): ReactElement {
+  const now = useNow(job !== null && !job.final && !gone);
+  const facts =
+    job === null || gone
+      ? [trans.__('This job was deleted.')]
+      : factsOf(job, now, trans);
+  return (
+    <span
+      className="jp-hybrid-NotebookBar-text"
+      title={job === null ? undefined : shown(job.name)}
+    >
+      {job !== null && (
+        <>
+          <bdi>
+            <b>{shown(job.name)}</b>
+          </bdi>
+          {' · '}
+          <bdi>{shown(job.target)}</bdi>
+          {' · '}
+        </>
+      )}
+      {facts.join(' · ')}
+      <Edited notebook={notebook} trans={trans} />
+    </span>
+  );
+}
+
+function factsOf(job: IJob, now: number, trans: TranslationBundle): string[] {
+  const at = progress(job);
+  return [
+    stateWord(job, trans),
+    ...(at === null || job.final ? [] : [`${at.done}/${at.total}`]),
+    counted(elapsed(job, now)),
+    oneLine(job)
+  ].filter(fact => fact !== '');
 }
 
 function oneLine(job: IJob): string {
@@ -106,8 +136,10 @@ function Edited(props: {
   );
 }
 
-function Actions(props: IBarOptions & { id: string; job: IJob }): ReactElement {
-  const { trans, notebook, open, id } = props;
+function Actions(
+  props: IBarOptions & { id: string; gone: boolean }
+): ReactElement {
+  const { trans, notebook, open, id, gone } = props;
   const here = notebook.shown === id;
   return (
     <>
@@ -128,9 +160,11 @@ function Actions(props: IBarOptions & { id: string; job: IJob }): ReactElement {
           {trans.__('Show outputs here')}
         </Button>
       )}
-      <Button small className="jp-mod-styled" onClick={() => open(id)}>
-        {trans.__('Open job')}
-      </Button>
+      {!gone && (
+        <Button small className="jp-mod-styled" onClick={() => open(id)}>
+          {trans.__('Open job')}
+        </Button>
+      )}
     </>
   );
 }
