@@ -1,16 +1,12 @@
-import type { NotebookModel, NotebookPanel } from '@jupyterlab/notebook';
-import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
-import { Panel, Widget } from '@lumino/widgets';
+import { Widget } from '@lumino/widgets';
 import { act } from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { type IMemory, NotebookJobs } from '../src/outputs/notebookjobs';
 import { job } from './jobs';
 import { notebook, opened, ran, shown } from './notebooks';
 import { FakeServer } from './server';
+import { drawn, MINE, View } from './views';
 
-const MINE = ['mine 1\n', 'mine 2\n'];
 /** Timers alone: React waits for messages of the browser's. */
 const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'Date'] as const;
 let server: FakeServer;
@@ -35,68 +31,8 @@ beforeEach(() => {
 
 afterEach(() => vi.useRealTimers());
 
-/** A view of a notebook, and the jobs in it. */
-class View {
-  readonly jobs: NotebookJobs;
-
-  constructor(readonly model: NotebookModel) {
-    const cells = [...model.cells].map(cell => ({
-      model: cell,
-      toggleClass: () => false
-    }));
-    const pathChanged = new Signal<object, string>({});
-    const context = { model, ready: Promise.resolve(), pathChanged };
-    const content = { model, widgets: cells };
-    const disposed = new Signal<object, void>({});
-    const { contentHeader } = this;
-    const panel = { context, content, contentHeader, disposed } as unknown;
-    this.jobs = new NotebookJobs(panel as NotebookPanel, {
-      manager: server.manager,
-      trans: nullTranslator.load(''),
-      asked: null,
-      state: remembers(),
-      path: () => this._path,
-      open: () => undefined,
-      cancel: () => undefined
-    });
-    /** As JupyterLab does: what is ours hears of it last. */
-    this.close = last => {
-      for (const cell of cells) {
-        Object.assign(cell, { model: null });
-      }
-      if (last) {
-        model.dispose();
-      }
-      disposed.emit();
-    };
-    this.rename = path => {
-      this._path = path;
-      pathChanged.emit(path);
-    };
-  }
-
-  /** What stands above the notebook. */
-  readonly contentHeader = new Panel();
-  readonly close: (last: boolean) => void;
-  readonly rename: (path: string) => void;
-  private _path = 'a.ipynb';
-}
-
-function remembers(): IMemory {
-  return {
-    fetch: key => Promise.resolve(memory.get(key)),
-    save: (key, value) => Promise.resolve(memory.set(key, value)),
-    remove: key => Promise.resolve(memory.delete(key))
-  };
-}
-
-/** Let all be drawn. */
-async function drawn(): Promise<void> {
-  await vi.advanceTimersByTimeAsync(200);
-}
-
 async function view(model = opened(...MINE)): Promise<View> {
-  const made = new View(model);
+  const made = new View(model, server, memory);
   await drawn();
   return made;
 }
@@ -279,49 +215,6 @@ describe('a view that is closed', () => {
     await drawn();
     expect([...memory]).toEqual([]);
     expect(server.asked.length).toBe(asked);
-  });
-});
-
-describe('a notebook that is opened again', () => {
-  const opens = async (): Promise<string[]> => {
-    const { model, close } = await view();
-    const now = shown(model);
-    close(true);
-    return now;
-  };
-
-  it('shows no outputs of a job that was shown to its end', async () => {
-    server.put(job('a', { state: 'COMPLETED' }));
-    const { jobs, close } = await view();
-    await Promise.all([jobs.show('a'), drawn()]);
-    close(true);
-    expect(await opens()).toEqual(MINE);
-  });
-
-  it('shows none where its job came to an end there', async () => {
-    server.put(job('a'));
-    server.events.set('a', ran(0, 'cell-1', 'job 1\n'));
-    const { jobs, model, close } = await view();
-    await Promise.all([jobs.show('a'), drawn()]);
-    server.put(job('a', { state: 'COMPLETED', revision: 2 }));
-    server.events.get('a')?.push({ seq: 3, time: 1, kind: 'ended' });
-    server.progress('a', 3);
-    await drawn();
-    expect(shown(model)).toEqual(['job 1\n', 'mine 2\n']);
-    close(true);
-    expect(await opens()).toEqual(MINE);
-  });
-
-  it('goes on with a job, and once shows what that has left', async () => {
-    server.put(job('a'));
-    server.events.set('a', ran(0, 'cell-1', 'job 1\n'));
-    const { jobs, close } = await view();
-    await Promise.all([jobs.show('a'), drawn()]);
-    close(true);
-    expect(await opens()).toEqual(['job 1\n', 'mine 2\n']);
-    server.put(job('a', { state: 'COMPLETED', revision: 2 }));
-    expect(await opens()).toEqual(['job 1\n', 'job 2\n']);
-    expect(await opens()).toEqual(MINE);
   });
 });
 

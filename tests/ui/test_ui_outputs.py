@@ -104,7 +104,7 @@ def saved_state(window: Window) -> Any:
     """What JupyterLab has saved of this workspace."""
     return window.page.evaluate(
         "fetch('/lab/api/workspaces/default').then(answer => answer.json())"
-        ".then(workspace => Object.keys(workspace.data))"
+        ".then(workspace => workspace.data)"
     )
 
 
@@ -156,6 +156,34 @@ def test_a_cell_that_is_run_here_keeps_its_output(
     assert [output for _, output in cells(window)] == ["one\n", "1\n", ""]
     window.page.click(f"{BAR} >> text=Restore earlier outputs")
     assert [output for _, output in cells(window)] == ["earlier\n", "1\n", "earlier\n"]
+
+
+def test_a_cell_that_was_run_here_keeps_its_output_over_a_reload(
+    window: Window, running: Server, work: Path
+) -> None:
+    go = work / "loaded" / "go"
+    path = written(work, "loaded", WAIT.format(go=str(go)), "print(len(In) - 1)")
+    running.ask("POST", "/jobs", {"path": path, "name": "study"})
+    window.open(path)
+    window.kernel()
+    window.page.click(f"{BAR} >> text=Show outputs here")
+    window.page.locator(".jp-Cell.jp-hybrid-mod-running").wait_for()
+    window.page.evaluate(ON_CELL, [1, "notebook:run-cell"])
+    until(lambda: cells(window)[1][1] == "1\n", "the output of the cell that is run here")
+    window.page.evaluate(ON_CELL, [None, "docmanager:save"])
+    shown = f"jupyter-hybrid-shown:{path}"
+    job_and_cell = 2
+    until(
+        lambda: len(json.loads(saved_state(window).get(shown, "[]"))) == job_and_cell,
+        "the workspace that is saved",
+    )
+    window.page.reload()
+    window.restored()
+    window.page.locator(".jp-Cell.jp-hybrid-mod-running").wait_for()
+    go.touch()
+    window.page.locator(f"{BAR} >> text=done").wait_for()
+    until(lambda: shown not in saved_state(window), "the workspace that is saved")
+    assert [output for _, output in cells(window)] == ["", "1\n"]
 
 
 def test_a_notebook_that_is_renamed_keeps_its_jobs(

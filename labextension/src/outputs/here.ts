@@ -52,7 +52,9 @@ export class OutputsHere implements IDisposable {
     readonly id: string,
     private readonly _model: INotebookModel,
     /** What shows another job's outputs there until now: what was before those is kept. */
-    earlier: OutputsHere | null = null
+    earlier: OutputsHere | null = null,
+    /** After a reload: the cells that were the user's before, by the ids that were sent. */
+    private readonly _ownBefore: readonly string[] | null = null
   ) {
     this._before = earlier?._before ?? new Map<string, IBefore>();
     this._outputs = new JobOutputs({
@@ -61,10 +63,9 @@ export class OutputsHere implements IDisposable {
       inject: () => undefined,
       leftOut: teller(trans, id)
     });
-    for (const { id: cell, executionState } of this._codeCells().values()) {
-      if (executionState === 'running' && !earlier?._showing.has(cell)) {
-        this._own.add(cell);
-      }
+    // after a reload, what the job was at still runs by a notebook that is edited together
+    if (_ownBefore === null) {
+      this._takeRunning(earlier);
     }
   }
 
@@ -90,17 +91,15 @@ export class OutputsHere implements IDisposable {
       this.id,
       final ? MOST : 0
     );
-    return { cells: content.cells.filter(isCode), final };
+    const cells = content.cells.filter(isCode);
+    if (!this._isDisposed) {
+      this._pair(cells.map(sentCell));
+    }
+    return { cells, final };
   }
 
-  /** Begin. */
+  /** Begin, with what was read. */
   async start({ cells, final }: ISent): Promise<void> {
-    const here = [...this._codeCells().values()].map(cell => ({
-      id: cell.id,
-      source: cell.sharedModel.getSource()
-    }));
-    this._pairs = paired(cells.map(sentCell), here);
-    this._byHere = new Map(this._pairs.map(pair => [pair.here, pair]));
     this._model.cells.changed.connect(this._moved);
     this._renewAll();
     if (final) {
@@ -126,6 +125,13 @@ export class OutputsHere implements IDisposable {
       });
     }
     this._changed.emit();
+  }
+
+  /** The cells that are the user's own, by the ids that were sent. */
+  get own(): string[] {
+    return this._pairs
+      .filter(pair => this._own.has(pair.here))
+      .map(pair => pair.sent.id);
   }
 
   /** How it stands with a cell here; undefined for one that the job does not know. */
@@ -179,6 +185,28 @@ export class OutputsHere implements IDisposable {
     }
     this._rest();
     Signal.clearData(this);
+  }
+
+  /** Cells that run already are the user's, but for those that the earlier job is at. */
+  private _takeRunning(earlier: OutputsHere | null): void {
+    for (const { id, executionState } of this._codeCells().values()) {
+      if (executionState === 'running' && !earlier?._showing.has(id)) {
+        this._own.add(id);
+      }
+    }
+  }
+
+  private _pair(sent: readonly ICodeCell[]): void {
+    const here = [...this._codeCells().values()].map(cell => ({
+      id: cell.id,
+      source: cell.sharedModel.getSource()
+    }));
+    this._pairs = paired(sent, here);
+    this._byHere = new Map(this._pairs.map(pair => [pair.here, pair]));
+    const before = new Set(this._ownBefore);
+    this._pairs
+      .filter(pair => before.has(pair.sent.id))
+      .forEach(pair => this._own.add(pair.here));
   }
 
   /** True where a cell is another than before, or does other than before. */

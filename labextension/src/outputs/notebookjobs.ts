@@ -11,12 +11,12 @@ import { moment } from '../clock';
 import { withWhole } from '../notices/whole';
 import type { IJob } from '../records';
 import { asError } from '../request';
-import { forgetAsked } from '../tabs';
 import type { IJobList, IJobsManager } from '../tokens';
 import { JobBar } from './bar';
 import { CellHead, insertBelowInput } from './cellhead';
 import { OutputsHere } from './here';
 import { isRemote, newestOfCells } from './matching';
+import { type IMemory, Remembered } from './remembered';
 import { type Views, viewsOf } from './views';
 
 import '../../style/jobs.css';
@@ -26,13 +26,6 @@ import '../../style/outputs.css';
 const NEWEST = 200;
 const EDITED = 'jp-hybrid-mod-edited';
 const RUNNING = 'jp-hybrid-mod-running';
-
-/** Remembers something over a reload. */
-export interface IMemory {
-  fetch(key: string): Promise<unknown>;
-  save(key: string, value: string): Promise<unknown>;
-  remove(key: string): Promise<unknown>;
-}
 
 export interface INotebookJobsOptions {
   manager: IJobsManager;
@@ -52,6 +45,7 @@ export class NotebookJobs implements IDisposable {
     private readonly _panel: NotebookPanel,
     private readonly _options: INotebookJobsOptions
   ) {
+    this._remembered = new Remembered(_options.state);
     this._views = viewsOf(_panel.context.model);
     this._views.open();
     this._views.changed.connect(this._onShown);
@@ -97,25 +91,8 @@ export class NotebookJobs implements IDisposable {
   }
 
   /** Show a job's outputs in this notebook. */
-  async show(id: string): Promise<void> {
-    const { manager, trans } = this._options;
-    const model = this._panel.content.model;
-    if (model === null) {
-      return;
-    }
-    const here = new OutputsHere(manager, trans, id, model, this.here);
-    try {
-      await this._views.show(here);
-    } catch (error) {
-      if (this.here === null) {
-        // nor is it tried again after a reload
-        this._remember(null);
-      }
-      const why = asError(error).message;
-      const text = trans.__('The outputs cannot be shown: %1', why);
-      const actions = withWhole(trans, text);
-      Notification.error(text, { autoClose: 8000, actions });
-    }
+  show(id: string): Promise<void> {
+    return this._show(id, null);
   }
 
   /** Put back what the cells showed before. */
@@ -141,8 +118,33 @@ export class NotebookJobs implements IDisposable {
     Signal.clearData(this);
   }
 
+  private async _show(
+    id: string,
+    own: readonly string[] | null
+  ): Promise<void> {
+    const { manager, trans } = this._options;
+    const model = this._panel.content.model;
+    if (model === null) {
+      return;
+    }
+    const { here: earlier } = this;
+    const here = new OutputsHere(manager, trans, id, model, earlier, own);
+    try {
+      await this._views.show(here);
+    } catch (error) {
+      if (this.here === null) {
+        // nor is it tried again after a reload
+        this._remembered.forget();
+      }
+      const why = asError(error).message;
+      const text = trans.__('The outputs cannot be shown: %1', why);
+      const actions = withWhole(trans, text);
+      Notification.error(text, { autoClose: 8000, actions });
+    }
+  }
+
   private async _start(): Promise<void> {
-    const { manager, asked, state, trans, open } = this._options;
+    const { manager, asked, trans, open } = this._options;
     if (this._isDisposed) {
       return;
     }
@@ -156,9 +158,12 @@ export class NotebookJobs implements IDisposable {
     // another view of it may show a job already
     this._onShown();
     // the page was loaded anew while it showed a job: go on, to the job's end
-    const shown = asked ?? (await state?.fetch(this._key()));
-    if (typeof shown === 'string' && this.shown === null && !this.isDisposed) {
-      await this.show(shown);
+    const again =
+      asked === null
+        ? await this._remembered.fetch()
+        : { id: asked, own: null };
+    if (again !== null && this.shown === null && !this.isDisposed) {
+      await this._show(again.id, again.own);
     }
   }
 
@@ -172,13 +177,7 @@ export class NotebookJobs implements IDisposable {
     const list = manager.list({ path: path() }, NEWEST);
     list.changed.connect(() => this._draw());
     this._lists.push(list);
-    const remembered = this._remembered;
-    if (remembered !== null) {
-      this._remember(null);
-      this._path = path();
-      this._remember(remembered);
-    }
-    this._path = path();
+    this._remembered.rename(path());
   }
 
   /** Newest first. */
@@ -192,29 +191,9 @@ export class NotebookJobs implements IDisposable {
   }
 
   private readonly _onShown = (): void => {
-    const { here } = this;
-    // what an ended job has shown is the notebook's own: once more it would go over what is newer
-    const id = here === null || here.ended ? null : here.id;
-    if (id !== this._remembered) {
-      this._remember(id);
-    }
+    this._remembered.keep(this.here);
     this._mark();
   };
-
-  private _remember(id: string | null): void {
-    const { state } = this._options;
-    this._remembered = id;
-    // from now on this says what is shown after a reload
-    forgetAsked();
-    void (id === null
-      ? state?.remove(this._key())
-      : state?.save(this._key(), id));
-  }
-
-  private _key(): string {
-    // not below the namespace of the jobs' pages: restoring those removes what is none of them
-    return `jupyter-hybrid-shown:${this._path}`;
-  }
 
   private _draw(): void {
     if (this._isDisposed) {
@@ -281,14 +260,12 @@ export class NotebookJobs implements IDisposable {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _views: Views;
+  private readonly _remembered: Remembered;
   private readonly _notes = new Map<Cell, Widget>();
   private readonly _heads = new Map<Cell, CellHead>();
   private readonly _watched = moment();
   /** By its path, and by those that it had. */
   private readonly _lists: IJobList[] = [];
-  private _path = '';
-  /** The job that is remembered by that path. */
-  private _remembered: string | null = null;
   private _closed: string | null = null;
   private _isDisposed = false;
 }
