@@ -10,12 +10,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type { IJobEvent } from '../records';
 import type { IJobEvents, IJobsManager } from '../tokens';
 import { CellOutputs, pause, slices } from './cells';
 import { teller } from './leftout';
 import { type ICodeCell, type IPair, paired } from './matching';
 import { JobOutputs } from './outputs';
+import { asEvents, isCode, sentCell, type ISent } from './sent';
 import { MOST } from './shortening';
 
 /** What a cell showed before. */
@@ -28,13 +28,6 @@ interface IBefore {
 interface IRun {
   notebook: Notebook;
   cell: Cell;
-}
-
-/** A job's notebook. */
-interface ISent {
-  cells: readonly nbformat.ICodeCell[];
-  /** The job has ended: the outputs are in them. */
-  final: boolean;
 }
 
 /** How it stands with a cell: it shows the job's outputs, or was edited and shows its own. */
@@ -369,33 +362,4 @@ function idle(cell: ICodeCellModel): void {
   if (cell.executionState === 'running') {
     cell.executionState = 'idle';
   }
-}
-
-function isCode(cell: nbformat.ICell): cell is nbformat.ICodeCell {
-  return cell.cell_type === 'code';
-}
-
-function sentCell(cell: nbformat.ICell): ICodeCell {
-  const source = cell.source;
-  return {
-    id: typeof cell['id'] === 'string' ? cell['id'] : '',
-    source: Array.isArray(source) ? source.join('') : source
-  };
-}
-
-/** A cell of an ended job as if its events came now; nothing where it never ran. */
-function asEvents(cell: nbformat.ICodeCell): IJobEvent[] {
-  const rest = { seq: 0, time: 0, cell_id: sentCell(cell).id };
-  if (cell.execution_count === null && cell.outputs.length === 0) {
-    return [];
-  }
-  return [
-    ...cell.outputs.map(output => ({ ...rest, kind: 'output', output })),
-    {
-      ...rest,
-      kind: 'cell_end',
-      status: 'ok',
-      execution_count: cell.execution_count
-    }
-  ];
 }
