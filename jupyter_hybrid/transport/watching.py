@@ -71,10 +71,13 @@ class Watches:
             channel, offset, read_at=now, seen=offset, waiting=old.waiting if old else []
         )
         with self._lock:
+            if self._watches.get(path) is not old:
+                # somebody began meanwhile: asked twice, the far side would be ahead of one of us
+                return
             self._watches[path] = watch
             channel.on_news = self._take
             unread = [p for p, w in self._watches.items() if now - w.read_at > UNREAD]
-        channel.ask({"op": "watch", "path": path, "offset": offset})
+            channel.ask({"op": "watch", "path": path, "offset": offset})
         for other in unread:
             self.forget(other)
 
@@ -82,8 +85,8 @@ class Watches:
         """Watch that file no more."""
         with self._lock:
             watch = self._watches.pop(path, None)
-        if watch is not None and watch.channel.open:
-            watch.channel.ask({"op": "unwatch", "path": path})
+            if watch is not None and watch.channel.open:
+                watch.channel.ask({"op": "unwatch", "path": path})
 
     async def wait(self, path: str, seconds: float) -> None:
         """Return once something has been appended that nobody read, or after so many seconds."""
@@ -113,9 +116,15 @@ class Watches:
         """Called by the connection's reading thread."""
         with self._lock:
             watch = self._watches.get(header["watched"])
-            if watch is None or header["offset"] != watch.end:
+            if watch is None:
                 return
-            watch.kept += payload
+            if header["offset"] > watch.end:
+                # what is between never comes by itself: the next reader begins anew
+                del self._watches[header["watched"]]
+            elif news := payload[watch.end - header["offset"] :]:
+                watch.kept += news
+            else:
+                return
             if len(watch.kept) > KEPT:
                 surplus = len(watch.kept) - KEPT // 2
                 del watch.kept[:surplus]
