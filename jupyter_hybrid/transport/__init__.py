@@ -29,6 +29,8 @@ from .far.wire import Header
 CONNECT = 30.0
 #: Seconds between two attempts to connect, the first and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+#: Breaks of the connection that a long request may meet: what ends each of them must end as well.
+BREAKS = 5
 
 
 @dataclass(frozen=True)
@@ -161,14 +163,19 @@ class Transport(ABC):
         attempts = 0
         while True:
             channel = await self.channel(max(0.0, deadline - time.monotonic()))
+            since = time.monotonic()
             try:
                 answer = await asyncio.wrap_future(channel.ask({"op": op, **asked}, payload))
                 fields(answer)
                 return answer
             except ChannelClosed as error:
                 attempts += 1
+                now = time.monotonic()
+                if 0 < patience < now - since and attempts <= BREAKS:
+                    # the machine was there all the time: the patience begins with the break
+                    deadline = now + patience
                 # a connection may have broken long before anybody noticed
-                if attempts > 1 and time.monotonic() > deadline:
+                elif attempts > 1 and now > deadline:
                     raise self.explain(error.said) from error
 
     async def root(self, patience: float = 0.0) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -34,24 +35,29 @@ async def send_blobs(
     """Bring all of them there, and return how many bytes had to be sent.
 
     ``known`` is the digest of a manifest (``files.json``) whose files these are, in its order:
-    where the machine has it, not even their names travel. Raises ``PlaceError``, for a full disk
-    or a quota with these words; where much is to be sent, before any of it is.
+    where the machine has it, not even their names travel. Raises ``PlaceError`` where nothing
+    arrives for as long as ``patience`` lasts, and for a full disk or a quota with these words;
+    where much is to be sent, before any of it is.
     """
-    deadline, sent = time.monotonic() + patience, 0
+    least, deadline = math.inf, 0.0
+    broken: ChannelClosed | None = None
     while blobs:
-        missing = await _missing(transport, blobs, known, max(0.0, deadline - time.monotonic()))
-        try:
-            if missing:
-                wanted = [(blobs[number], start) for number, start in missing]
-                size = sum({blob.digest: blob.size - start for blob, start in wanted}.values())
-                left = max(0.0, deadline - time.monotonic())
-                await require_room(transport, size, "what is to be sent", left)
-                sent += await _send(transport, wanted)
+        missing = await _missing(transport, blobs, known, patience)
+        wanted = [(blobs[number], start) for number, start in missing]
+        if not wanted:
             break
+        size = sum({blob.digest: blob.size - start for blob, start in wanted}.values())
+        if size < least:
+            # it got further: its patience begins anew
+            least, deadline = size, time.monotonic() + patience
+        elif broken is not None and time.monotonic() > deadline:
+            raise transport.explain(broken.said) from broken
+        await require_room(transport, size, "what is to be sent", patience)
+        try:
+            return await _send(transport, wanted)
         except ChannelClosed as error:
-            if time.monotonic() > deadline:
-                raise transport.explain(error.said) from error
-    return sent
+            broken = error
+    return 0
 
 
 async def _missing(
