@@ -104,6 +104,8 @@ def _missing(job: Job, status: JobStatus, *, now: float, lost_after: float) -> J
     where = f"on {job.spec.target}"
     if job.refused and not status.started:
         return finish(job, ExitRecord("FAILED", Cause.REFUSED, job.refused), now=now)
+    if job.wanted is None and not job.refused:
+        lost_after = max(lost_after, status.late)
     since, last = job.missing_since, job.missing_last
     if since is None or last is None or last > now:
         return job.evolve(

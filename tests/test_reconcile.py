@@ -114,6 +114,14 @@ def test_missing_is_lost_only_after_the_grace_period() -> None:
     assert "the process is gone" in lost.reason and "kept" in lost.reason
 
 
+def test_a_place_that_may_still_hear_of_a_job_is_waited_for() -> None:
+    gone = JobStatus(state=State.RUNNING, missing=True, late=60.0)
+    job = advance(a_job(state=State.RUNNING, handle={"pid": 1}), gone, now=100.0)
+    job = looked_for(job, gone, 115.0, 130.0, 145.0)
+    assert job.state is State.RUNNING
+    assert looked_for(job, gone, 160.0, 175.0).state is State.LOST
+
+
 def test_a_clock_that_jumps_back_starts_the_grace_period_again() -> None:
     gone = JobStatus(state=State.RUNNING, missing=True)
     job = advance(a_job(state=State.RUNNING, handle={"pid": 1}), gone, now=1000.0)

@@ -70,6 +70,8 @@ class JobStatus:
     missing: bool = False
     #: With ``missing``: False where the place is sure that nothing was ever started.
     started: bool = True
+    #: With ``missing``: seconds for which the place may still hear how the job ended.
+    late: float = 0.0
     #: A handle better than the stored one (the job was adopted after a crash, or requeued).
     handle: Handle | None = None
 

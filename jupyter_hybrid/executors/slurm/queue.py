@@ -59,6 +59,8 @@ class Queue:
         self._qos: tuple[float, Qualities] = (float("-inf"), Qualities())
         self._ahead: tuple[float, list[tuple[str, int, int]]] = (float("-inf"), [])
         self._accounts: dict[str, tuple[float, Row | None]] = {}
+        #: Why accounting could not say what became of a job that has left the queue.
+        self._unsure: dict[str, PlaceError] = {}
         #: False once sacct said that nothing is accounted for.
         self._accounting = True
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
@@ -92,10 +94,12 @@ class Queue:
         return done
 
     async def _asked(self, *argv: str, patience: float = 0.0) -> str:
-        done = await self.command(*argv, patience=patience)
+        return self._said(argv[0], await self.command(*argv, patience=patience))
+
+    def _said(self, program: str, done: Completed) -> str:
         if done.code != 0:
             said = (done.stderr.strip().splitlines() or ["without a word"])[-1]
-            raise PlaceError(f"{argv[0]} on {self._transport.host}: {said}", transient=True)
+            raise PlaceError(f"{program} on {self._transport.host}: {said}", transient=True)
         return done.stdout.decode("utf-8", "replace")
 
     # -- jobs -----------------------------------------------------------------------------------
@@ -165,23 +169,40 @@ class Queue:
         now = time.monotonic()
         asked = [job for job in jobs if now - self._accounts.get(job.id, (-LATE, None))[0] > FRESH]
         if asked:
-            names = ",".join(dict.fromkeys(_name(job, keys[job.id]) for job in asked))
-            since = time.strftime(
-                "%Y-%m-%dT%H:%M:%S", time.gmtime(min(job.created_at for job in asked) - 86400)
-            )
-            done = await self.command(
-                "sacct", "--allocations", "--noheader", "--parsable2", f"--name={names}",
-                f"--starttime={since}", f"--format={listing.ACCOUNT_FORMAT}",
-            )  # fmt: skip
-            if done.code != 0 and "accounting storage is disabled" in done.stderr:
-                self._accounting = False
-            if done.code == 0:
-                text = done.stdout.decode("utf-8", "replace")
-                rows = {_key(row): row for row in listing.parse_accounts(text)}
+            try:
+                rows = {_key(row): row for row in await self._accounted(asked, keys)}
                 for job in asked:
                     self._accounts[job.id] = (now, rows.get(keys[job.id]))
+                    self._unsure.pop(job.id, None)
+            except PlaceError as error:
+                self._unsure.update((job.id, error) for job in asked)
         kept = {job.id: self._accounts.get(job.id, (0.0, None))[1] for job in jobs}
         return {name: row for name, row in kept.items() if row is not None}
+
+    async def _accounted(self, jobs: Sequence[Job], keys: Mapping[str, str]) -> list[Row]:
+        names = ",".join(dict.fromkeys(_name(job, keys[job.id]) for job in jobs))
+        since = time.strftime(
+            "%Y-%m-%dT%H:%M:%S", time.gmtime(min(job.created_at for job in jobs) - 86400)
+        )
+        done = await self.command(
+            "sacct", "--allocations", "--noheader", "--parsable2", f"--name={names}",
+            f"--starttime={since}", f"--format={listing.ACCOUNT_FORMAT}",
+        )  # fmt: skip
+        if done.code != 0 and "accounting storage is disabled" in done.stderr:
+            self._accounting = False
+            return []
+        return listing.parse_accounts(self._said("sacct", done))
+
+    def late(self, job: Job) -> float:
+        """Seconds for which accounting may still hear of a job that Slurm does not know.
+
+        Raises ``PlaceError`` where it could not be asked.
+        """
+        if not self._accounting:
+            return 0.0
+        if (error := self._unsure.get(job.id)) is not None:
+            raise error
+        return LATE
 
     def forget(self) -> None:
         """The next question is answered by Slurm and not from memory."""

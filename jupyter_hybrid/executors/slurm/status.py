@@ -67,14 +67,21 @@ class Statuses:
             if not found:
                 raise
             return found
+        unsure: PlaceError | None = None
         for job in asked:
             row, record = rows.get(job.id), outside.get(job.id)
-            if record is None:
-                status = await self._open(job, row, files[job.id])
-            else:
-                status = self._from_outside(job, row, record)
+            try:
+                if record is None:
+                    status = await self._open(job, row, files[job.id])
+                else:
+                    status = self._from_outside(job, row, record)
+            except PlaceError as error:
+                unsure = error
+                continue
             if status is not None:
                 found[job.id] = status
+        if unsure is not None and not found:
+            raise unsure
         return found
 
     async def _rows(
@@ -145,7 +152,7 @@ class Statuses:
         if claim is not None and claim.age < 30:
             # its runner shows that it lives
             return JobStatus(state=State.RUNNING)
-        return _missing(started=True)
+        return _missing(started=True, late=self._queue.late(job))
 
     async def _waiting(self, job: Job, row: Row) -> str:
         hello = (await self._transport.channel()).hello
@@ -226,10 +233,10 @@ def _out_of_time(limit: float) -> str:
     )
 
 
-def _missing(*, started: bool) -> JobStatus:
+def _missing(*, started: bool, late: float = 0.0) -> JobStatus:
     reason = "Slurm does not know it" if started else "nothing of the job was submitted"
     state = State.RUNNING if started else State.CREATED
-    return JobStatus(state=state, missing=True, started=started, reason=reason)
+    return JobStatus(state=state, missing=True, started=started, late=late, reason=reason)
 
 
 def exit_record(peek: Peek | None) -> ExitRecord | None:

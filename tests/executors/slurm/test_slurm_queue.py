@@ -14,7 +14,7 @@ from jupyter_hybrid.errors import PlaceError, UsageError
 from jupyter_hybrid.executors.base import JobStatus, TargetConfig
 from jupyter_hybrid.executors.slurm import SlurmExecutor
 from jupyter_hybrid.executors.slurm.listing import NODE_COLUMNS, Row
-from jupyter_hybrid.executors.slurm.queue import Queue
+from jupyter_hybrid.executors.slurm.queue import LATE, Queue
 from jupyter_hybrid.executors.slurm.script import job_name
 from jupyter_hybrid.executors.slurm.shelf import prune
 from jupyter_hybrid.executors.slurm.status import SETTLED, SHARED, Statuses, ended_from_outside
@@ -91,6 +91,36 @@ async def test_where_nothing_is_accounted_for_nobody_asks_again(site: Site) -> N
     for _ in range(3):
         assert await site.queue.rows([job], since=time.monotonic()) == {}
     assert site.asked().count("sacct") == 1
+
+
+async def test_accounting_that_does_not_answer_loses_no_job(site: Site) -> None:
+    gone, runs = site.job(), site.job()
+    claim = site.folder / "root" / "jobs" / gone.id / "runner.json"
+    claim.write_text("{}")
+    os.utime(claim, (1000.0, 1000.0))
+    row = f"8|RUNNING|p|900|10:00|1|n1|None|{job_name(runs)}"
+    site.program("squeue", f"echo '{row}'")
+    site.program("sacct", "echo 'sacct: error: Problem talking to the database' >&2; exit 1")
+    statuses = Statuses(site.transport, site.queue, site.folder)
+    assert list(await statuses.of([gone, runs])) == [runs.id]
+    with pytest.raises(PlaceError, match="Problem talking to the database") as error:
+        await statuses.of([gone])
+    assert error.value.transient
+    # it answers, and may hear of the job for a minute more
+    site.program("sacct", "")
+    status = (await statuses.of([gone]))[gone.id]
+    assert status.missing and status.late == LATE
+    row = f"7|OUT_OF_MEMORY|0:125|1000|8200|60|n1|{job_name(gone)}"
+    site.program("sacct", f"echo '{row}'")
+    site.queue._accounts.clear()
+    status = (await statuses.of([gone]))[gone.id]
+    assert not status.missing and status.reason == "ending"
+
+
+async def test_without_accounting_nothing_is_waited_for(site: Site) -> None:
+    job = site.job()
+    status = (await Statuses(site.transport, site.queue, site.folder).of([job]))[job.id]
+    assert status.missing and status.late == 0.0
 
 
 async def test_many_that_were_ended_are_explained_by_one_answer(site: Site) -> None:
