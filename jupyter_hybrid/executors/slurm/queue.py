@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from . import listing
 from .listing import Node, Row
 from .qos import ASSOCIATION_FORMAT, QOS_FORMAT, Qualities, parse_qualities
 from .script import array_name, job_id, job_name
-from .words import WAITING
+from .words import ENDS, WAITING
 
 #: Seconds for which an answer of squeue is good, and how much longer than squeue itself took.
 FRESH, SLOWER = 2.0, 10.0
@@ -149,7 +150,7 @@ class Queue:
             "squeue", "--noheader", "--array", "--states=all", f"--user={user}",
             f"--format={listing.QUEUE_FORMAT}",
         )  # fmt: skip
-        rows = {_key(row): row for row in listing.parse_queue(text)}
+        rows = _by_job(listing.parse_queue(text))
         self._snapshot = Snapshot(rows, began, time.monotonic() - began)
 
     def _is_good(self, keys: Mapping[str, str], since: float | None) -> bool:
@@ -170,7 +171,7 @@ class Queue:
         asked = [job for job in jobs if now - self._accounts.get(job.id, (-LATE, None))[0] > FRESH]
         if asked:
             try:
-                rows = {_key(row): row for row in await self._accounted(asked, keys)}
+                rows = _by_job(await self._accounted(asked, keys))
                 for job in asked:
                     self._accounts[job.id] = (now, rows.get(keys[job.id]))
                     self._unsure.pop(job.id, None)
@@ -296,6 +297,21 @@ class Queue:
             known = parse_qualities(*texts)
             self._qos = (time.monotonic(), known)
         return known
+
+
+def _by_job(rows: Sequence[Row]) -> dict[str, Row]:
+    """The rows by the ids of their jobs.
+
+    A job is in the queue twice where sbatch said that it had failed and the controller took it all
+    the same. Then the one that began first runs it, and the other fails.
+    """
+    return {_key(row): row for row in sorted(rows, key=_precedence)}
+
+
+def _precedence(row: Row) -> tuple[int, float]:
+    """Higher for the row that tells how its job is."""
+    alive = 0 if row.state in ENDS else 1 if row.state in WAITING else 2
+    return alive, -math.inf if row.start is None else -row.start
 
 
 def _key(row: Row) -> str:

@@ -93,6 +93,26 @@ async def test_where_nothing_is_accounted_for_nobody_asks_again(site: Site) -> N
     assert site.asked().count("sacct") == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("7|RUNNING|p|900|10:00|1|n1|None", "8|FAILED|p|910|10:00|1|n2|NonZeroExitCode", "7"),
+        ("7|PENDING|p|N/A|10:00|1||Priority", "8|RUNNING|p|910|10:00|1|n2|None", "8"),
+        ("7|RUNNING|p|900|10:00|1|n1|None", "8|RUNNING|p|910|10:00|1|n2|None", "7"),
+        ("7|OUT_OF_MEMORY|p|900|10:00|1|n1|None", "8|FAILED|p|910|10:00|1|n2|None", "7"),
+        ("7|CANCELLED|p|N/A|10:00|1||None", "8|PENDING|p|N/A|10:00|1||Priority", "8"),
+    ],
+)
+async def test_of_two_in_the_queue_the_one_that_runs_the_job_tells(
+    site: Site, first: str, second: str, told: str
+) -> None:
+    job = site.job()
+    for lines in ((first, second), (second, first)):
+        words = " ".join(f"'{line}|{job_name(job)}'" for line in lines)
+        site.program("squeue", f"printf '%s\\n' {words}")
+        assert (await site.queue.rows([job], since=time.monotonic()))[job.id].id == told
+
+
 async def test_accounting_that_does_not_answer_loses_no_job(site: Site) -> None:
     gone, runs = site.job(), site.job()
     claim = site.folder / "root" / "jobs" / gone.id / "runner.json"
