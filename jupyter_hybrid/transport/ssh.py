@@ -58,6 +58,8 @@ class SSHTransport(Transport):
         #: Options for the shared connection, and those of the next attempt in their place.
         self._shared: tuple[str, ...] | None = None
         self._instead: tuple[str, ...] = ()
+        #: True once a connection did not come up or broke: the user may have opened one since.
+        self._outdated = False
 
     @property
     def host(self) -> str:
@@ -66,7 +68,8 @@ class SSHTransport(Transport):
 
     def reach(self, code: str) -> Sequence[str]:
         """ssh, with a connection that is shared where one is there."""
-        if self._shared is None:
+        if self._shared is None or self._outdated:
+            self._outdated = False
             self._shared = self._sharing()
         shared, self._instead = self._instead or self._shared, ()
         options = [f"-o{name}={value}" for name, value in _OPTIONS.items()]
@@ -75,6 +78,7 @@ class SSHTransport(Transport):
 
     def explain(self, complaint: str) -> PlaceError:
         """ssh's complaint in a sentence."""
+        self._outdated = True
         words, transient = parse_complaint(complaint, self._host)
         return PlaceError(words, transient=transient)
 
