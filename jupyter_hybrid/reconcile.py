@@ -129,7 +129,9 @@ def _missing(job: Job, status: JobStatus, *, now: float, lost_after: float) -> J
         f"{status.reason or f'the job is not known {where} any more'}, and it left no exit record; "
         "what it printed and wrote until then is kept"
     )
-    return _lost(job, message, now=now)
+    # nobody may have looked for long
+    ended = now - max(0.0, status.silent or 0.0)
+    return _lost(job, message, now=max(ended, job.started_at or ended))
 
 
 def orphan(job: Job, *, now: float) -> Job:
@@ -174,9 +176,11 @@ def take_events(job: Job, events: Sequence[tuple[Event, int]]) -> Job:
             continue
         changes["events_offset"] = end
         data = event.data
-        if event.kind == Kind.STARTED and job.started_at is None:
-            # (a clock that is behind ours does not start it before it was asked for)
-            changes.setdefault("started_at", max(event.time, job.created_at))
+        if event.kind == Kind.STARTED:
+            # the record of its end will count the seconds of its last attempt
+            if job.started_at is None or int(data.get("attempt") or 1) > 1:
+                # (a clock that is behind ours does not start it before it was asked for)
+                changes["started_at"] = max(event.time, job.created_at)
         elif event.kind == Kind.KERNEL and data.get("total") is not None:
             changes["cells_total"] = int(data["total"])
         elif event.kind == Kind.CELL:

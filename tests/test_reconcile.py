@@ -122,6 +122,27 @@ def test_a_place_that_may_still_hear_of_a_job_is_waited_for() -> None:
     assert looked_for(job, gone, 160.0, 175.0).state is State.LOST
 
 
+def test_a_lost_job_ran_until_it_was_last_heard_of() -> None:
+    gone = JobStatus(state=State.RUNNING, missing=True, silent=3000.0)
+    times = (9000.0, 9003.0, 9006.0, 9009.0, 9012.0)
+    job = looked_for(a_job(state=State.RUNNING, started_at=5000.0), gone, *times)
+    assert (job.state, job.lasted()) == (State.LOST, 1012.0)
+    job = looked_for(a_job(state=State.RUNNING, started_at=8000.0), gone, *times)
+    assert job.lasted() == 0.0
+
+
+def test_the_dates_of_a_job_that_began_again_are_those_of_its_last_attempt() -> None:
+    lines = [(Event(n, 1000.0 * n, Kind.STARTED, {"attempt": n}), n) for n in (1, 2)]
+    record = ExitRecord("COMPLETED", seconds=500.0)
+    for events in ((lines,), ([lines[0]], [lines[1]])):
+        job = a_job()
+        for seen in events:
+            job = reconcile.take_events(job, seen)
+            job = advance(job, JobStatus(state=State.RUNNING), now=2100.0)
+        job = advance(job, JobStatus(state=State.COMPLETED, exit=record), now=9000.0)
+        assert (job.started_at, job.finished_at) == (2000.0, 2500.0)
+
+
 def test_a_clock_that_jumps_back_starts_the_grace_period_again() -> None:
     gone = JobStatus(state=State.RUNNING, missing=True)
     job = advance(a_job(state=State.RUNNING, handle={"pid": 1}), gone, now=1000.0)

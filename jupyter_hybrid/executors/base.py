@@ -72,6 +72,8 @@ class JobStatus:
     started: bool = True
     #: With ``missing``: seconds for which the place may still hear how the job ended.
     late: float = 0.0
+    #: With ``missing``: seconds since its runner was last heard of, where that is known.
+    silent: float | None = None
     #: A handle better than the stored one (the job was adopted after a crash, or requeued).
     handle: Handle | None = None
 

@@ -166,7 +166,7 @@ def _heard_of(paths: JobPaths, machine: str) -> JobStatus | None:
     if silent < SILENT_AFTER:
         return JobStatus(state=State.RUNNING)
     reason = f"nothing was heard for {silent:.0f} seconds of {machine}, where the job runs"
-    return JobStatus(state=State.RUNNING, missing=True, reason=reason)
+    return JobStatus(state=State.RUNNING, missing=True, silent=silent, reason=reason)
 
 
 def _never_heard_of(paths: JobPaths, machine: str) -> JobStatus | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 #: With this variable the commands print times as seconds since the epoch.
 ENVIRONMENT = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C.UTF-8"}
 #: squeue's format, the job's name last: it may hold anything.
-QUEUE_FORMAT = "%i|%T|%P|%S|%l|%Q|%N|%r|%j"
+QUEUE_FORMAT = "%i|%T|%P|%S|%e|%l|%Q|%N|%r|%j"
 #: Format of all waiting jobs, to count those that are ahead.
 AHEAD_FORMAT = "%P|%Q|%i"
 #: sacct's columns.
@@ -38,6 +38,7 @@ class Row:
     partition: str = ""
     #: When it began, or is expected to; seconds since the epoch by the cluster's clock.
     start: float | None = None
+    #: When it ended, or will at the latest.
     end: float | None = None
     #: Seconds of wall time.
     limit: float | None = None
@@ -48,6 +49,11 @@ class Row:
     #: Exit status and signal of the batch script.
     code: int = 0
     signal: int = 0
+
+    @property
+    def seconds(self) -> float | None:
+        """For how long a job that has ended ran; None where that is not known."""
+        return None if self.start is None or self.end is None else max(0.0, self.end - self.start)
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,10 @@ def parse_queue(text: str) -> list[Row]:
     """Read ``squeue --noheader --format=QUEUE_FORMAT``; lines that are none are passed over."""
     rows = []
     for line in text.splitlines():
-        fields = line.split("|", 8)
-        if len(fields) < 9 or not fields[0][:1].isdigit():
+        fields = line.split("|", 9)
+        if len(fields) < 10 or not fields[0][:1].isdigit():
             continue
-        job, state, partition, start, limit, priority, nodes, reason, name = fields
+        job, state, partition, start, end, limit, priority, nodes, reason, name = fields
         rows.append(
             Row(
                 job,
@@ -91,6 +97,7 @@ def parse_queue(text: str) -> list[Row]:
                 name,
                 partition,
                 parse_time(start),
+                parse_time(end),
                 limit=parse_limit(limit),
                 priority=_number(priority),
                 nodes=nodes,

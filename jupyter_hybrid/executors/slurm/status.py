@@ -135,7 +135,10 @@ class Statuses:
         word, cause, message = end_words(row, cancelled=cancelled)
         if row.state == "CANCELLED" and not cancelled:
             message += " by somebody else"
-        record = ExitRecord(word, cause, message, code=row.code or None, signal=row.signal or None)
+        record = ExitRecord(
+            word, cause, message,
+            code=row.code or None, signal=row.signal or None, seconds=row.seconds,
+        )  # fmt: skip
         return JobStatus(state=State(word), exit=record, handle=handle)
 
     def _unknown(self, job: Job, files: dict[str, Peek | None]) -> JobStatus | None:
@@ -152,7 +155,8 @@ class Statuses:
         if claim is not None and claim.age < 30:
             # its runner shows that it lives
             return JobStatus(state=State.RUNNING)
-        return _missing(started=True, late=self._queue.late(job))
+        silent = claim.age if claim is not None else None
+        return _missing(started=True, late=self._queue.late(job), silent=silent)
 
     async def _waiting(self, job: Job, row: Row) -> str:
         hello = (await self._transport.channel()).hello
@@ -233,10 +237,12 @@ def _out_of_time(limit: float) -> str:
     )
 
 
-def _missing(*, started: bool, late: float = 0.0) -> JobStatus:
+def _missing(*, started: bool, late: float = 0.0, silent: float | None = None) -> JobStatus:
     reason = "Slurm does not know it" if started else "nothing of the job was submitted"
     state = State.RUNNING if started else State.CREATED
-    return JobStatus(state=state, missing=True, started=started, late=late, reason=reason)
+    return JobStatus(
+        state=state, missing=True, started=started, late=late, silent=silent, reason=reason
+    )
 
 
 def exit_record(peek: Peek | None) -> ExitRecord | None:

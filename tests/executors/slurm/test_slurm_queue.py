@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_hybrid.errors import PlaceError, UsageError
 from jupyter_hybrid.executors.base import JobStatus, TargetConfig
-from jupyter_hybrid.executors.slurm import SlurmExecutor
+from jupyter_hybrid.executors.slurm import SlurmExecutor, status
 from jupyter_hybrid.executors.slurm.listing import NODE_COLUMNS, Row
 from jupyter_hybrid.executors.slurm.queue import LATE, Queue
 from jupyter_hybrid.executors.slurm.script import job_name
@@ -72,11 +72,11 @@ KILLED = ExitRecord("FAILED", Cause.PREEMPTED, "told to end", finished_at=1000.0
 
 async def test_an_answer_from_before_is_none(site: Site) -> None:
     job = site.job()
-    site.program("squeue", f"echo '7|RUNNING|p|900|10:00|1|n1|None|{job_name(job)}'")
+    site.program("squeue", f"echo '7|RUNNING|p|900|N/A|10:00|1|n1|None|{job_name(job)}'")
     assert (await site.queue.rows([job]))[job.id].state == "RUNNING"
     await site.queue.rows([job])
     assert site.asked() == ["squeue"]
-    site.program("squeue", f"echo '7|COMPLETED|p|900|10:00|1|n1|None|{job_name(job)}'")
+    site.program("squeue", f"echo '7|COMPLETED|p|900|N/A|10:00|1|n1|None|{job_name(job)}'")
     since = time.monotonic()
     rows = await site.queue.rows([job], since=since)
     assert rows[job.id].state == "COMPLETED" and site.asked() == ["squeue"] * 2
@@ -96,11 +96,15 @@ async def test_where_nothing_is_accounted_for_nobody_asks_again(site: Site) -> N
 @pytest.mark.parametrize(
     ("first", "second", "told"),
     [
-        ("7|RUNNING|p|900|10:00|1|n1|None", "8|FAILED|p|910|10:00|1|n2|NonZeroExitCode", "7"),
-        ("7|PENDING|p|N/A|10:00|1||Priority", "8|RUNNING|p|910|10:00|1|n2|None", "8"),
-        ("7|RUNNING|p|900|10:00|1|n1|None", "8|RUNNING|p|910|10:00|1|n2|None", "7"),
-        ("7|OUT_OF_MEMORY|p|900|10:00|1|n1|None", "8|FAILED|p|910|10:00|1|n2|None", "7"),
-        ("7|CANCELLED|p|N/A|10:00|1||None", "8|PENDING|p|N/A|10:00|1||Priority", "8"),
+        (
+            "7|RUNNING|p|900|N/A|10:00|1|n1|None",
+            "8|FAILED|p|910|N/A|10:00|1|n2|NonZeroExitCode",
+            "7",
+        ),
+        ("7|PENDING|p|N/A|N/A|10:00|1||Priority", "8|RUNNING|p|910|N/A|10:00|1|n2|None", "8"),
+        ("7|RUNNING|p|900|N/A|10:00|1|n1|None", "8|RUNNING|p|910|N/A|10:00|1|n2|None", "7"),
+        ("7|OUT_OF_MEMORY|p|900|N/A|10:00|1|n1|None", "8|FAILED|p|910|N/A|10:00|1|n2|None", "7"),
+        ("7|CANCELLED|p|N/A|N/A|10:00|1||None", "8|PENDING|p|N/A|N/A|10:00|1||Priority", "8"),
     ],
 )
 async def test_of_two_in_the_queue_the_one_that_runs_the_job_tells(
@@ -118,7 +122,7 @@ async def test_accounting_that_does_not_answer_loses_no_job(site: Site) -> None:
     claim = site.folder / "root" / "jobs" / gone.id / "runner.json"
     claim.write_text("{}")
     os.utime(claim, (1000.0, 1000.0))
-    row = f"8|RUNNING|p|900|10:00|1|n1|None|{job_name(runs)}"
+    row = f"8|RUNNING|p|900|N/A|10:00|1|n1|None|{job_name(runs)}"
     site.program("squeue", f"echo '{row}'")
     site.program("sacct", "echo 'sacct: error: Problem talking to the database' >&2; exit 1")
     statuses = Statuses(site.transport, site.queue, site.folder)
@@ -130,11 +134,26 @@ async def test_accounting_that_does_not_answer_loses_no_job(site: Site) -> None:
     site.program("sacct", "")
     status = (await statuses.of([gone]))[gone.id]
     assert status.missing and status.late == LATE
+    assert status.silent is not None and status.silent > 1e8
     row = f"7|OUT_OF_MEMORY|0:125|1000|8200|60|n1|{job_name(gone)}"
     site.program("sacct", f"echo '{row}'")
     site.queue._accounts.clear()
     status = (await statuses.of([gone]))[gone.id]
     assert not status.missing and status.reason == "ending"
+
+
+async def test_slurm_tells_how_long_a_job_without_a_record_ran(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "SHARED", 0.0)
+    in_queue, in_accounts = site.job(), site.job()
+    row = f"7|TIMEOUT|p|900|1500|10:00|1|n1|None|{job_name(in_queue)}"
+    site.program("squeue", f"echo '{row}'")
+    row = f"8|OUT_OF_MEMORY|0:125|1000|8200|60|n1|{job_name(in_accounts)}"
+    site.program("sacct", f"echo '{row}'")
+    found = await Statuses(site.transport, site.queue, site.folder).of([in_queue, in_accounts])
+    records = [found[job.id].exit for job in (in_queue, in_accounts)]
+    assert [record and record.seconds for record in records] == [600.0, 7200.0]
 
 
 async def test_without_accounting_nothing_is_waited_for(site: Site) -> None:
@@ -163,7 +182,7 @@ async def test_what_has_ended_is_told_while_slurm_does_not_answer(site: Site) ->
 
 async def test_a_record_that_nobody_can_read_ends_nothing(site: Site) -> None:
     job = site.job()
-    site.program("squeue", f"echo '7|RUNNING|p|900|10:00|1|n1|None|{job_name(job)}'")
+    site.program("squeue", f"echo '7|RUNNING|p|900|N/A|10:00|1|n1|None|{job_name(job)}'")
     for text in ("[" * 50_000, '{"state": []}', "null"):
         (site.folder / "root" / "jobs" / job.id / "exit.json").write_text(text)
         status = (await Statuses(site.transport, site.queue, site.folder).of([job]))[job.id]

@@ -26,10 +26,10 @@ from jupyter_hybrid.spec import JobSpec, Resources
 
 QUEUE = """\
 slurm_load_jobs: a warning that some site's wrapper prints
-30|PENDING|v100|1795627800|10:00|7||Priority|third.01m89h1mj4f64qrk90vn3tt33r
-29|PENDING|v100|N/A|1-00:00:00|9||Resources|nb|with|bars.01abd
-28|RUNNING|v100|1795626554|UNLIMITED|1|v100-[01-02]|None|nb.01abc
-31_4|COMPLETING|v100|1795626554|10:00|1|v100-01|None|array.x
+30|PENDING|v100|1795627800|1795628400|10:00|7||Priority|third.01m89h1mj4f64qrk90vn3tt33r
+29|PENDING|v100|N/A|N/A|1-00:00:00|9||Resources|nb|with|bars.01abd
+28|RUNNING|v100|1795626554|N/A|UNLIMITED|1|v100-[01-02]|None|nb.01abc
+31_4|COMPLETING|v100|1795626554|1795626614|10:00|1|v100-01|None|array.x
 """
 
 ACCOUNTS = """\
@@ -77,6 +77,7 @@ def test_the_queue_is_read_whatever_jobs_are_called() -> None:
         ("31_4", "array.x", 1),
     ]
     assert [row.start for row in rows] == [1795627800.0, None, 1795626554.0, 1795626554.0]
+    assert [row.seconds for row in rows] == [600.0, None, None, 60.0]
     assert [row.limit for row in rows] == [600.0, 86400.0, None, 600.0]
     assert [state_of(row) for row in rows] == [State.PENDING] * 2 + [State.RUNNING] * 2
     assert state_of(Row("1", "A_STATE_OF_TOMORROW", "x")) is None
