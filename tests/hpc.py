@@ -30,6 +30,7 @@ from typing import IO
 import pytest
 
 from jupyter_hybrid.transport import Transport
+from jupyter_hybrid.transport.ssh import SSHTransport
 
 SERVICE = Path(__file__).resolve().parent / "services" / "hpc"
 #: What a test with the cluster needs of the machine.
@@ -130,7 +131,8 @@ def restart(cluster: Cluster) -> None:
 def hang_up(transport: Transport) -> None:
     """End the connection, and the shared one as well, which would outlive the test."""
     transport.close()
-    transport.recover()
+    if isinstance(transport, SSHTransport):
+        transport.hang_up()
 
 
 @cache

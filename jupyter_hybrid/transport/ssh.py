@@ -36,6 +36,7 @@ _OPTIONS = {
     "ClearAllForwardings": "yes",
     "PermitLocalCommand": "no",
 }
+_UNSHARED = ("-oControlMaster=no", "-oControlPath=none")
 
 
 class SSHTransport(Transport):
@@ -83,25 +84,41 @@ class SSHTransport(Transport):
         return PlaceError(words, transient=transient)
 
     def recover(self) -> None:
-        """Give up a shared connection of ours that does not answer.
+        """Pass by a shared connection over which nobody comes in, or give it up where it is dead.
 
-        The user's own is left alone and passed by: their terminals are on it, and it may have taken
-        a password to open.
+        The user's own is left alone: their terminals are on it, and it may have taken a password to
+        open. So is one of ours that answers: it may be the machine that is slow, and our other
+        processes are on it.
         """
-        path = self._control_path()
-        if path is None or f"-oControlPath={path}" not in (self._shared or ()):
+        if self._own_socket() is None:
             self._instead = self._own_sharing(self._configuration())
-            return
-        self._control("exit")
-        with contextlib.suppress(OSError):
-            path.unlink()
+        elif self._control("check"):
+            self._instead = _UNSHARED
+        else:
+            self.hang_up()
 
-    def _control(self, word: str) -> None:
+    def hang_up(self) -> None:
+        """End the shared connection where it is ours, for all processes that are on it. Blocks."""
+        if (path := self._own_socket()) is not None:
+            self._control("exit")
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _own_socket(self) -> Path | None:
+        """The socket of the shared connection; None where that is the user's, or there is none."""
+        path = self._control_path()
+        ours = path is not None and f"-oControlPath={path}" in (self._shared or ())
+        return path if ours else None
+
+    def _control(self, word: str) -> bool:
+        """Whether the process that holds the shared connection has done it."""
         command = [*self._program, *(self._shared or ()), "-O", word, "--", self._host]
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(
+            done = subprocess.run(
                 command, capture_output=True, stdin=subprocess.DEVNULL, timeout=5, check=False
             )
+            return done.returncode == 0
+        return False
 
     def _sharing(self) -> tuple[str, ...]:
         """Options for the shared connection: the user's own where it is there, else ours."""
@@ -114,7 +131,7 @@ class SSHTransport(Transport):
     def _own_sharing(self, configuration: str) -> tuple[str, ...]:
         path = self._control_path()
         if path is None:
-            return ("-oControlMaster=no", "-oControlPath=none")
+            return _UNSHARED
         return (
             f"-oControlPath={path}",
             "-oControlMaster=auto",

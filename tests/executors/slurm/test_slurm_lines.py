@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hpc import NEEDS
+from hpc import NEEDS, hang_up
 from jobs import until
 from slurm_jobs import User
 
@@ -95,8 +95,7 @@ async def test_results_that_are_here_outlive_their_place(user: User) -> None:
     assert await user.manager.result_directory(job) == directory
     assert (directory / "work" / "made").read_text() == "once"
     assert "made" in str(await user.manager.notebook(job.id))
-    user.executor.transport.close()
-    user.executor.transport.recover()
+    hang_up(user.executor.transport)
     user.executor.transport._program = ("false",)  # type: ignore[attr-defined]
     assert await user.manager.result_directory(job) == directory
     assert "made" in str(await user.manager.notebook(job.id))
