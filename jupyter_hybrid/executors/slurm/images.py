@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 MAKE, LOOK, COMPILE = 6 * 3600.0, 600.0, 900.0
 #: Seconds for which the machine may be out of reach meanwhile.
 PATIENCE = 60.0
-#: Seconds after which it is said once more that an image is wanted.
-WANTED = 86_400.0
+#: Seconds for which it is not asked again whether what was made ready is still there.
+LOOKED = 5.0
 #: Fixed text; its arguments are a layer's directory and a command that compiles it. A lock goes
 #: with its holder, and what cannot be compiled is left alone.
 _COMPILE = """\
@@ -112,16 +112,20 @@ class ClusterImages:
 
     def __init__(self, target: TargetConfig, options: SlurmOptions, transport: Transport) -> None:
         self._target, self._options, self._transport = target, options, transport
-        #: What was made ready last, and when.
+        #: What was made ready last, and when it was seen to be there.
         self._last: tuple[tuple[str, str, str], ReadyThere, float] | None = None
 
     async def ready(self, image: str, spec: JobSpec, environment: Environment | None) -> ReadyThere:
         """Everything that the job's image needs, over there; made where it is not."""
         key = (image, spec.language, environment.fingerprint if environment else "")
-        last, now = self._last, time.monotonic()
-        # (what nobody says to want is removed one day)
-        if last is not None and last[0] == key and now - last[2] < WANTED:
-            return last[1]
+        last = self._last
+        if last is not None and last[0] == key:
+            if time.monotonic() - last[2] < LOOKED:
+                return last[1]
+            # a site's rules remove what is old, and so does another of our processes
+            if await self._is_ready(image, last[1]):
+                self._last = (*last[:2], time.monotonic())
+                return last[1]
         engine = engine_of(self._target, self._options, image)
         await self._check_root()
         sif = await self._sif(engine, image)
@@ -131,9 +135,23 @@ class ClusterImages:
         except ImageError as error:
             raise ImageError(f"{image}: {error}") from error
         interior = await self._interior(engine, sif, layers)
-        prepared = layers.prepared(image, f"sha256:{sif.id}")
-        self._last = (key, ReadyThere(interior, prepared), now)
-        return self._last[1]
+        prepared = layers.prepared(image, _named(sif))
+        made = ReadyThere(interior, prepared)
+        self._last = (key, made, time.monotonic())
+        return made
+
+    async def _is_ready(self, image: str, made: ReadyThere) -> bool:
+        """Whether all of it is there, and wanted from now on."""
+        interior = made.interior
+        if image.startswith("/") and _named(await self._file(image)) != made.prepared.digest:
+            return False
+        places = [str(layered.unpacked) for layered in interior.layers]
+        places += [str(interior.start.source)] if interior.start else []
+        # (somebody else's file is not ours to touch)
+        own = [] if image.startswith("/") else [interior.image]
+        paths = [*own, *(f"{place}.compiled" for place in places)]
+        header, _ = await self._transport.ask("wanted", paths=paths, patience=PATIENCE)
+        return all(header["there"])
 
     async def known_facts(self, image: str) -> ImageFacts | None:
         """What an earlier look into the image found; None for one that nobody has looked into."""
@@ -321,6 +339,10 @@ class ClusterImages:
             raise PlaceError(f"{what} on {self._transport.host} took more than {seconds:.0f} s")
         out = done.stdout.decode("utf-8", "replace")
         return CompletedProcess(command.argv, done.code, out, done.stderr)
+
+
+def _named(sif: Sif) -> str:
+    return f"sha256:{sif.id}"
 
 
 def _hides(options: SlurmOptions, facts: ImageFacts) -> bool:
