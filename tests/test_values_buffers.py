@@ -39,7 +39,7 @@ import sys
 from pathlib import Path
 from jupyter_hybrid.values import read_manifest
 from jupyter_hybrid.values.inside import give_back, receive
-receive(changed=["a", "b"])
+receive(changed=["a", "b", "pair"])
 {cell}
 give_back()
 print([record["name"] for record in read_manifest(Path("outputs"))["names"]])
@@ -113,12 +113,16 @@ def test_a_write_into_a_mapped_array_is_seen_and_a_read_is_none(tmp_path: Path) 
         ("a[3] = 7", ["a"]),
         ("b += 1", ["b"]),
         ("a = a.copy()", ["a"]),
+        ("pair.sort(key=len)", []),
+        ("pair.reverse()", ["pair"]),
+        ("pair[0][3] = 7", ["pair"]),
     ],
 )
 def test_a_job_gives_back_the_arrays_that_it_wrote_to(
     tmp_path: Path, cell: str, back: list[str]
 ) -> None:
-    dump({"a": BIG, "b": -BIG}, ["a", "b"], tmp_path / "inputs", terms=Terms(digests=False))
+    sent = {"a": BIG, "b": -BIG, "pair": [2 * BIG, 3 * BIG]}
+    dump(sent, list(sent), tmp_path / "inputs", terms=Terms(digests=False))
     (tmp_path / "spec.json").write_text("{}")
     done = subprocess.run(
         [sys.executable, "-c", IN_A_JOB.format(cell=cell)],
@@ -128,5 +132,5 @@ def test_a_job_gives_back_the_arrays_that_it_wrote_to(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    names = [name for name in ("a", "b") if f"'{name}'" in done.stdout]
+    names = [name for name in sent if f"'{name}'" in done.stdout]
     assert names == back, done.stdout

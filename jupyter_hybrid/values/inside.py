@@ -118,7 +118,8 @@ class _Cell:
     def _buffers(self) -> Dict[int, str]:
         """What stands for the contents of the watched buffers, which are not read."""
         touched = written(self._watched)
-        return {a: "written" if changed else "as sent" for a, changed in touched.items()}
+        # (with its address: of two that change places nobody has written to either)
+        return {a: f"{a} {own}" for a, own in touched.items()}
 
     def _content(self, name: str, known: Mapping[int, str]) -> Optional[str]:
         """What changes when the variable's content does."""
