@@ -99,6 +99,18 @@ def test_what_was_changed_here_meanwhile_is_kept(kernel: Live) -> None:
     assert kernel.value("(mine, same)") == ("changed", 11)
 
 
+def test_a_nan_is_no_change(kernel: Live) -> None:
+    kernel.run("best, phase, kept = float('nan'), complex('nan'), float('nan')")
+    text = kernel.run("%%remote --detach\nbest, phase, kept, none = 1, 2, 3, float('nan')").text
+    job = re.findall(r"%remote attach (\w{26})", text)[0]
+    # (another object, as where its cell is executed again)
+    kernel.run("phase, kept = complex('nan'), 0.5")
+    for _ in range(2):
+        text = kernel.run(f"%remote attach {job}").text
+        assert "back: best (int), phase (int), none (float)" in text
+        assert kernel.value("(best, phase, kept)") == (1, 2, 0.5)
+
+
 def test_what_was_changed_here_in_place_is_kept(kernel: Live) -> None:
     kernel.run(
         "import threading, numpy as np, pandas as pd\n"

@@ -56,8 +56,13 @@ class Binding:
         if self._weak is not None:
             return self._weak() is value
         if self._plain:
-            return type(value) is type(self._value) and bool(value == self._value)
+            return type(value) is type(self._value) and _equal(value, self._value)
         return bool(_look(value) == self._value)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # a nan equals nothing, not even itself
+    return bool(one == other or (one != one and repr(one) == repr(other)))
 
 
 def _look(value: Any) -> tuple[Any, ...]:
