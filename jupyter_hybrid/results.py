@@ -42,6 +42,8 @@ class Fetched:
     deleted: tuple[str, ...] = ()
     #: What could not be brought back, each with the reason.
     left: tuple[str, ...] = ()
+    #: Whether these are more than links that lead elsewhere: only the job's place has them.
+    incomplete: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object, as the store keeps it."""
@@ -144,6 +146,7 @@ class _Changes:
         self._conflicts: list[tuple[str, str]] = []
         self._unchanged = 0
         self._left: list[str] = []
+        self._incomplete = False
 
     def bring(self, paths: JobPaths) -> dict[str, Any]:
         """Copy what changed; returns the fields of ``Fetched`` about files."""
@@ -154,29 +157,34 @@ class _Changes:
                 self._one(paths.work, relative, sent.get(relative))
             # (Python up to 3.12 has a RuntimeError for links that lead in circles)
             except (OSError, RuntimeError) as error:
-                self._left.append(f"{relative}: {getattr(error, 'strerror', None) or error}")
+                self._miss(f"{relative}: {getattr(error, 'strerror', None) or error}")
         here = {entry["path"]: str(entry["to"]) for entry in _entries(paths.files, "links")}
         for relative, to in changed_links(paths, here):
             try:
                 self._link(relative, to, here.get(relative))
             except (OSError, RuntimeError) as error:
-                self._left.append(f"{relative}: {getattr(error, 'strerror', None) or error}")
+                self._miss(f"{relative}: {getattr(error, 'strerror', None) or error}")
         return {
             "files": tuple(self._files),
             "conflicts": tuple(self._conflicts),
             "unchanged": self._unchanged,
             "deleted": tuple(deleted),
             "left": tuple(self._left),
+            "incomplete": self._incomplete,
         }
+
+    def _miss(self, sentence: str) -> None:
+        self._left.append(sentence)
+        self._incomplete = True
 
     def _one(self, work: Path, relative: str, sent: str | None) -> None:
         source = work / relative
         if not _inside(relative) or source.is_symlink() or not source.is_file():
-            self._left.append(f"{relative}: not a regular file of the work directory")
+            self._miss(f"{relative}: not a regular file of the work directory")
             return
         target = self._base / relative
         if not _inside_really(target, self._base):
-            self._left.append(f"{relative}: leads out of {self._base} through a link")
+            self._miss(f"{relative}: leads out of {self._base} through a link")
             return
         if target.exists() or target.is_symlink():
             here = file_digest(target) if target.is_file() else None

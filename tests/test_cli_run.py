@@ -170,6 +170,23 @@ def test_files_travel_and_come_back(home: Home) -> None:
     assert "wrote result.txt" in done.stderr
 
 
+def test_a_file_that_could_not_be_brought_is_no_success(home: Home) -> None:
+    source = "import os\nos.makedirs('out')\nopen('out/model.pt', 'w').write('weights')\n"
+    home.write("n.ipynb", notebook(source + "os.symlink('/etc', 'far')"))
+    # where the directory of that name should be
+    mine = home.write("out", "mine")
+    home.write(".hybridignore", "out\n")
+    done = home.hybrid("run", "n.ipynb")
+    assert done.returncode == 1 and "completed" in done.stderr
+    assert "  left behind: out/model.pt: " in done.stderr
+    assert home.hybrid("fetch").returncode == 1
+    mine.unlink()
+    done = home.hybrid("fetch")
+    # (a link that leads elsewhere is no file that anybody could miss)
+    assert done.returncode == 0 and "left behind: far: a link out of" in done.stderr
+    assert (home.work / "out" / "model.pt").read_text() == "weights"
+
+
 def test_a_target_may_have_a_directory_of_its_own(home: Home, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     targets = {"local": {"executor": "local", "root": str(tmp_path / "root")}}

@@ -34,7 +34,7 @@ class Results:
     @property
     def complete(self) -> bool:
         """True where everything that was asked for is here."""
-        return not self.problems
+        return not self.problems and not (self.fetched and self.fetched.incomplete)
 
     def to_json(self) -> dict[str, Any]:
         """The keys that ``--json`` adds to the job."""
