@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
+from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -81,17 +82,22 @@ def _document(event: Event) -> dict[str, Any]:
 
 async def _runner_log(manager: Manager, job: Job, options: Namespace, terminal: Terminal) -> int:
     content = bytearray()
+    # (a piece may end within a character)
+    decoder = getincrementaldecoder("utf-8")("replace")
     while True:
+        # asked before it is read: what a job says last is there once it has ended
+        job = await manager.status(job.id)
         while chunk := await manager.log(job.id, len(content)):
             content += chunk
             if not options.json:
-                terminal.write(chunk.decode("utf-8", "replace"))
+                terminal.write(decoder.decode(chunk))
         terminal.out.flush()
-        job = await manager.status(job.id)
         if job.state.final or not options.follow:
             break
         await asyncio.sleep(0.2)
     if options.json:
         text = content.decode("utf-8", "replace")
         terminal.document({**job_document(job), "log": text})
+    else:
+        terminal.write(decoder.decode(b"", final=True))
     return 0
