@@ -41,7 +41,10 @@ from jupyter_hybrid.values import read_manifest
 from jupyter_hybrid.values.inside import give_back, receive
 receive(changed=["a", "b", "pair"])
 {cell}
-give_back()
+try:
+    give_back()
+finally:
+    {after}
 print([record["name"] for record in read_manifest(Path("outputs"))["names"]])
 """
 
@@ -123,14 +126,43 @@ def test_a_job_gives_back_the_arrays_that_it_wrote_to(
 ) -> None:
     sent = {"a": BIG, "b": -BIG, "pair": [2 * BIG, 3 * BIG]}
     dump(sent, list(sent), tmp_path / "inputs", terms=Terms(digests=False))
-    (tmp_path / "spec.json").write_text("{}")
-    done = subprocess.run(
-        [sys.executable, "-c", IN_A_JOB.format(cell=cell)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_a_job(tmp_path, cell)
     assert done.returncode == 0, done.stderr
     names = [name for name in sent if f"'{name}'" in done.stdout]
     assert names == back, done.stdout
+
+
+BUSY = """
+import itertools, sys, threading, time
+sys.setswitchinterval(1e-6)
+globals().update((f"many{i}", i) for i in range(5000))
+over = False
+def work():
+    for i in itertools.count():
+        globals()[f"more{i}"] = i
+        time.sleep(1e-5)
+        if over: return
+thread = threading.Thread(target=work)
+thread.start()
+"""
+
+
+def test_a_thread_that_goes_on_behind_its_cell_keeps_nothing_from_coming_back(
+    tmp_path: Path,
+) -> None:
+    done = in_a_job(tmp_path, BUSY, "over = True")
+    assert done.returncode == 0, done.stderr
+    assert "'many4999'" in done.stdout and "'more0'" in done.stdout
+
+
+def in_a_job(directory: Path, cell: str, after: str = "pass") -> subprocess.CompletedProcess[str]:
+    """The cell between the job's first and last; the names that come back are printed."""
+    (directory / "spec.json").write_text("{}")
+    return subprocess.run(
+        [sys.executable, "-c", IN_A_JOB.format(cell=cell, after=after)],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -146,7 +146,8 @@ class _Cell:
         )
 
     def _names(self) -> List[str]:
-        now, known = self._namespace, self._buffers()
+        # (a thread of the cell may go on)
+        now, known = dict(self._namespace), self._buffers()
         for name, digest in self._digests.items():
             same = name in now and now[name] is self._before[name]
             if same and digest != self._content(name, known):
