@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import io
 import time
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -100,3 +102,14 @@ def test_a_cell_shows_what_is_done_until_there_is_a_job(monkeypatch: pytest.Monk
 
     with pytest.raises(TimeoutError, match="did not answer"):
         told.result(blocking.start(fails()))
+
+
+def test_a_job_that_comes_just_as_the_waiting_ends_is_no_time_out() -> None:
+    class Late(Future[str]):
+        def result(self, timeout: float | None = None) -> str:
+            if not self.done():
+                self.set_result("a job")
+                raise concurrent.futures.TimeoutError
+            return super().result(timeout)
+
+    assert Told().result(Late()) == "a job"

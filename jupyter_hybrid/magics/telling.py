@@ -32,7 +32,8 @@ class Told:
                 return future.result(timeout=_EVERY)
             except (concurrent.futures.TimeoutError, TimeoutError):
                 if future.done():
-                    raise
+                    # its own time-out, or what came just as the waiting ended
+                    return future.result()
                 self._show()
 
     def _show(self) -> None:
