@@ -151,6 +151,26 @@ def test_the_second_interrupt_cancels(home: Home) -> None:
     assert home.state() == "CANCELLED"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_submit_that_takes_long_ends_with_the_signals_status(
+    home: Home, number: signal.Signals
+) -> None:
+    config = Path(home.environ["JUPYTER_CONFIG_DIR"])
+    config.mkdir(exist_ok=True)
+    (config / "jupyter_hybrid_config.py").write_text(
+        "import asyncio, pathlib\nfrom jupyter_hybrid.manager import Manager\n"
+        "async def submit(self, request):\n"
+        "    pathlib.Path('submitting').touch()\n    await asyncio.sleep(600)\n"
+        "Manager.submit = submit\n"
+    )
+    with home.started("run", "w.ipynb") as process:
+        until((home.work / "submitting").exists)
+        process.send_signal(number)
+        _, talk = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number
+    assert "interrupted; 'jupyter hybrid jobs'" in talk and "Traceback" not in talk
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_results_that_take_long_can_be_left_for_later(home: Home, number: signal.Signals) -> None:
     config = Path(home.environ["JUPYTER_CONFIG_DIR"])

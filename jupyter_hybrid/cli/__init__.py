@@ -25,9 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _dispatch(list(sys.argv[1:] if argv is None else argv), terminal)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         terminal.complain("interrupted; 'jupyter hybrid jobs' lists what runs on")
-        return INTERRUPTED
+        # (with the signal's number where it was another one than Ctrl-C's)
+        return 128 + interrupt.args[0] if interrupt.args else INTERRUPTED
     except BrokenPipeError:
         terminal.abandon_stdout()
         return BROKEN_PIPE

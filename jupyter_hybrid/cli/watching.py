@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,26 +38,26 @@ class Detached(Exception):
 async def submitted(submit: Coroutine[Any, Any, T], interrupts: Interrupts) -> T:
     """What is submitted, once its place has it: a first Ctrl-C waits, so that nothing is orphaned.
 
-    Raises ``KeyboardInterrupt`` at the second one.
+    Raises ``KeyboardInterrupt`` with the signal's number at the second one, or where the process
+    shall end.
     """
-    return await _unless(interrupts.reached(2), submit)
+    return await _unless(interrupts, 2, submit)
 
 
 async def unless_interrupted(work: Coroutine[Any, Any, T], interrupts: Interrupts) -> T:
     """The work's result; raises ``Detached`` at the next Ctrl-C, or where the process shall end."""
     try:
-        return await _unless(interrupts.reached(interrupts.count + 1), work)
-    except KeyboardInterrupt:
-        number = interrupts.ended_by
-        raise Detached(INTERRUPTED if number is None else 128 + number) from None
+        return await _unless(interrupts, interrupts.count + 1, work)
+    except KeyboardInterrupt as interrupt:
+        raise Detached(128 + interrupt.args[0]) from None
 
 
-async def _unless(interrupted: asyncio.Future[None], work: Coroutine[Any, Any, T]) -> T:
+async def _unless(interrupts: Interrupts, count: int, work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
-    if not await _first(task, interrupted):
+    if not await _first(task, interrupts.reached(count)):
         task.cancel()
         await asyncio.wait({task})
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(interrupts.ended_by or signal.SIGINT)
     return task.result()
 
 
