@@ -220,6 +220,21 @@ def test_a_reader_that_leaves_is_no_error(home: Home) -> None:
     assert (done.stdout, done.stderr) == ("line 0\n", "")
 
 
+@pytest.mark.parametrize("words", ["jobs --json", "logs", "run m.ipynb", "logs --json"])
+def test_what_does_not_fit_on_the_disk_is_told(home: Home, words: str) -> None:
+    home.write("m.ipynb", notebook("for i in range(2000): print('line', i)"))
+    assert home.hybrid("run", "m.ipynb", "--quiet").returncode == 0
+    del home.environ["JUPYTER_HYBRID_DEBUG"]
+    shell = f"{subprocess.list2cmdline(command(*words.split()))} > /dev/full"
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        env=home.environ, cwd=home.work, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = "jupyter-hybrid: what this prints cannot be written: No space left on device\n"
+    assert done.returncode == 1 and done.stderr.endswith(said), done.stderr
+    assert "should not have happened" not in done.stderr
+
+
 def test_closed_standard_streams_are_no_error(home: Home) -> None:
     home.write("h.ipynb", notebook("print(1)"))
     shell = f"exec {subprocess.list2cmdline(command('run', 'h.ipynb'))} >&- 2>&-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,33 +17,44 @@ if TYPE_CHECKING:
 
 #: Exit statuses besides 0 (completed), 1 (the job did not) and 2 (usage).
 INTERRUPTED, BROKEN_PIPE = 130, 141
+#: Errors of disks, mostly of the one that standard output goes to.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command and return its exit status; never raises, never shows a traceback."""
     terminal = Terminal.of_this_process()
+    status, sentence = _outcome(list(sys.argv[1:] if argv is None else argv), terminal)
+    unwritten = terminal.flush()
+    if unwritten is not None and status == 0:
+        status, sentence = 1, _no_room(unwritten)
+    if sentence:
+        terminal.complain(sentence)
+    return status
+
+
+def _outcome(argv: list[str], terminal: Terminal) -> tuple[int, str]:
+    """The exit status, and what is to be said of it."""
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv), terminal)
+        return _dispatch(argv, terminal), ""
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 2
+        return end.code if isinstance(end.code, int) else 2, ""
     except KeyboardInterrupt as interrupt:
-        terminal.complain("interrupted; 'jupyter hybrid jobs' lists what runs on")
         # (with the signal's number where it was another one than Ctrl-C's)
-        return 128 + interrupt.args[0] if interrupt.args else INTERRUPTED
+        status = 128 + interrupt.args[0] if interrupt.args else INTERRUPTED
+        return status, "interrupted; 'jupyter hybrid jobs' lists what runs on"
     except BrokenPipeError:
         terminal.abandon_stdout()
-        return BROKEN_PIPE
+        return BROKEN_PIPE, ""
     except HybridError as error:
-        terminal.complain(str(error))
-        return error.exit_code
+        return error.exit_code, str(error)
     # the door's one translator: whatever else is raised is a mistake of ours, told in a sentence
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return 1, _no_room(error)
         if os.environ.get("JUPYTER_HYBRID_DEBUG"):
             raise
-        terminal.complain(_unexpected(error))
-        return 1
-    finally:
-        terminal.flush()
+        return 1, _unexpected(error)
 
 
 def _dispatch(argv: list[str], terminal: Terminal) -> int:
@@ -88,6 +100,11 @@ def _told(terminal: Terminal) -> Iterator[None]:
     finally:
         logger.propagate = propagate
         logger.removeHandler(handler)
+
+
+def _no_room(error: OSError) -> str:
+    what = f"{error.filename} cannot" if error.filename else "what this prints cannot"
+    return f"{what} be written: {error.strerror}"
 
 
 def _unexpected(error: Exception) -> str:

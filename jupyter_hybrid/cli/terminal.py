@@ -97,13 +97,21 @@ class Terminal:
                 text = text[: width - len(more)] + more
             self.write((self.paint(text, "bold", out=True) if number == 0 else text) + "\n")
 
-    def flush(self) -> None:
-        """Bring out what is buffered; a reader that left is no error."""
+    def flush(self) -> OSError | None:
+        """Bring out what is buffered; why it cannot be. A reader that left is no error."""
         try:
-            self.out.flush()
             self.err.flush()
         except (OSError, ValueError):
+            # nobody is left to be told
+            pass
+        try:
+            self.out.flush()
+        except (BrokenPipeError, ValueError):
             self.abandon_stdout()
+        except OSError as error:
+            self.abandon_stdout()
+            return error
+        return None
 
     def abandon_stdout(self) -> None:
         """Let the interpreter's last flush go nowhere: whoever read this has left."""
