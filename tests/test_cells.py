@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_hybrid.admission import environment_of
 from jupyter_hybrid.cells import CellOptions, Prepared, Surroundings, prepare
+from jupyter_hybrid.cells.line import cell_options, cell_parser
 from jupyter_hybrid.cells.sources import cells_above, replayable
 from jupyter_hybrid.errors import UsageError
 
@@ -50,6 +51,11 @@ def test_what_the_cell_reads_travels(tmp_path: Path) -> None:
     assert prepared.request.name == "cell-7"
     for source in cells.values():
         compile(source, "cell", "exec")
+
+
+def test_names_are_those_that_python_makes_of_them() -> None:
+    options = cell_options(cell_parser().parse_line("-i ｘ,学習率 -o ﬁt,fit"))
+    assert (options.send, options.returns) == (("x", "学習率"), ("fit",))
 
 
 def test_the_job_knows_which_cell_it_is(tmp_path: Path) -> None:

@@ -79,15 +79,15 @@ def test_attach_from_another_kernel_replays_and_sets_the_variables(
 
 
 def test_what_was_changed_here_meanwhile_is_kept(kernel: Live) -> None:
-    kernel.run("mine, same, gone, listed = 'before', 1, 2, [1]")
+    kernel.run("mine, same, gone, listed, x = 'before', 1, 2, [1], 0")
     text = kernel.run(
-        "%%remote --detach\nmine, same, listed, new = 'theirs', 11, [2], 'new'\ndel gone"
+        "%%remote --detach\nmine, same, listed, new = 'theirs', 11, [2], 'new'\ndel gone\nｘ = 1"
     ).text
     job = re.findall(r"%remote attach (\w{26})", text)[0]
-    kernel.run("mine = 'changed'; gone = 'made again'; listed = [1]")
+    kernel.run("mine = 'changed'; gone = 'made again'; listed = [1]; x = 2")
     result = kernel.run(f"%remote attach {job}")
-    assert kernel.value("(mine, same, gone, listed, new)") == (
-        "changed", 11, "made again", [1], "new",
+    assert kernel.value("(mine, same, gone, listed, new, x)") == (
+        "changed", 11, "made again", [1], "new", 2,
     )  # fmt: skip
     beside = f"mine_{job[-8:]}"
     assert f"mine (changed here meanwhile; the job's is {beside})" in result.text

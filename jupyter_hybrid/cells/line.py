@@ -6,6 +6,7 @@ import argparse
 import difflib
 import re
 import shlex
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -142,7 +143,8 @@ def _names(option: str, texts: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if not name.isidentifier():
             raise UsageError(f"{option} {name}: write names of variables: {option} x,y")
-    return tuple(dict.fromkeys(names))
+    # as Python reads them: ﬁt is fit
+    return tuple(dict.fromkeys(unicodedata.normalize("NFKC", name) for name in names))
 
 
 def help_text(parser: Parser) -> str:

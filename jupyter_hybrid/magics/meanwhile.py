@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import types
+import unicodedata
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -97,6 +98,8 @@ _known: dict[str, _Known] = {}
 
 def bindings(namespace: Mapping[str, Any], source: str, names: Iterable[str]) -> Bindings:
     """The values of the names, and of those that stand in the source, as they are now."""
+    # as Python reads them: ｘ is x
+    source = unicodedata.normalize("NFKC", source)
     found = {*re.findall(r"\b[^\W\d]\w*", source), *names}
     return {name: Binding(namespace, name) for name in found}
 
