@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..columns import cut
 from ..sentences import one_line
 from ..telling import listening
 from .terminal import Terminal
@@ -23,7 +24,7 @@ class _Shown:
         text = one_line(f"{what}: {amount}" if amount else what)
         if self._terminal.err_is_terminal:
             width = shutil.get_terminal_size().columns - 1
-            self._terminal.err.write(f"{_CLEAR}{self._terminal.plain(text)[:width]}")
+            self._terminal.err.write(f"{_CLEAR}{cut(self._terminal.plain(text), width)}")
             self._terminal.err.flush()
             self._open = True
         elif what != self._what:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, TextIO
 
+from ..columns import aligned, cut
 from ..documents import to_text
 from ..sentences import harmless, one_line
 
@@ -88,13 +89,10 @@ class Terminal:
     def table(self, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Columns under titles, to standard output; the last one is cut at the terminal's width."""
         lines = [list(titles), *([one_line(cell) for cell in row] for row in rows)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(titles))]
-        width = _width() if self.out_is_terminal else None
-        for number, line in enumerate(lines):
-            text = "  ".join(cell.ljust(widths[i]) for i, cell in enumerate(line)).rstrip()
-            if width is not None and len(text) > width:
-                more = self.plain("…")
-                text = text[: width - len(more)] + more
+        shown = aligned(lines)
+        if self.out_is_terminal:
+            shown = [cut(line, _width(), self.plain("…")) for line in shown]
+        for number, text in enumerate(shown):
             self.write((self.paint(text, "bold", out=True) if number == 0 else text) + "\n")
 
     def flush(self) -> OSError | None:

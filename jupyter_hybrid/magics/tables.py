@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .. import staging
+from ..columns import aligned
 from ..sentences import harmless, one_line
 from ..units import format_size
 
@@ -18,12 +19,7 @@ if TYPE_CHECKING:
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns as wide as they must be."""
     lines = [list(header), *([one_line(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        + "\n"
-        for line in lines
-    )
+    return "".join(f"{line}\n" for line in aligned(lines))
 
 
 def preview_text(prepared: Prepared, plan: Plan) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from .. import blocking
 from ..api import manager as this_manager
 from ..cells.line import Parser, cell_parser, help_text
+from ..columns import cut
 from ..errors import UsageError
 from ..events import Kind
 from ..job import SHORT_ID, Job
@@ -93,8 +94,7 @@ def jobs(shell: Any, manager: Manager, words: argparse.Namespace) -> None:
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    first = (job.reason or "").split("\n")[0]
-    reason = first if len(first) <= 60 else first[:59] + "…"
+    reason = cut((job.reason or "").split("\n")[0], 60, "…")
     return (job.id[-SHORT_ID:], job.state.value, _time(job), job.spec.target, job.spec.name, reason)
 
 
