@@ -207,6 +207,22 @@ def test_refusals_name_the_reason_and_spoil_nothing(tmp_path: Path) -> None:
     assert {v.name for v in loaded.refused} == set(notes)
 
 
+def test_an_open_file_is_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.__stdout__)
+    (tmp_path / "data.csv").write_text("1\n2\n")
+    with (tmp_path / "data.csv").open() as text, (tmp_path / "data.csv").open("rb") as raw:
+        values = {"text": text, "raw": raw, "reader": {"file": text}, "out": sys.stdout}
+        dumped = dump(values, list(values), tmp_path / "d")
+    assert {v.name: v.note for v in dumped.refused} == {
+        "text": "TextIOWrapper objects do not pickle",
+        "raw": "BufferedReader objects do not pickle",
+        "reader": "it holds a TextIOWrapper, which does not pickle",
+    }
+    back: dict[str, Any] = {}
+    load(tmp_path / "d", back)
+    assert back == {"out": sys.stdout}
+
+
 def test_modules_are_names_not_values(tmp_path: Path) -> None:
     dumped = dump({"np": np, "j": json}, ["np", "j"], tmp_path)
     assert dumped.modules == {"np": "numpy", "j": "json"}

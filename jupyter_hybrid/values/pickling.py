@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import copyreg
 import functools
+import io
 import os
 import pickle
+import sys
 import types
 import weakref
 from collections import ChainMap
@@ -69,6 +71,15 @@ def _reduce_code(code: types.CodeType) -> Tuple[Any, ...]:
     return make, tuple(code.co_filename if arg == "<dynamic-code>" else arg for arg in args)
 
 
+def _reduce_text_file(file: Any) -> Tuple[Any, ...]:
+    # cloudpickle sends all of its text, and makes an io.StringIO of it, which is no file
+    for name in ("stdout", "stderr"):
+        if file is getattr(sys, name):
+            return getattr, (sys, name)
+    reduced: Tuple[Any, ...] = file.__reduce_ex__(pickle.HIGHEST_PROTOCOL)  # which says why not
+    return reduced
+
+
 class Pickler(_Base):  # type: ignore[misc]
     """Writes values whose functions refer to ``globals_dict``.
 
@@ -78,7 +89,9 @@ class Pickler(_Base):  # type: ignore[misc]
     """
 
     dispatch_table: ClassVar[Any] = ChainMap(
-        {types.CodeType: _reduce_code}, _Base._dispatch_table, copyreg.dispatch_table
+        {types.CodeType: _reduce_code, io.TextIOWrapper: _reduce_text_file},
+        _Base._dispatch_table,
+        copyreg.dispatch_table,
     )
 
     def __init__(
