@@ -79,12 +79,14 @@ async def executor(request: pytest.FixtureRequest, environment: Path) -> AsyncIt
     )
     executor = load_executor(target)
     yield executor
-    for job in JOBS:
-        await executor.cancel(job, force=True)
-        await executor.cleanup(job)
-    JOBS.clear()
-    if name == "slurm":
-        hpc.hang_up(executor.transport)
+    try:
+        for job in JOBS:
+            await executor.cancel(job, force=True)
+            await executor.cleanup(job)
+    finally:
+        JOBS.clear()
+        if name == "slurm":
+            hpc.hang_up(executor.transport)
 
 
 #: Jobs to be ended after the test, whatever became of it.

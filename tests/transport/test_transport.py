@@ -60,7 +60,7 @@ async def test_a_command_that_hangs_is_killed_and_holds_nobody_up(transport: Tra
     hangs = asyncio.create_task(transport.run(["sh", "-c", "sleep 60 & wait"], timeout=0.5))
     began = time.monotonic()
     assert (await transport.run(["true"])).code == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert (await hangs).code is None
 
 
@@ -134,7 +134,7 @@ async def test_several_send_the_same_at_once(tmp_path: Path) -> None:
         source = tmp_path / f"{number}"
         source.write_bytes(data)
         sent = Blob(hashlib.sha256(data).hexdigest(), len(data), source)
-        await asyncio.gather(*(send_blobs(one, [sent], patience=5.0) for one in transports))
+        await asyncio.gather(*(send_blobs(one, [sent], patience=60.0) for one in transports))
         path = tmp_path / "there/blobs" / sent.digest[:2] / sent.digest
         assert path.read_bytes() == data
         assert not list((tmp_path / "there/blobs/.incoming").iterdir())
@@ -195,6 +195,31 @@ async def test_nobody_waits_for_what_has_come_already(transport: Transport) -> N
     await watches.wait("log", 60.0)
     assert time.monotonic() - began < 30
     assert await watches.read("log", 0) == b"1\n"
+
+
+#: Writes into a directory for half a second, or as long as there is one.
+WRITER = """
+import os, sys, time
+end, number = time.monotonic() + 0.5, 0
+while time.monotonic() < end and os.path.isdir(sys.argv[1]):
+    number += 1
+    try:
+        open(os.path.join(sys.argv[1], str(number)), "w").close()
+    except FileNotFoundError:
+        break
+"""
+
+
+async def test_what_is_written_meanwhile_is_removed_as_well(transport: Transport) -> None:
+    there = f"{await transport.root()}/job"
+    for _ in range(5):
+        await transport.write({"job/first": b""})
+        writing = asyncio.create_task(transport.run(["python3", "-c", WRITER, there]))
+        while (await transport.run(["test", "-e", f"{there}/1"])).code != 0:
+            await asyncio.sleep(0.01)
+        await transport.remove("job")
+        await writing
+        assert (await transport.run(["test", "-e", there])).code == 1
 
 
 async def test_who_looks_behind_the_end_of_a_file_keeps_nobody_from_its_news(

@@ -236,6 +236,10 @@ class Files:
                 except FileNotFoundError:
                     # another process removes the same
                     pass
-        shutil.rmtree(path, ignore_errors=True)
-        if os.path.isdir(path):
-            raise Refused(f"{path} cannot be removed completely; remove it by hand")
+        # what ends may write its last while we are at it
+        for pause in (0.1, 0.3, 1.0, 0.0):
+            shutil.rmtree(path, ignore_errors=True)
+            if not os.path.isdir(path):
+                return
+            time.sleep(pause)
+        raise Refused(f"{path} cannot be removed completely; remove it by hand")
