@@ -230,7 +230,8 @@ def test_what_does_not_fit_on_the_disk_is_told(home: Home, words: str) -> None:
         ["bash", "-c", shell],
         env=home.environ, cwd=home.work, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    said = "jupyter-hybrid: what this prints cannot be written: No space left on device\n"
+    why = "No space left on device; make room there, or write it elsewhere"
+    said = f"jupyter-hybrid: what this prints cannot be written: {why}\n"
     assert done.returncode == 1 and done.stderr.endswith(said), done.stderr
     assert "should not have happened" not in done.stderr
 

@@ -104,7 +104,7 @@ def _told(terminal: Terminal) -> Iterator[None]:
 
 def _no_room(error: OSError) -> str:
     what = f"{error.filename} cannot" if error.filename else "what this prints cannot"
-    return f"{what} be written: {error.strerror}"
+    return f"{what} be written: {error.strerror}; make room there, or write it elsewhere"
 
 
 def _unexpected(error: Exception) -> str:
